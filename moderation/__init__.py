@@ -1,0 +1,1 @@
+"""The pure domain: comment text in, verdict out; no HTTP, SQL, Redis, clock or environment."""

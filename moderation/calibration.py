@@ -1,0 +1,139 @@
+"""From a raw score to a probability: fit and apply monotone maps, and measure how far they are off.
+
+Platt scaling: J. Platt, "Probabilistic outputs for support vector machines" (1999), with his smoothed targets.
+Isotonic regression: pool adjacent violators, read between its points by straight lines.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import msgspec
+
+_STEPS = 100
+_CLOSE = 1e-10
+_FARTHEST = 700.0
+
+
+def sigmoid(value: float) -> float:
+    """Return the logistic function of any finite number, without overflow."""
+    if value >= 0:
+        return 1.0 / (1.0 + math.exp(-min(value, _FARTHEST)))
+    grown = math.exp(max(value, -_FARTHEST))
+    return grown / (1.0 + grown)
+
+
+class PlattMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="platt"):
+    """A probability as the logistic function of slope * raw + offset."""
+
+    slope: float
+    offset: float
+
+    def apply(self, raw: float) -> float:
+        """Return the probability in [0, 1] for a raw score."""
+        return sigmoid(self.slope * raw + self.offset)
+
+
+class PiecewiseMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="piecewise"):
+    """A probability read off straight lines between points; flat before the first and after the last."""
+
+    raw: tuple[float, ...]
+    probability: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse points that do not make a rising map into [0, 1]."""
+        rising = all(low < high for low, high in zip(self.raw, self.raw[1:], strict=False))
+        values = (0.0, *self.probability, 1.0)
+        if len(self.raw) != len(self.probability) or not self.raw or not rising or list(values) != sorted(values):
+            raise ValueError("a piecewise map needs rising raw scores and rising probabilities in [0, 1]")
+
+    def apply(self, raw: float) -> float:
+        """Return the probability in [0, 1] for a raw score."""
+        after = bisect_right(self.raw, raw)
+        if after == 0:
+            return self.probability[0]
+        if after == len(self.raw):
+            return self.probability[-1]
+        low, high = self.raw[after - 1], self.raw[after]
+        share = (raw - low) / (high - low)
+        start, end = self.probability[after - 1], self.probability[after]
+        return min(max(start + share * (end - start), start), end)
+
+
+CalibrationMap = PlattMap | PiecewiseMap
+"""What may be stored with a model for each of its attributes."""
+
+
+def _checked_pairs(raw: Sequence[float], labels: Sequence[bool]) -> None:
+    if len(raw) != len(labels):
+        raise ValueError(f"{len(raw)} scores and {len(labels)} labels")
+    if not any(labels) or all(labels):
+        raise ValueError("a calibration needs examples of both labels")
+
+
+def fit_platt(raw: Sequence[float], labels: Sequence[bool]) -> PlattMap:
+    """Fit a PlattMap by Newton's method; ValueError unless both labels occur."""
+    _checked_pairs(raw, labels)
+    positive = sum(labels)
+    high, low = (positive + 1) / (positive + 2), 1 / (len(labels) - positive + 2)
+    targets = [high if label else low for label in labels]
+    slope, offset = 0.0, math.log((positive + 1) / (len(labels) - positive + 1))
+    for _ in range(_STEPS):
+        step_slope, step_offset = _newton_step(raw, targets, slope, offset)
+        slope, offset = slope - step_slope, offset - step_offset
+        if abs(step_slope) + abs(step_offset) < _CLOSE:
+            break
+    return PlattMap(slope=slope, offset=offset)
+
+
+def _newton_step(raw: Sequence[float], targets: Sequence[float], slope: float, offset: float) -> tuple[float, float]:
+    gradient_slope = gradient_offset = 0.0
+    curve_ss = curve_oo = 1e-9
+    curve_so = 0.0
+    for value, target in zip(raw, targets, strict=True):
+        probability = sigmoid(slope * value + offset)
+        error, weight = probability - target, probability * (1.0 - probability)
+        gradient_slope += error * value
+        gradient_offset += error
+        curve_ss += weight * value * value
+        curve_so += weight * value
+        curve_oo += weight
+    determinant = curve_ss * curve_oo - curve_so * curve_so
+    step_slope = (curve_oo * gradient_slope - curve_so * gradient_offset) / determinant
+    step_offset = (curve_ss * gradient_offset - curve_so * gradient_slope) / determinant
+    longest = max(abs(step_slope), abs(step_offset), 1.0)
+    return step_slope / longest, step_offset / longest
+
+
+def fit_isotonic(raw: Sequence[float], labels: Sequence[bool]) -> PiecewiseMap:
+    """Fit a PiecewiseMap by pooling adjacent violators; ValueError unless both labels occur."""
+    _checked_pairs(raw, labels)
+    blocks: list[list[float]] = []  # each block is the sum of raw scores, of labels, and a count
+    for value, label in sorted(zip(raw, labels, strict=True)):
+        blocks.append([value, float(label), 1.0])
+        while len(blocks) > 1 and (_mean(blocks[-2], 1) >= _mean(blocks[-1], 1) or _same_raw(blocks)):
+            last = blocks.pop()
+            blocks[-1] = [mine + other for mine, other in zip(blocks[-1], last, strict=True)]
+    return PiecewiseMap(
+        raw=tuple(_mean(block, 0) for block in blocks), probability=tuple(_mean(block, 1) for block in blocks)
+    )
+
+
+def _mean(block: list[float], part: int) -> float:
+    return block[part] / block[2]
+
+
+def _same_raw(blocks: list[list[float]]) -> bool:
+    return _mean(blocks[-2], 0) >= _mean(blocks[-1], 0)
+
+
+def expected_calibration_error(probabilities: Sequence[float], labels: Sequence[bool], *, bins: int = 10) -> float:
+    """Return the mean gap, weighted by count, between probability and rate over equal-width bins."""
+    if len(probabilities) != len(labels) or not labels:
+        raise ValueError("as many labels as probabilities are needed, and at least one")
+    sums = [[0.0, 0.0] for _ in range(bins)]
+    for probability, label in zip(probabilities, labels, strict=True):
+        held = sums[min(int(probability * bins), bins - 1)]
+        held[0] += probability
+        held[1] += float(label)
+    return sum(abs(expected - seen) for expected, seen in sums) / len(labels)

@@ -1,0 +1,59 @@
+"""Facts about a comment that are read without a model: links, shouting, repeats, listed words, disguises."""
+
+import re
+from itertools import groupby
+
+import msgspec
+
+from moderation.language import detect_language
+from moderation.text import normalise, plain
+from moderation.words import WordList
+
+LEAST_LETTERS = 12
+"""Under so many letters capitals are not shouting."""
+_ENDINGS = "com|net|org|info|biz|io|co|ru|xyz|top|shop|online|site|club|me|ly|gl|link|click|app|dev|eu|uk|de|fr|cn"
+_LINK = re.compile(
+    rf"(?:h(?:tt|xx)ps?://|www\.)(?:(?!h(?:tt|xx)ps?://)\S)+|(?<![\w@.\-])[a-z0-9][a-z0-9\-.]{{0,62}}\.(?:{_ENDINGS})(?![\w@\-])(?:/\S*)?",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"(\S)\1*")
+
+
+class Signals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was read off one text; shouting is a share in [0, 1], the rest are counts and names."""
+
+    links: int
+    shouting: float
+    repeats: int
+    words: tuple[str, ...]
+    evasions: tuple[str, ...]
+    language: str | None
+    characters: int
+
+
+def _shouting(text: str) -> float:
+    letters = [character for character in _LINK.sub(" ", text) if character.isupper() or character.islower()]
+    if len(letters) < LEAST_LETTERS:
+        return 0.0
+    return sum(map(str.isupper, letters)) / len(letters)
+
+
+def _repeats(text: str) -> int:
+    characters = max((len(run.group()) for run in _RUN.finditer(text)), default=0)
+    words = max((sum(1 for _ in run) for _, run in groupby(text.casefold().split())), default=0)
+    return max(characters, words)
+
+
+def read_signals(text: str, words: WordList) -> Signals:
+    """Read every signal of a raw text; words are found in it as written and with its disguises off."""
+    shown = plain(text)
+    read = normalise(text)
+    return Signals(
+        links=sum(1 for _ in _LINK.finditer(shown)),
+        shouting=_shouting(shown),
+        repeats=_repeats(shown),
+        words=words.find(shown, read.text),
+        evasions=read.evasions,
+        language=detect_language(text).code,
+        characters=len(text),
+    )

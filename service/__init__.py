@@ -1,0 +1,1 @@
+"""The application around the moderation domain: API, workers, store and queue."""

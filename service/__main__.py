@@ -1,0 +1,144 @@
+"""The command line: `python -m service serve` is all a small site needs; `--help` names the rest."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from moderation.scorers import Scorer
+from service.settings import Settings, SettingsError
+
+Command = Callable[[argparse.Namespace, Settings], int]
+
+REFUSED = 2
+"""The exit code when the service does not start for a reason that the operator can mend."""
+CHILD_COMMANDS = ("api", "work", "scorer")
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and answer its exit code; what the operator can mend is one line, never a traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # A restarted process does not wait for commands that it will not run.
+    options = _parser(admin=given[:1] != [] and given[0] not in CHILD_COMMANDS).parse_args(given)
+    run: Command = options.run
+    try:
+        settings = Settings.from_environment(os.environ)
+        from service.telemetry import configure_logging
+
+        configure_logging(settings.log_level)
+        return run(options, settings)
+    except SettingsError as error:
+        print(f"colloquy: {error}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        # Through the log's formatter, because a traceback would show the message, which may quote a comment.
+        _log.exception("command.failed")
+        return 1
+
+
+def _parser(*, admin: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Colloquy: comments and their moderation, self-hosted.",
+        epilog="Settings are read from the environment: PORT, COLLOQUY_HOME, DATABASE_URL, REDIS_URL, ...",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    serve = commands.add_parser("serve", help="run everything on this machine and keep it running")
+    extent = serve.add_mutually_exclusive_group()
+    extent.add_argument("--no-workers", action="store_true", help="only the API, without supervision; needs REDIS_URL")
+    extent.add_argument("--demo", action="store_true", help="make a demo site first and print where it is")
+    serve.set_defaults(run=_serve)
+    demo = commands.add_parser("demo", help="the same as serve --demo")
+    demo.set_defaults(run=_serve, demo=True, no_workers=False)
+    api = commands.add_parser("api", help="run one API server; needs REDIS_URL")
+    api.set_defaults(run=_api)
+    work = commands.add_parser("work", help="run one worker: scoring, webhooks, sweeps; needs REDIS_URL")
+    work.set_defaults(run=_work)
+    migrate = commands.add_parser("migrate", help="bring the database to this version's tables")
+    migrate.set_defaults(run=_migrate)
+    # Without a help text it is not listed: only a worker starts it.
+    commands.add_parser("scorer").set_defaults(run=_scorer)
+    if admin:
+        from service.commands import add_commands
+
+        add_commands(commands)
+    return parser
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> int:
+    if options.no_workers:
+        return _api(options, settings)
+    from service.serve import serve
+
+    return serve(settings, os.environ, demo=options.demo, say=_say)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _api(_options: argparse.Namespace, settings: Settings) -> int:
+    _require_redis(settings)
+    supervised = _end_with_supervisor()
+    from service.api_server import run_api
+
+    return run_api(settings, supervised=supervised)
+
+
+def _work(_options: argparse.Namespace, settings: Settings) -> int:
+    _require_redis(settings)
+    _end_with_supervisor()
+    import uvloop
+
+    from service.app import run_worker
+
+    uvloop.run(run_worker(settings))
+    return 0
+
+
+def _migrate(_options: argparse.Namespace, settings: Settings) -> int:
+    from service.store.migrate import upgrade
+
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    print(upgrade(settings.database))
+    return 0
+
+
+def _scorer(_options: argparse.Namespace, settings: Settings) -> int:
+    from service.workers.scorer_child import run_child_of
+
+    def build() -> Scorer:
+        from service.scorers import build_scorer
+
+        return build_scorer(settings)
+
+    run_child_of(build)
+    return 0
+
+
+def _require_redis(settings: Settings) -> None:
+    if not settings.redis_url:
+        raise SettingsError("REDIS_URL: is needed here; only `serve` with its own workers starts a Redis by itself")
+
+
+def _end_with_supervisor() -> bool:
+    """A process of a supervisor does not outlive it; one started by hand or by an init system ends by signals alone."""
+    from service.parent_watch import end_with_parent
+    from service.serve import SUPERVISOR_VARIABLE
+
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE, "")
+    if not supervisor.isdecimal():
+        return False
+    end_with_parent(parent=int(supervisor))
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

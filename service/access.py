@@ -1,0 +1,171 @@
+"""Who is asking, and whether they may: every route names one guard here; a route without one does not start.
+
+`open_to_all` needs nothing. `of_site` finds the site and checks the Origin header against the site's own; the author
+guards add the commenter's token; the others ask for an API token with a scope.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from service.errors import Problem
+from service.flow.context import Context, Row
+from service.flow.identify import API_TOKEN_PREFIX, Commenter, Principal, commenter_of, find_site, principal_of
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Visit:
+    """What the guards found out about one request."""
+
+    __slots__ = ("commenter", "cors_origin", "principal", "site")
+
+    def __init__(self) -> None:
+        self.site: Row | None = None
+        self.cors_origin: str | None = None
+        self.commenter: Commenter | None = None
+        self.principal: Principal | None = None
+
+
+def visit_of(connection: Connection) -> Visit:
+    """Answer the visit of this request, kept in the ASGI scope so that error answers know it too."""
+    visit: Visit = connection.scope.setdefault("colloquy.visit", Visit())  # type: ignore[typeddict-item]
+    return visit
+
+
+def context_of(connection: Connection) -> Context:
+    """Answer the parts of this process."""
+    context: Context = connection.app.state.context
+    return context
+
+
+async def open_to_all(_connection: Connection, _handler: BaseRouteHandler) -> None:
+    """Anybody: health, schema, static pages."""
+
+
+async def of_site(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """Anybody on the site's pages: a present Origin must be one of the site's, an absent one passes."""
+    await _find_site(connection, check_origin=True)
+
+
+async def may_be_author(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Anybody on the site's pages; a token that is sent must be valid."""
+    await of_site(connection, handler)
+    await _identify(connection)
+
+
+async def requires_author(connection: Connection, handler: BaseRouteHandler) -> None:
+    """The holder of an author token of the site."""
+    await may_be_author(connection, handler)
+    if visit_of(connection).commenter is None:
+        raise _unauthorised("Send the author token as `Authorization: Bearer`.")
+
+
+async def requires_moderator(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """An API token with the scope `review` for the site."""
+    await _require(connection, "review")
+
+
+async def requires_publisher(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """An API token with the scope `threads` for the site: one of the publisher's systems, or an admin."""
+    await _require(connection, "threads")
+
+
+async def requires_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """An API token with the scope `admin` for the site."""
+    await _require(connection, "admin")
+
+
+async def requires_any_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """An API token with the scope `admin`, of whichever site; the flow narrows what is shown."""
+    principal = await _principal(connection)
+    if not principal.may("admin", principal.site_id):
+        raise Problem("auth.forbidden", "This needs the scope admin.")
+
+
+async def requires_installation_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """An API token of the whole installation with the scope `admin`."""
+    principal = await _principal(connection)
+    if principal.site_id is not None or not principal.may("admin", None):
+        raise Problem("auth.forbidden", "This needs an admin of the installation.")
+
+
+GUARDS = (
+    open_to_all,
+    of_site,
+    may_be_author,
+    requires_author,
+    requires_moderator,
+    requires_publisher,
+    requires_admin,
+    requires_any_admin,
+    requires_installation_admin,
+)
+
+
+def guard_of(handler: BaseRouteHandler) -> str:
+    """Answer the name of a route's one guard; raise for a route that names none or several (default deny)."""
+    named = [guard.__name__ for guard in handler.resolve_guards() if guard in GUARDS]
+    if len(named) != 1:
+        raise RuntimeError(f"{handler.handler_id} must name exactly one guard of service.access, not {named}")
+    return named[0]
+
+
+async def _find_site(connection: Connection, *, check_origin: bool) -> Row:
+    visit = visit_of(connection)
+    site = await find_site(context_of(connection), connection.path_params["site"])
+    origin = connection.headers.get("origin")
+    if check_origin and origin is not None:
+        if origin not in site.allowed_origins:
+            raise Problem("origin.refused", "The site does not embed comments on this origin.")
+        visit.cors_origin = origin
+    visit.site = site
+    return site
+
+
+async def _identify(connection: Connection) -> None:
+    """Take the token that was sent, if any: an author's, or an API token of somebody who may review the site."""
+    token = _bearer(connection)
+    visit = visit_of(connection)
+    if token is None or visit.site is None:
+        return
+    context = context_of(connection)
+    if token.startswith(API_TOKEN_PREFIX):
+        visit.principal = await principal_of(context, token)
+    else:
+        visit.commenter = await commenter_of(context, visit.site.id, token)
+
+
+async def _require(connection: Connection, scope: str) -> None:
+    principal = await _principal(connection)
+    site = await _find_site(connection, check_origin=False)
+    if not principal.may(scope, site.id):
+        raise Problem("auth.forbidden", f"This needs the scope {scope} for the site.")
+
+
+async def _principal(connection: Connection) -> Principal:
+    token = _bearer(connection)
+    if token is None:
+        raise _unauthorised("Send an API token as `Authorization: Bearer`.")
+    if not token.startswith(API_TOKEN_PREFIX):
+        raise Problem("auth.invalid", "This is not an API token.")
+    visit = visit_of(connection)
+    visit.principal = await principal_of(context_of(connection), token)
+    return visit.principal
+
+
+def _bearer(connection: Connection) -> str | None:
+    header = connection.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Problem("auth.invalid", "The Authorization header must be `Bearer TOKEN`.")
+    return token.strip()
+
+
+def _unauthorised(detail: str) -> Problem:
+    return Problem("auth.required", detail, headers={"www-authenticate": "Bearer"})

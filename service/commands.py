@@ -1,0 +1,180 @@
+"""The operator's commands on an installation: admins, sites, policies, members, keys; they need SQL only."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from moderation.policy import PolicyError, parse_policy_toml
+from service import schemas
+from service.app import open_context
+from service.errors import Problem
+from service.flow import manage_people, manage_sites
+from service.flow.context import Context
+from service.flow.identify import find_site
+from service.settings import Settings, SettingsError
+
+Act = Callable[[Context, argparse.Namespace], Awaitable[None]]
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add the operator's commands to the command line."""
+    _group(subparsers, "admin", "admins of the whole installation", {"create": (_create_admin, ["--name"])})
+    _group(
+        subparsers,
+        "site",
+        "sites",
+        {
+            "create": (_create_site, ["slug", "--name", "--origin*"]),
+            "list": (_list_sites, []),
+            "emergency": (_emergency, ["slug", "switch:on,off"]),
+        },
+    )
+    _group(
+        subparsers,
+        "policy",
+        "a site's policy, or one thread's",
+        {"show": (_show_policy, ["slug", "--page?"]), "set": (_set_policy, ["slug", "file", "--page?"])},
+    )
+    _group(
+        subparsers,
+        "member",
+        "a site's moderators and admins",
+        {"add": (_add_member, ["slug", "--name", "--role:moderator,admin"]), "list": (_list_members, ["slug"])},
+    )
+    _group(
+        subparsers,
+        "keys",
+        "the keys that sign author tokens",
+        {"rotate": (_rotate_keys, [])},
+    )
+
+
+def _group(subparsers: Any, name: str, text: str, acts: dict[str, tuple[Act, list[str]]]) -> None:
+    group = subparsers.add_parser(name, help=text).add_subparsers(metavar="ACT", required=True)
+    for verb, (act, arguments) in acts.items():
+        parser = group.add_parser(verb, help=(act.__doc__ or "").strip())
+        for argument in arguments:
+            _argument(parser, argument)
+        parser.set_defaults(run=_runner(act))
+
+
+def _argument(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add one argument: `name`, `--name` (required), `--name?` (optional), `--name*` (repeated), `name:a,b`."""
+    name, _, choices = text.partition(":")
+    options: dict[str, Any] = {"choices": choices.split(",")} if choices else {}
+    if name.endswith("*"):
+        parser.add_argument(name[:-1], action="append", default=[], **options)
+    elif name.endswith("?"):
+        parser.add_argument(name[:-1], **options)
+    elif name.startswith("--"):
+        parser.add_argument(name, required=True, **options)
+    else:
+        parser.add_argument(name, **options)
+
+
+def _runner(act: Act) -> Callable[[argparse.Namespace, Settings], int]:
+    def run(options: argparse.Namespace, settings: Settings) -> int:
+        return asyncio.run(_run(act, options, settings))
+
+    return run
+
+
+async def _run(act: Act, options: argparse.Namespace, settings: Settings) -> int:
+    # No command reads or writes Redis; a client that is never used connects nowhere.
+    offline = settings if settings.redis_url else msgspec.structs.replace(settings, redis_url="redis://127.0.0.1:1")
+    async with open_context(offline) as context:
+        try:
+            await act(context, options)
+        except Problem as problem:
+            fields = "".join(f"\n  {field.field}: {field.message}" for field in problem.fields)
+            raise SettingsError(f"{problem.title}. {problem.detail}{fields}") from None
+    return 0
+
+
+def _out(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _json(value: Any) -> None:
+    _out(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def _input(kind: type[msgspec.Struct], **values: Any) -> Any:
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from None
+
+
+async def _create_admin(context: Context, options: argparse.Namespace) -> None:
+    """make an admin of the installation and print the token, this once"""
+    _out(await manage_people.create_installation_admin(context, options.name))
+
+
+async def _create_site(context: Context, options: argparse.Namespace) -> None:
+    """make a site with the default policy"""
+    wanted = _input(schemas.SiteInput, slug=options.slug, name=options.name, allowed_origins=options.origin)
+    _json(await manage_sites.create_site(context, "cli", wanted))
+
+
+async def _list_sites(context: Context, _options: argparse.Namespace) -> None:
+    """list the sites"""
+    _json(await manage_sites.list_sites(context, None))
+
+
+async def _emergency(context: Context, options: argparse.Namespace) -> None:
+    """hold every comment of a site for a person, from the next batch on, or stop doing so"""
+    site = await find_site(context, options.slug)
+    change = schemas.SiteChange(emergency_pre_moderation=options.switch == "on")
+    _json(await manage_sites.change_site(context, site, "cli", change))
+
+
+async def _show_policy(context: Context, options: argparse.Namespace) -> None:
+    """print the policy in force as JSON"""
+    site = await find_site(context, options.slug)
+    _json(await manage_sites.read_policy(context, site, options.page))
+
+
+async def _set_policy(context: Context, options: argparse.Namespace) -> None:
+    """put a policy from a TOML or JSON file in force"""
+    site = await find_site(context, options.slug)
+    path = Path(options.file)
+    try:
+        text = path.read_text(encoding="utf-8")  # noqa: ASYNC240 - A command has nothing else to do.
+        if path.suffix == ".toml":
+            document = manage_sites.as_document(parse_policy_toml(text))
+        else:
+            document = msgspec.json.decode(text)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise SettingsError(f"{path}: {type(error).__name__}") from None
+    except PolicyError as error:
+        problems = "".join(f"\n  {where}: {message}" for where, message in error.problems)
+        raise SettingsError(f"{path} is not a valid policy:{problems}") from None
+    _json(await manage_sites.set_policy(context, site, "cli", document, options.page))
+
+
+async def _add_member(context: Context, options: argparse.Namespace) -> None:
+    """name a moderator or admin of a site and print the first token, this once"""
+    site = await find_site(context, options.slug)
+    wanted = _input(schemas.MemberInput, name=options.name, role=options.role)
+    member = await manage_people.add_member(context, site, "cli", wanted)
+    scopes = ["review"] if options.role == "moderator" else list(manage_people.ALL_SCOPES)
+    key = _input(schemas.KeyInput, name=options.name, scopes=scopes, member_id=member.id)
+    _json(await manage_people.create_key(context, site, "cli", key))
+
+
+async def _list_members(context: Context, options: argparse.Namespace) -> None:
+    """list the members of a site"""
+    _json(await manage_people.list_members(context, await find_site(context, options.slug)))
+
+
+async def _rotate_keys(context: Context, _options: argparse.Namespace) -> None:
+    """sign author tokens with a new key from now on; tokens given out stay valid"""
+    _out(await context.author_tokens.rotate(now=context.now()))

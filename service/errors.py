@@ -1,0 +1,111 @@
+"""Every error a caller can meet: a stable code, a status, a title, and one place that writes it as RFC 9457."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+PROBLEM_TYPE_PREFIX = "urn:colloquy:problem:"
+
+#: code -> (HTTP status, title). Codes are a promise to clients: add, never rename.
+CODES: dict[str, tuple[int, str]] = {
+    "request.malformed": (400, "The request body is not valid JSON"),
+    "request.nesting": (400, "The request body is nested too deeply"),
+    "request.nul": (400, "Text must not contain NUL characters"),
+    "request.invalid": (400, "The request is not valid"),
+    "request.too_large": (413, "The request body is too large"),
+    "request.content_type": (415, "The content type must be application/json"),
+    "route.unknown": (404, "There is no such route"),
+    "method.not_allowed": (405, "The method is not allowed here"),
+    "auth.required": (401, "A token is required"),
+    "auth.invalid": (401, "The token is not valid"),
+    "auth.forbidden": (403, "The token does not allow this"),
+    "origin.refused": (403, "The origin is not one of the site's"),
+    "guests.refused": (403, "The site does not take comments from guests"),
+    "site.unknown": (404, "There is no such site"),
+    "site.exists": (409, "A site with this slug exists"),
+    "thread.unknown": (404, "There is no such thread"),
+    "thread.exists": (409, "A thread for this page exists"),
+    "thread.closed": (409, "The thread is closed"),
+    "comment.unknown": (404, "There is no such comment"),
+    "comment.duplicate": (409, "The same comment was just sent"),
+    "comment.final": (409, "The comment is in a state that does not allow this"),
+    "parent.unknown": (422, "The parent is not a published comment of this thread"),
+    "parent.too_deep": (422, "Replies cannot go deeper here"),
+    "edit.too_late": (409, "The time to edit the comment is over"),
+    "idempotency.reused": (409, "The Idempotency-Key was used for another request"),
+    "item.unknown": (404, "There is no such review item"),
+    "item.decided": (409, "The review item is decided already"),
+    "lease.expired": (409, "The lease is not valid any more"),
+    "revision.changed": (409, "The comment was edited meanwhile"),
+    "member.unknown": (404, "There is no such member"),
+    "key.unknown": (404, "There is no such key"),
+    "policy.invalid": (422, "The policy is not valid"),
+    "service.unavailable": (503, "The service cannot do this right now"),
+    "internal": (500, "Something went wrong on our side"),
+}
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """One field that was refused, and why."""
+
+    field: str
+    message: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The JSON of an error (RFC 9457), as documented in the OpenAPI schema."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    fields: list[FieldProblem] = []
+    extra: dict[str, Any] = {}
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so.
+    """An error meant for the caller; `code` decides status and title."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        fields: Sequence[tuple[str, str]] = (),
+        headers: dict[str, str] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status, self.title = CODES[code]
+        self.detail = detail
+        self.fields = [FieldProblem(field, message) for field, message in fields]
+        self.headers = headers or {}
+        self.extra = extra or {}
+
+    def body(self) -> bytes:
+        """Answer the problem document as JSON bytes."""
+        document = ProblemBody(
+            type=PROBLEM_TYPE_PREFIX + self.code,
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            code=self.code,
+            fields=self.fields,
+            extra=self.extra,
+        )
+        return msgspec.json.encode(document)
+
+
+def unavailable(part: str, *, retry_after_seconds: int = 5) -> Problem:
+    """Answer the problem for a part that is down; nothing was changed when it is raised."""
+    return Problem(
+        "service.unavailable",
+        f"The {part} cannot be reached; nothing was changed. Try again.",
+        headers={"retry-after": str(retry_after_seconds)},
+    )

@@ -1,0 +1,1 @@
+"""The story, one verb per file: each flow is one transaction and what follows from it."""

@@ -1,0 +1,46 @@
+"""What every flow is given: the real parts, plugged in by the composition root, and time and ids as arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from uuid6 import uuid7
+
+from service.flow.signing import AuthorTokens
+from service.queue.live import DecisionBoard, DecisionHub
+from service.queue.review import ReviewQueue
+from service.queue.scorer_status import ScorerBoard
+from service.queue.scoring import ScoringStream
+from service.settings import Settings
+from service.store.database import Database
+from service.store.types import Row
+
+__all__ = ["Context", "Row", "new_uuid7", "utc_now"]
+
+
+def utc_now() -> datetime:
+    """Answer the time."""
+    return datetime.now(UTC)
+
+
+def new_uuid7() -> str:
+    """Answer a new UUIDv7 (RFC 9562): ids order by time."""
+    return str(uuid7())
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of one process."""
+
+    settings: Settings
+    database: Database
+    stream: ScoringStream
+    reviews: ReviewQueue
+    scorers: ScorerBoard
+    decisions: DecisionBoard
+    hub: DecisionHub
+    author_tokens: AuthorTokens
+    now: Callable[[], datetime] = utc_now
+    new_id: Callable[[], str] = new_uuid7

@@ -1,0 +1,110 @@
+"""An author changes or deletes the own comment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.decision import Action, ActorKind, Status, next_status
+from service import schemas
+from service.errors import Problem
+from service.flow import sanitise, transition, views
+from service.flow.announce import Told, announce, close_items
+from service.flow.await_decision import enqueue_and_wait
+from service.flow.context import Context
+from service.flow.identify import Commenter
+from service.flow.submit import new_revision
+from service.flow.transition import Actor, Decision
+from service.store import comments, records, review_items, threads
+from service.store.types import Row
+
+_EDITABLE = frozenset({Status.PENDING.value, Status.HELD.value, Status.PUBLISHED.value})
+
+
+async def edit(
+    context: Context,
+    site: Row,
+    commenter: Commenter,
+    comment_id: str,
+    body: str,
+    *,
+    wait_seconds: float,
+) -> schemas.Comment:
+    """Add a revision that is scored like any other; a text that is published stays until the new one is decided."""
+    sanitise.check_body(body, minimum=site.body_min_characters, maximum=site.body_max_characters)
+    now, revision_id = context.now(), context.new_id()
+    async with context.database.writing() as connection:
+        comment = await _own(connection, site.id, commenter, comment_id)
+        if comment.status not in _EDITABLE:
+            raise Problem("comment.final", f"A comment that is {comment.status} cannot be edited.")
+        if now - comment.created_at > timedelta(seconds=site.edit_window_seconds):
+            raise Problem("edit.too_late", f"Comments can be edited for {site.edit_window_seconds} seconds here.")
+        thread = (await threads.by_ids(connection, site.id, [comment.thread_id]))[comment.thread_id]
+        if threads.state_at(thread, now) == "closed":
+            raise Problem("thread.closed", "This thread is closed; its comments stay as they are.")
+        closed = await review_items.supersede(connection, site.id, comment_id, at=now)
+        number, body_hash = comment.latest_revision + 1, sanitise.hash_of(body)
+        row = new_revision(site.id, comment_id, revision_id, number, body, body_hash, now)
+        await comments.insert_revision(connection, row)
+        if comment.status == Status.HELD.value:
+            standings = await transition.standings_of(connection, site.id, [comment_id])
+            standings.set_status(comment_id, Status.PENDING, by_person=False)
+            await transition.save(connection, site.id, comment.thread_id, standings)
+        event = transition.event_row(
+            context,
+            "comment.submitted",
+            site_id=site.id,
+            thread_id=comment.thread_id,
+            comment_id=comment_id,
+            revision_id=revision_id,
+            at=now,
+        )
+        await records.append_events(connection, [event])
+    await close_items(context, site.id, closed)
+    await enqueue_and_wait(context, revision_id, wait_seconds)
+    async with context.database.reading() as connection:
+        return (await views.full_views(connection, site.id, [comment_id]))[comment_id]
+
+
+async def delete(context: Context, site: Row, commenter: Commenter, comment_id: str) -> None:
+    """Take the own comment away for ever; where readers answered it a tombstone stays. Deleting twice is no error."""
+    now = context.now()
+    async with context.database.writing() as connection:
+        comment = await _own(connection, site.id, commenter, comment_id)
+        if comment.status == Status.DELETED.value:
+            return
+        closed = await review_items.supersede(connection, site.id, comment_id, at=now)
+        await comments.supersede(connection, site.id, comment_id, at=now)
+        standings = await transition.standings_of(connection, site.id, [comment_id])
+        node = standings.nodes[comment_id]
+        before = node.status
+        node.deleted_at = now
+        after = next_status(before, Action.DELETE, ActorKind.AUTHOR, by_person=node.status_by_person)
+        standings.set_status(comment_id, after, by_person=True)
+        version = await transition.save(connection, site.id, comment.thread_id, standings)
+        revision = await comments.revision(connection, site.id, comment_id, comment.latest_revision)
+        assert revision is not None
+        decision = Decision(
+            id=context.new_id(),
+            site_id=site.id,
+            thread_id=comment.thread_id,
+            comment_id=comment_id,
+            revision_id=revision.id,
+            action=Action.DELETE,
+            actor=Actor(ActorKind.AUTHOR, commenter.commenter_id),
+            from_status=before,
+            to_status=after,
+            at=now,
+        )
+        await transition.append(connection, context, [decision], event_of={decision.id: "comment.deleted"})
+    await close_items(context, site.id, closed)
+    await announce(context, [Told.of(decision, version=version)])
+
+
+async def _own(connection: AsyncConnection, site_id: str, commenter: Commenter, comment_id: str) -> Row:
+    """Answer the comment, its thread locked; somebody else's comment is as unknown as none."""
+    comment = await transition.locked_comment(connection, site_id, comment_id)
+    if comment.commenter_id != commenter.commenter_id:
+        raise Problem("comment.unknown", "You have no comment with this id here.")
+    return comment

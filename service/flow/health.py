@@ -1,0 +1,33 @@
+"""What works and what does not, as the API process sees it."""
+
+from __future__ import annotations
+
+from service.flow.context import Context
+from service.queue.client import QueueUnavailable
+from service.schemas import PartView, Ready
+
+
+async def readiness(context: Context) -> Ready:
+    """Answer whether this process can serve: SQL decides; Redis and the scorer only delay (promise 3)."""
+    database = await context.database.ping()
+    parts = [PartView("database", database, None if database else "database.unavailable")]
+    try:
+        scorer = await context.scorers.read()
+        parts.append(PartView("redis", True))
+        parts.append(PartView("scorer", scorer.accepts_waiting, scorer.reason))
+    except QueueUnavailable:
+        parts.append(PartView("redis", False, "redis.unavailable"))
+        parts.append(PartView("scorer", False, "redis.unavailable"))
+    if not database:
+        return Ready("not_ready", parts)
+    return Ready("ready" if all(part.ok for part in parts) else "degraded", parts)
+
+
+async def workers(context: Context) -> Ready:
+    """Answer whether any worker scores, and if not why, from what the workers report of themselves."""
+    try:
+        scorer = await context.scorers.read()
+    except QueueUnavailable:
+        return Ready("not_ready", [PartView("redis", False, "redis.unavailable")])
+    part = PartView("scorer", scorer.accepts_waiting, scorer.reason)
+    return Ready("ready" if part.ok else "not_ready", [part])

@@ -1,0 +1,100 @@
+"""Who is asking: API tokens of members and systems, author tokens of commenters."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from service.errors import Problem
+from service.flow.context import Context
+from service.store import people, sites
+from service.store.types import Row
+
+API_TOKEN_PREFIX = "cq_"  # noqa: S105
+_TOUCH_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The holder of a valid API token. `site_id` None: of the whole installation."""
+
+    token_id: str
+    site_id: str | None
+    member_id: str | None
+    name: str
+    role: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str, site_id: str | None) -> bool:
+        """Answer whether the token allows a scope on a site; a moderator's token never more than review."""
+        if self.site_id is not None and self.site_id != site_id:
+            return False
+        return scope in self.scopes and (self.role != "moderator" or scope == "review")
+
+    @property
+    def actor(self) -> str:
+        """The stable id that records name: the member, or the token of a system."""
+        return self.member_id or self.token_id
+
+
+@dataclass(frozen=True, slots=True)
+class Commenter:
+    """The holder of a valid author token."""
+
+    commenter_id: str
+    kind: str
+    name: str | None
+    generation: int
+
+
+def new_api_token() -> str:
+    """Answer a new API token: 256 random bits behind a recognisable prefix."""
+    return API_TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> str:
+    """Answer what is stored of a token; it has 256 random bits, so a plain SHA-256 is enough."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def find_site(context: Context, slug: str) -> Row:
+    """Answer the site, or raise site.unknown."""
+    async with context.database.reading() as connection:
+        site = await sites.by_slug(connection, slug)
+    if site is None:
+        raise Problem("site.unknown", "No site has this slug.")
+    return site
+
+
+async def principal_of(context: Context, token: str) -> Principal:
+    """Answer who holds an API token, or raise auth.invalid."""
+    now = context.now()
+    async with context.database.reading() as connection:
+        row = await people.token_by_hash(connection, hash_token(token))
+    if row is None or row.revoked_at is not None or row.member_disabled_at is not None:
+        raise Problem("auth.invalid", "The API token is unknown or revoked.")
+    if row.expires_at is not None and row.expires_at <= now:
+        raise Problem("auth.invalid", "The API token has expired.")
+    if row.last_used_at is None or now - row.last_used_at > _TOUCH_EVERY:
+        async with context.database.writing() as connection:
+            await people.touch_token(connection, row.id, at=now)
+    return Principal(
+        token_id=row.id,
+        site_id=row.site_id,
+        member_id=row.member_id,
+        name=row.member_name or row.name,
+        role=row.member_role or "system",
+        scopes=frozenset(row.scopes),
+    )
+
+
+async def commenter_of(context: Context, site_id: str, token: str) -> Commenter:
+    """Answer who holds an author token, or raise auth.invalid."""
+    claims = await context.author_tokens.verify(site_id, token)
+    async with context.database.reading() as connection:
+        row = await people.commenter(connection, site_id, claims.commenter_id)
+    if row is None or row.erased_at is not None or row.token_generation != claims.generation:
+        raise Problem("auth.invalid", "The author token was revoked.")
+    return Commenter(row.id, row.kind, row.name, row.token_generation)

@@ -1,0 +1,120 @@
+"""Admins name members and give out API tokens; a token's secret is shown once and kept as a hash."""
+
+from __future__ import annotations
+
+from service import schemas
+from service.errors import Problem
+from service.flow.context import Context
+from service.flow.identify import hash_token, new_api_token
+from service.flow.manage_sites import audit
+from service.store import people
+from service.store.types import Row
+
+ALL_SCOPES = ("admin", "review", "threads")
+
+
+async def add_member(context: Context, site: Row, actor: str, wanted: schemas.MemberInput) -> schemas.MemberView:
+    """Name a moderator or admin of a site."""
+    now, member_id = context.now(), context.new_id()
+    row = {"id": member_id, "site_id": site.id, "name": wanted.name, "role": wanted.role, "created_at": now}
+    async with context.database.writing() as connection:
+        await people.insert_member(connection, row)
+        await audit(connection, context, site.id, actor, "member.added", member_id, role=wanted.role)
+    return schemas.MemberView(member_id, wanted.name, wanted.role, now, None)
+
+
+async def list_members(context: Context, site: Row) -> schemas.MemberList:
+    """Answer the members of a site."""
+    async with context.database.reading() as connection:
+        rows = await people.members_of(connection, site.id)
+    return schemas.MemberList(
+        [schemas.MemberView(row.id, row.name, row.role, row.created_at, row.disabled_at) for row in rows]
+    )
+
+
+async def disable_member(context: Context, site: Row, actor: str, member_id: str) -> None:
+    """End a member's access at once; what they decided stays."""
+    async with context.database.writing() as connection:
+        if not await people.disable_member(connection, site.id, member_id, at=context.now()):
+            raise Problem("member.unknown", "The site has no such member, or they are disabled already.")
+        await audit(connection, context, site.id, actor, "member.disabled", member_id)
+
+
+async def create_key(context: Context, site: Row, actor: str, wanted: schemas.KeyInput) -> schemas.KeyCreated:
+    """Give out an API token, of a member (never more than the role allows) or of one of the publisher's systems."""
+    now, key_id, token = context.now(), context.new_id(), new_api_token()
+    if wanted.expires_at is not None and (wanted.expires_at.tzinfo is None or wanted.expires_at <= now):
+        message = "must be a future time with a zone"
+        raise Problem("request.invalid", f"expires_at {message}.", fields=[("expires_at", message)])
+    scopes: list[str] = sorted(set(wanted.scopes))
+    row = {
+        "id": key_id,
+        "site_id": site.id,
+        "member_id": wanted.member_id,
+        "name": wanted.name,
+        "scopes": scopes,
+        "token_hash": hash_token(token),
+        "created_at": now,
+        "expires_at": wanted.expires_at,
+    }
+    async with context.database.writing() as connection:
+        if wanted.member_id is not None:
+            member = await people.member(connection, site.id, wanted.member_id)
+            if member is None or member.disabled_at is not None:
+                raise Problem(
+                    "member.unknown", "The site has no such active member.", fields=[("member_id", "unknown")]
+                )
+            if member.role == "moderator" and scopes != ["review"]:
+                message = "a moderator's token can only have the scope review"
+                raise Problem("request.invalid", f"{message.capitalize()}.", fields=[("scopes", message)])
+        await people.insert_token(connection, row)
+        await audit(connection, context, site.id, actor, "key.created", key_id, scopes=scopes)
+    view = schemas.KeyView(key_id, wanted.name, scopes, wanted.member_id, now, wanted.expires_at, None, None)
+    return schemas.KeyCreated(view, token)
+
+
+async def list_keys(context: Context, site: Row) -> schemas.KeyList:
+    """Answer the API tokens of a site without their secrets."""
+    async with context.database.reading() as connection:
+        rows = await people.tokens_of(connection, site.id)
+    fields = schemas.KeyView.__struct_fields__
+    return schemas.KeyList([schemas.KeyView(**{name: getattr(row, name) for name in fields}) for row in rows])
+
+
+async def revoke_key(context: Context, site: Row, actor: str, key_id: str) -> None:
+    """Make an API token useless at once."""
+    async with context.database.writing() as connection:
+        if not await people.revoke_token(connection, site.id, key_id, at=context.now()):
+            raise Problem("key.unknown", "The site has no such key, or it is revoked already.")
+        await audit(connection, context, site.id, actor, "key.revoked", key_id)
+
+
+async def revoke_author_tokens(context: Context, site: Row, actor: str, commenter_id: str) -> None:
+    """Make every author token of a commenter useless at once."""
+    async with context.database.writing() as connection:
+        if not await people.revoke_tokens(connection, site.id, commenter_id):
+            raise Problem("comment.unknown", "The site has no such commenter.")
+        await audit(connection, context, site.id, actor, "commenter.tokens_revoked", commenter_id)
+
+
+async def create_installation_admin(context: Context, name: str) -> str:
+    """Make an admin of the whole installation and answer the token; done by the operator's CLI only."""
+    now, member_id, token = context.now(), context.new_id(), new_api_token()
+    async with context.database.writing() as connection:
+        await people.insert_member(
+            connection, {"id": member_id, "site_id": None, "name": name, "role": "admin", "created_at": now}
+        )
+        await people.insert_token(
+            connection,
+            {
+                "id": context.new_id(),
+                "site_id": None,
+                "member_id": member_id,
+                "name": name,
+                "scopes": list(ALL_SCOPES),
+                "token_hash": hash_token(token),
+                "created_at": now,
+            },
+        )
+        await audit(connection, context, None, "cli", "admin.created", member_id)
+    return token

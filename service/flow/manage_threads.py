@@ -1,0 +1,97 @@
+"""The publisher's systems make, change, close, move and merge threads: the URLs of articles change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service import schemas
+from service.errors import Problem
+from service.flow.context import Context
+from service.flow.find_thread import create, existing
+from service.flow.manage_sites import audit, given
+from service.flow.transition import event_row
+from service.store import records, threads
+from service.store.types import Row
+
+
+async def create_thread(context: Context, site: Row, actor: str, wanted: schemas.ThreadInput) -> schemas.AdminThread:
+    """Make a thread before its first comment."""
+    values = {name: getattr(wanted, name) for name in ("title", "prompt", "url", "closes_at")}
+    _check_zone(wanted.closes_at)
+    async with context.database.writing() as connection:
+        if not await create(connection, context, site.id, wanted.page, values):
+            raise Problem("thread.exists", "The page has a thread; change it instead.")
+        await audit(connection, context, site.id, actor, "thread.created", wanted.page)
+        return await _view(connection, context, site, wanted.page)
+
+
+async def change_thread(
+    context: Context, site: Row, actor: str, page: str, wanted: schemas.ThreadChange
+) -> schemas.AdminThread:
+    """Change title, prompt, URL, state or closing time; readers see it with the thread's next version."""
+    values = given(wanted)
+    _check_zone(values.get("closes_at"))
+    async with context.database.writing() as connection:
+        thread = await existing(connection, site.id, page)
+        if values:
+            await threads.change(connection, site.id, thread.id, values)
+            changed = {name: values[name] for name in ("state",) if name in values}
+            await audit(connection, context, site.id, actor, "thread.changed", page, fields=sorted(values), **changed)
+            if values.get("state", thread.state) != thread.state:
+                event = "thread.closed" if values["state"] == "closed" else "thread.opened"
+                row = event_row(context, event, site_id=site.id, thread_id=thread.id, at=context.now())
+                await records.append_events(connection, [row])
+        return await _view(connection, context, site, page)
+
+
+async def move_thread(
+    context: Context, site: Row, actor: str, page: str, wanted: schemas.ThreadMove
+) -> schemas.AdminThread:
+    """Give a thread another page key; where that page has a thread both become one. Old keys keep working."""
+    async with context.database.writing() as connection:
+        source = await existing(connection, site.id, page)
+        target = await threads.by_page(connection, site.id, wanted.to_page)
+        await threads.lock(connection, [source.id, *([target.id] if target else [])])
+        if target is None:
+            await threads.rename(connection, site.id, source.id, wanted.to_page, url=wanted.url)
+        elif target.id != source.id:
+            await threads.absorb(connection, site.id, source.id, target.id)
+            if wanted.url:
+                await threads.change(connection, site.id, target.id, {"url": wanted.url})
+        else:
+            changes = {"page": wanted.to_page} | ({"url": wanted.url} if wanted.url else {})
+            await threads.change(connection, site.id, source.id, changes)
+        await audit(connection, context, site.id, actor, "thread.moved", page, to_page=wanted.to_page)
+        return await _view(connection, context, site, wanted.to_page)
+
+
+async def read_thread(context: Context, site: Row, page: str) -> schemas.AdminThread:
+    """Answer a thread as the publisher's systems see it."""
+    async with context.database.reading() as connection:
+        return await _view(connection, context, site, page)
+
+
+async def _view(connection: AsyncConnection, context: Context, site: Row, page: str) -> schemas.AdminThread:
+    thread = await existing(connection, site.id, page)
+    return schemas.AdminThread(
+        page=thread.page,
+        pages=await threads.pages_of(connection, site.id, thread.id),
+        title=thread.title,
+        prompt=thread.prompt,
+        url=thread.url,
+        state="closed" if threads.state_at(thread, context.now()) == "closed" else "open",
+        closes_at=thread.closes_at,
+        count=thread.published_count,
+        version=thread.version,
+        policy_version=thread.policy_version,
+        created_at=thread.created_at,
+    )
+
+
+def _check_zone(moment: Any) -> None:
+    if moment is not None and moment is not msgspec.UNSET and moment.tzinfo is None:
+        message = "needs a zone, as in 2026-11-22T12:00:00Z"
+        raise Problem("request.invalid", f"closes_at {message}.", fields=[("closes_at", message)])

@@ -1,0 +1,46 @@
+"""Policies as the flows use them: parsed once per version, which never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.policy import Policy, PolicyError, parse_policy_json
+from moderation.words import WordList
+from service.errors import Problem
+from service.store import sites
+
+_KEPT = 256
+
+
+class Prepared(NamedTuple):
+    """A policy with its word list compiled."""
+
+    policy: Policy
+    words: WordList
+
+
+_prepared: dict[tuple[str, str], Prepared] = {}
+
+
+async def prepared(connection: AsyncConnection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Prepared]:
+    """Answer the policies of (site_id, version) pairs."""
+    pairs = set(wanted)
+    missing = pairs - _prepared.keys()
+    for key, document in (await sites.policy_documents(connection, missing)).items():
+        policy = parse_policy_json(msgspec.json.encode(document))
+        if len(_prepared) >= _KEPT:
+            _prepared.pop(next(iter(_prepared)))
+        _prepared[key] = Prepared(policy, WordList(policy.words))
+    return {key: _prepared[key] for key in pairs}
+
+
+def parsed(document: Any) -> Policy:
+    """Answer a policy that came over the API, or raise policy.invalid with every problem in it."""
+    try:
+        return parse_policy_json(msgspec.json.encode(document))
+    except PolicyError as error:
+        raise Problem("policy.invalid", "The policy was not changed.", fields=error.problems) from None

@@ -1,0 +1,225 @@
+"""A batch is judged: scores in, decisions out, in one transaction, then told to those who wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.decision import Action, ActorKind, Status, next_status
+from moderation.rules import Outcome
+from moderation.scores import Scores
+from moderation.signals import Signals, read_signals
+from moderation.verdict import Verdict, judge
+from service import telemetry
+from service.flow import policies, transition
+from service.flow.announce import Told, announce
+from service.flow.context import Context
+from service.flow.standings import Standings
+from service.flow.transition import Actor, Decision
+from service.store import scoring, threads
+from service.store.types import Row
+
+_ACTIONS = {Outcome.PUBLISH: Action.APPROVE, Outcome.HOLD: Action.HOLD, Outcome.REJECT: Action.REJECT}
+_STATUSES = {Outcome.PUBLISH: Status.PUBLISHED, Outcome.HOLD: Status.HELD, Outcome.REJECT: Status.REJECTED}
+_EVENTS = {
+    Outcome.PUBLISH: "comment.published", Outcome.HOLD: "comment.held", Outcome.REJECT: "comment.rejected"
+}  # fmt: skip
+_MACHINE = Actor(ActorKind.MACHINE)
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """A revision that waits for a score, and what its policy says about waiting."""
+
+    revision_id: str
+    body: str
+    on_scorer_failure: str
+    created_at: datetime
+
+
+class _Judged(msgspec.Struct, frozen=True):
+    row: Any
+    verdict: Verdict
+    signals: Signals
+    scores: Scores | None
+    policy_version: str
+
+
+class ThreadsMoved(Exception):  # noqa: N818 - Named for the fact.
+    """A thread was merged between reading and locking; the batch is tried again."""
+
+
+async def read_owed(context: Context, revision_ids: Sequence[str]) -> list[Owed]:
+    """Answer those of the revisions that still need a score; the others were decided, edited or deleted."""
+    async with context.database.reading() as connection:
+        rows = await scoring.owed(connection, revision_ids)
+        known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
+    return [
+        Owed(
+            row.revision_id,
+            row.body or "",
+            known[row.site_id, row.policy_version].policy.on_scorer_failure.value,
+            row.created_at,
+        )
+        for row in rows
+    ]
+
+
+async def record(
+    context: Context, scored: Mapping[str, Scores | None], *, languages: frozenset[str] | None
+) -> list[Told]:
+    """Judge and commit a batch; None stands for a text that could not be scored. Answer what was decided."""
+    while True:
+        try:
+            async with context.database.writing() as connection:
+                told = await _record(connection, context, scored, languages)
+            break
+        except ThreadsMoved:
+            continue
+    for one in told:
+        telemetry.decided_total.labels("machine", one.status).inc()
+    await announce(context, told)
+    return told
+
+
+async def _record(
+    connection: AsyncConnection,
+    context: Context,
+    scored: Mapping[str, Scores | None],
+    languages: frozenset[str] | None,
+) -> list[Told]:
+    rows = await scoring.owed(connection, list(scored))
+    locked = {row.thread_id for row in rows}
+    if connection.dialect.name == "postgresql":
+        await threads.lock(connection, sorted(locked))
+        rows = await scoring.owed(connection, list(scored))
+        if not {row.thread_id for row in rows} <= locked:
+            raise ThreadsMoved
+    judged = await _judge_all(connection, rows, scored, languages)
+    now = context.now()
+    told: list[Told] = []
+    for (site_id, thread_id), group in groupby(judged, key=lambda one: (one.row.site_id, one.row.thread_id)):
+        told += await _record_thread(connection, context, site_id, thread_id, list(group), now)
+    await scoring.mark_scored(connection, [_scored_row(one, now) for one in judged])
+    await scoring.insert_scores(connection, [_scores_row(context, one, now) for one in judged if one.scores])
+    return told
+
+
+async def _judge_all(
+    connection: AsyncConnection,
+    rows: Iterable[Row],
+    scored: Mapping[str, Scores | None],
+    languages: frozenset[str] | None,
+) -> list[_Judged]:
+    """Judge with the policy in force now, inside the transaction: an emergency switch counts at once."""
+    rows = sorted(rows, key=lambda row: (row.thread_id, row.revision_id))
+    known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
+    judged = []
+    for row in rows:
+        policy, words = known[row.site_id, row.policy_version]
+        signals = read_signals(row.body or "", words)
+        scores = scored[row.revision_id]
+        verdict = judge(scores, signals, policy, languages=languages, emergency=row.emergency_pre_moderation)
+        judged.append(_Judged(row, verdict, signals, scores, row.policy_version))
+    return judged
+
+
+async def _record_thread(
+    connection: AsyncConnection,
+    context: Context,
+    site_id: str,
+    thread_id: str,
+    judged: Sequence[_Judged],
+    now: datetime,
+) -> list[Told]:
+    standings = await transition.standings_of(connection, site_id, {one.row.comment_id for one in judged})
+    decisions = [_decide(context, standings, one, now) for one in judged]
+    version = await transition.save(connection, site_id, thread_id, standings)
+    events = {decision.id: _event_of(one) for one, decision in zip(judged, decisions, strict=True)}
+    await transition.append(connection, context, decisions, event_of=events)
+    items = [_item_row(context, one, now) for one in judged if one.verdict.review]
+    await scoring.insert_items(connection, items)
+    opened = {item["comment_id"]: item for item in items}
+    return [Told.of(decision, version=version, item=opened.get(decision.comment_id)) for decision in decisions]
+
+
+def _decide(context: Context, standings: Standings, one: _Judged, now: datetime) -> Decision:
+    """Apply one verdict. The edit of a published comment is decided by itself: the shown text stays until then."""
+    node, outcome = standings.nodes[one.row.comment_id], one.verdict.outcome
+    before = node.status
+    if before is Status.PENDING:
+        after = next_status(before, _ACTIONS[outcome], ActorKind.MACHINE, by_person=node.status_by_person)
+        if after is Status.PUBLISHED:
+            standings.show(node.id, one.row.number, edited_at=_edited_at(one))
+        standings.set_status(node.id, after, by_person=False)
+    elif before is Status.PUBLISHED and outcome is Outcome.PUBLISH:
+        standings.show(node.id, one.row.number, edited_at=_edited_at(one))
+    return Decision(
+        id=context.new_id(),
+        site_id=one.row.site_id,
+        thread_id=one.row.thread_id,
+        comment_id=one.row.comment_id,
+        revision_id=one.row.revision_id,
+        action=_ACTIONS[outcome],
+        actor=_MACHINE,
+        from_status=before,
+        to_status=node.status,
+        at=now,
+        reasons=one.verdict.reasons,
+        causes=[msgspec.to_builtins(cause) for cause in one.verdict.causes],
+        policy_version=one.policy_version,
+        model_id=one.scores.model_id if one.scores else None,
+        automated_detection=True,
+    )
+
+
+def _edited_at(one: _Judged) -> datetime | None:
+    return one.row.created_at if one.row.number > 1 else None
+
+
+def _event_of(one: _Judged) -> str:
+    if one.row.number > 1 and one.verdict.outcome is Outcome.PUBLISH and one.row.status == Status.PUBLISHED.value:
+        return "comment.edited"
+    return _EVENTS[one.verdict.outcome]
+
+
+def _scored_row(one: _Judged, now: datetime) -> dict[str, Any]:
+    return {
+        "of_revision": one.row.revision_id,
+        "new_scored_at": now,
+        "new_status": _STATUSES[one.verdict.outcome].value,
+        "new_language": one.signals.language,
+    }
+
+
+def _scores_row(context: Context, one: _Judged, now: datetime) -> dict[str, Any]:
+    assert one.scores is not None
+    return {
+        "id": context.new_id(),
+        "site_id": one.row.site_id,
+        "revision_id": one.row.revision_id,
+        "model_id": one.scores.model_id,
+        "calibrated": one.scores.calibrated,
+        "attributes": {attribute.value: value for attribute, value in one.scores.values.items()},
+        "scored_at": now,
+    }
+
+
+def _item_row(context: Context, one: _Judged, now: datetime) -> dict[str, Any]:
+    held = one.verdict.outcome is Outcome.HOLD
+    return {
+        "id": context.new_id(),
+        "site_id": one.row.site_id,
+        "thread_id": one.row.thread_id,
+        "comment_id": one.row.comment_id,
+        "revision_id": one.row.revision_id,
+        "kind": "held" if held else "post_moderation",
+        "state": "open",
+        "causes": [msgspec.to_builtins(cause) for cause in one.verdict.causes],
+        "order_key": now.timestamp(),
+        "opened_at": now,
+    }

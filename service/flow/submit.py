@@ -1,0 +1,273 @@
+"""A comment comes in: checked, committed as pending, put on the scoring stream, and waited for if asked."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.decision import Status
+from service import schemas, telemetry
+from service.errors import Problem
+from service.flow import sanitise, views
+from service.flow.await_decision import enqueue_and_wait
+from service.flow.context import Context
+from service.flow.find_thread import find_or_create
+from service.flow.identify import Commenter
+from service.flow.transition import event_row
+from service.store import comments, people, records, threads
+from service.store.paths import child_path, depth
+from service.store.types import Row
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One submit, as the route understood it."""
+
+    page: str
+    input: schemas.SubmitComment
+    commenter: Commenter | None
+    from_allowed_origin: bool
+    idempotency_key: str | None
+    wait_seconds: float
+
+
+class Submitted(NamedTuple):
+    """The comment as its author sees it, and the token of a new guest."""
+
+    comment: schemas.Comment
+    author_token: str | None
+
+
+class _Written(NamedTuple):
+    comment_id: str
+    revision_id: str | None
+    view: schemas.Comment | None
+    new_commenter_id: str | None
+
+
+async def submit(context: Context, site: Row, request: Request) -> Submitted:
+    """Commit the comment and answer it, decided if that happened in time (promise 2: never before the commit)."""
+    sanitise.check_body(request.input.body, minimum=site.body_min_characters, maximum=site.body_max_characters)
+    if request.commenter is None and not site.guests_allowed:
+        raise Problem("guests.refused", "Sign in to comment here.")
+    written = await _write_once(context, site, request)
+    if written.revision_id is None:
+        return Submitted(await _as_it_is_now(context, site.id, written.comment_id), None)
+    telemetry.submitted_total.inc()
+    token = None
+    if written.new_commenter_id is not None:
+        token = await context.author_tokens.issue(site.id, written.new_commenter_id, 1, now=context.now())
+    decided = await enqueue_and_wait(context, written.revision_id, request.wait_seconds)
+    if decided or written.view is None:
+        return Submitted(await _as_it_is_now(context, site.id, written.comment_id), token)
+    return Submitted(written.view, token)
+
+
+async def _write_once(context: Context, site: Row, request: Request) -> _Written:
+    try:
+        async with context.database.writing() as connection:
+            return await _write(connection, context, site, request)
+    except IntegrityError:
+        # Another request kept the same key, or merged the thread away, between our reading and writing.
+        async with context.database.writing() as connection:
+            return await _write(connection, context, site, request)
+
+
+async def _write(connection: AsyncConnection, context: Context, site: Row, request: Request) -> _Written:
+    request_hash = _hash_request(request) if request.idempotency_key else ""
+    if request.idempotency_key:
+        replayed = await _replayed(connection, site.id, request.idempotency_key, request_hash)
+        if replayed is not None:
+            return _Written(replayed, None, None, None)
+    now, comment_id, revision_id = context.now(), context.new_id(), context.new_id()
+    thread = await find_or_create(
+        connection,
+        context,
+        site,
+        request.page,
+        title=request.input.title if request.from_allowed_origin else None,
+        url=request.input.url if request.from_allowed_origin else None,
+    )
+    if threads.state_at(thread, now) == "closed":
+        raise Problem("thread.closed", "This thread takes no more comments.")
+    path = child_path(await _parent_path(connection, site, thread.id, request.input.parent_id), comment_id)
+    author, is_new = await _author(connection, context, site.id, request, now)
+    body_hash = sanitise.hash_of(request.input.body)
+    await _refuse_twin(connection, site, thread.id, request.input.parent_id, author, body_hash, now)
+    comment, revision = _rows(site.id, thread.id, request, author, path, comment_id, revision_id, body_hash, now)
+    await comments.insert(connection, comment, revision)
+    await _keep_key(connection, site.id, request, request_hash, comment_id, now)
+    event = event_row(
+        context, "comment.submitted", site_id=site.id, thread_id=thread.id, comment_id=comment_id,
+        revision_id=revision_id, at=now,
+    )  # fmt: skip
+    await records.append_events(connection, [event])
+    return _Written(comment_id, revision_id, _pending_view(comment, revision), author.commenter_id if is_new else None)
+
+
+def _hash_request(request: Request) -> str:
+    who = request.commenter.commenter_id if request.commenter else ""
+    return hashlib.sha256(msgspec.json.encode([request.page, request.input, who], order="sorted")).hexdigest()
+
+
+async def _replayed(connection: AsyncConnection, site_id: str, key: str, request_hash: str) -> str | None:
+    """Answer the comment that this very request made before."""
+    kept = await records.idempotency(connection, site_id, key)
+    if kept is None:
+        return None
+    if kept.request_hash != request_hash:
+        raise Problem("idempotency.reused", "This Idempotency-Key belongs to a request with another body.")
+    return str(kept.comment_id)
+
+
+async def _parent_path(connection: AsyncConnection, site: Row, thread_id: str, parent_id: str | None) -> str:
+    if parent_id is None:
+        return ""
+    parent = await comments.by_id(connection, site.id, parent_id)
+    if parent is None or parent.thread_id != thread_id or parent.status != Status.PUBLISHED.value:
+        raise Problem(
+            "parent.unknown", "Replies go to published comments of the same thread.", fields=[("parent_id", "unknown")]
+        )
+    if depth(parent.path) >= site.max_depth:
+        raise Problem(
+            "parent.too_deep", f"Replies go {site.max_depth} levels deep here.", fields=[("parent_id", "too deep")]
+        )
+    return str(parent.path)
+
+
+async def _author(
+    connection: AsyncConnection, context: Context, site_id: str, request: Request, now: datetime
+) -> tuple[Commenter, bool]:
+    """Answer who writes and whether they are new; a guest's name may differ from comment to comment."""
+    name = request.input.author.name.strip() if request.input.author else None
+    if request.commenter is not None:
+        known = request.commenter
+        return Commenter(known.commenter_id, known.kind, name or known.name, known.generation), False
+    commenter = Commenter(context.new_id(), "guest", name, 1)
+    await people.insert_commenter(
+        connection,
+        {"id": commenter.commenter_id, "site_id": site_id, "kind": "guest", "name": name, "first_seen_at": now},
+    )
+    return commenter, True
+
+
+async def _refuse_twin(
+    connection: AsyncConnection,
+    site: Row,
+    thread_id: str,
+    parent_id: str | None,
+    author: Commenter,
+    body_hash: str,
+    now: datetime,
+) -> None:
+    window = site.duplicate_window_seconds
+    if window and await comments.has_recent_twin(
+        connection,
+        site.id,
+        thread_id,
+        since_id=first_id_at(now - timedelta(seconds=window)),
+        parent_id=parent_id,
+        body_hash=body_hash,
+        commenter_id=author.commenter_id,
+        author_name=author.name,
+    ):
+        raise Problem("comment.duplicate", "You said exactly this here a moment ago.")
+
+
+def first_id_at(moment: datetime) -> str:
+    """Answer the smallest UUIDv7 of a time; ids from then on are greater."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return str(UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62)))
+
+
+def _rows(
+    site_id: str,
+    thread_id: str,
+    request: Request,
+    author: Commenter,
+    path: str,
+    comment_id: str,
+    revision_id: str,
+    body_hash: str,
+    now: datetime,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    comment = {
+        "id": comment_id,
+        "site_id": site_id,
+        "thread_id": thread_id,
+        "parent_id": request.input.parent_id,
+        "commenter_id": author.commenter_id,
+        "path": path,
+        "author_name": author.name,
+        "author_kind": author.kind,
+        "status": Status.PENDING.value,
+        "latest_revision": 1,
+        "created_at": now,
+    }
+    return comment, new_revision(site_id, comment_id, revision_id, 1, request.input.body, body_hash, now)
+
+
+def new_revision(
+    site_id: str, comment_id: str, revision_id: str, number: int, body: str, body_hash: str, now: datetime
+) -> dict[str, Any]:
+    """Answer the row of an unscored revision."""
+    return {
+        "id": revision_id,
+        "site_id": site_id,
+        "comment_id": comment_id,
+        "number": number,
+        "body": body,
+        "html": sanitise.to_html(body),
+        "body_hash": body_hash,
+        "status": Status.PENDING.value,
+        "created_at": now,
+    }
+
+
+async def _keep_key(
+    connection: AsyncConnection, site_id: str, request: Request, request_hash: str, comment_id: str, now: datetime
+) -> None:
+    if request.idempotency_key:
+        await records.keep_idempotency(
+            connection,
+            {
+                "site_id": site_id,
+                "key": request.idempotency_key,
+                "request_hash": request_hash,
+                "comment_id": comment_id,
+                "created_at": now,
+            },
+        )
+
+
+def _pending_view(comment: dict[str, Any], revision: dict[str, Any]) -> schemas.Comment:
+    return schemas.Comment(
+        id=comment["id"],
+        parent_id=comment["parent_id"],
+        author=schemas.Author(comment["author_name"], comment["author_kind"]),
+        body=revision["body"],
+        html=revision["html"],
+        created_at=comment["created_at"],
+        edited_at=None,
+        status=Status.PENDING,
+        reply_count=0,
+        likes=0,
+        revision=1,
+        reasons=[],
+        pending_edit=None,
+    )
+
+
+async def _as_it_is_now(context: Context, site_id: str, comment_id: str) -> schemas.Comment:
+    async with context.database.reading() as connection:
+        return (await views.full_views(connection, site_id, [comment_id]))[comment_id]

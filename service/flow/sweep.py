@@ -1,0 +1,74 @@
+"""Put back what Redis lost: SQL is the truth, so a sweep makes the index whole again (promise 1)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import msgspec
+
+from service import telemetry
+from service.flow.context import Context
+from service.store import records, review_items, scoring
+
+_PAGE = 500
+#: A submit enqueues right after its commit; sooner than this the sweep would race it for nothing.
+_SETTLED = timedelta(seconds=2)
+IDEMPOTENCY_DAYS = 7
+OUTBOX_DAYS = 90
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """What one sweep put back or let go."""
+
+    scoring: int
+    review: int
+    forgotten: int
+
+
+async def sweep(context: Context) -> Swept:
+    """Re-add what is owed and missing from Redis, and forget what is past its retention."""
+    now = context.now()
+    swept = Swept(await _scoring(context), await _review(context, now), await _retention(context, now))
+    telemetry.swept_total.labels("scoring").inc(swept.scoring)
+    telemetry.swept_total.labels("review").inc(swept.review)
+    return swept
+
+
+async def owed_pages(context: Context) -> AsyncIterator[list[str]]:
+    """Yield the ids of all revisions that wait for a score, oldest first, in bounded pages."""
+    before, after = context.now() - _SETTLED, None
+    while True:
+        async with context.database.reading() as connection:
+            owed = await scoring.owed_page(connection, before=before, after_id=after, limit=_PAGE)
+        if owed:
+            yield owed
+        if len(owed) < _PAGE:
+            return
+        after = owed[-1]
+
+
+async def _scoring(context: Context) -> int:
+    return sum([await context.stream.enqueue(owed) async for owed in owed_pages(context)])
+
+
+async def _review(context: Context, now: datetime) -> int:
+    added, after = 0, None
+    while True:
+        async with context.database.reading() as connection:
+            rows = await review_items.open_page(connection, after_id=after, limit=_PAGE)
+        for site_id, group in groupby(sorted(rows, key=lambda row: row.site_id), key=lambda row: row.site_id):
+            items = list(group)
+            free = [row for row in items if row.lease_expires_at is None or row.lease_expires_at <= now]
+            added += await context.reviews.add(site_id, [(row.id, row.order_key) for row in free])
+        if len(rows) < _PAGE:
+            return added
+        after = rows[-1].id
+
+
+async def _retention(context: Context, now: datetime) -> int:
+    async with context.database.writing() as connection:
+        keys = await records.forget_idempotency(connection, before=now - timedelta(days=IDEMPOTENCY_DAYS))
+        events = await records.forget_events(connection, before=now - timedelta(days=OUTBOX_DAYS))
+    return keys + events

@@ -1,0 +1,127 @@
+"""From rows to what crosses the wire: the reader's view, and the author's and moderator's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.decision import Status
+from service import schemas
+from service.store import pages, review_items, threads
+from service.store.types import Row
+
+
+def thread_view(site: Row, thread: Row | None, page: str, *, now: datetime) -> schemas.ThreadView:
+    """Answer a thread, or the empty one of a page that nobody wrote under yet."""
+    if thread is None:
+        return schemas.ThreadView(page, None, site.prompt, None, "open", 0, 0)
+    return schemas.ThreadView(
+        page=thread.page,
+        title=thread.title,
+        prompt=thread.prompt or site.prompt,
+        url=thread.url,
+        state="closed" if threads.state_at(thread, now) == "closed" else "open",
+        count=thread.published_count,
+        version=thread.version,
+    )
+
+
+def reader_view(
+    row: Row, *, replies: list[schemas.Comment] | None = None, replies_next: str | None = None
+) -> schemas.Comment:
+    """Answer what any reader may see: a published comment, else a tombstone without text and name."""
+    published = row.status == Status.PUBLISHED.value
+    return schemas.Comment(
+        id=row.id,
+        parent_id=row.parent_id,
+        author=schemas.Author(row.author_name if published else None, row.author_kind),
+        body=row.body if published else None,
+        html=row.html if published else None,
+        created_at=row.created_at,
+        edited_at=row.edited_at if published else None,
+        status=Status(row.status),
+        reply_count=row.reply_count,
+        likes=row.likes if published else 0,
+        replies=replies if replies is not None else [],
+        replies_next=replies_next,
+    )
+
+
+async def full_views(connection: AsyncConnection, site_id: str, ids: Sequence[str]) -> dict[str, schemas.Comment]:
+    """Answer comments as their authors and moderators see them: text and reasons in every status."""
+    latest = await pages.with_latest(connection, site_id, ids)
+    shown = {row.id: row for row in await pages.by_ids(connection, site_id, ids)}
+    decided = await review_items.latest_decisions(connection, site_id, ids)
+    return {
+        comment_id: full_view(shown[comment_id], latest[comment_id], decided.get(comment_id))
+        for comment_id in ids
+        if comment_id in latest
+    }
+
+
+def full_view(shown: Row, latest: Row, decision: Row | None) -> schemas.Comment:
+    """Answer one comment with its reasons; `decision` is the newest on it."""
+    reasons = reasons_of(decision)
+    status = Status(latest.status)
+    deleted = status is Status.DELETED
+    text = latest if latest.shown_revision is None else shown
+    edit: schemas.PendingEdit | None = None
+    if status is Status.PUBLISHED and latest.revision_number != latest.shown_revision:
+        judged = decision is not None and decision.revision_id == latest.revision_id
+        edit = schemas.PendingEdit(latest.body, Status(latest.revision_status), reasons if judged else [])
+        reasons = []
+    return schemas.Comment(
+        id=latest.id,
+        parent_id=latest.parent_id,
+        author=schemas.Author(latest.author_name, latest.author_kind),
+        body=None if deleted else text.body,
+        html=None if deleted else text.html,
+        created_at=latest.created_at,
+        edited_at=latest.edited_at,
+        status=status,
+        reply_count=latest.reply_count,
+        likes=latest.likes,
+        revision=latest.latest_revision,
+        reasons=reasons,
+        pending_edit=edit,
+    )
+
+
+def reasons_of(decision: Row | None) -> list[schemas.ReasonView]:
+    """Answer the reasons of a decision, none while nobody decided."""
+    if decision is None:
+        return []
+    return [schemas.ReasonView(reason["code"], reason["text"]) for reason in decision.reasons]
+
+
+def nested(rows: Iterable[Row]) -> list[schemas.Comment]:
+    """Build trees from rows in pre-order; a row whose parent is not among them is a root of the answer."""
+    views: dict[str, schemas.Comment] = {}
+    roots: list[schemas.Comment] = []
+    for row in rows:
+        view = views[row.id] = reader_view(row)
+        parent = views.get(row.parent_id) if row.parent_id else None
+        (parent.replies if parent is not None else roots).append(view)
+    return roots
+
+
+def decision_view(row: Row | dict[str, Any], *, revision: int) -> schemas.DecisionView:
+    """Answer a recorded decision."""
+    value = row if isinstance(row, dict) else row._mapping
+    return schemas.DecisionView(
+        id=value["id"],
+        action=value["action"],
+        actor_kind=value["actor_kind"],
+        actor=value["actor"],
+        from_status=Status(value["from_status"]),
+        to_status=Status(value["to_status"]),
+        revision=revision,
+        reasons=[schemas.ReasonView(reason["code"], reason["text"]) for reason in value["reasons"]],
+        causes=list(value["causes"]),
+        policy_version=value["policy_version"],
+        note=value["note"],
+        created_at=value["created_at"],
+    )

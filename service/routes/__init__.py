@@ -1,0 +1,1 @@
+"""Thin handlers: parse, guard, call one flow, answer."""

@@ -1,0 +1,44 @@
+"""Health and metrics of the API process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from service import schemas, telemetry
+from service.access import context_of, open_to_all
+from service.flow import health
+
+_NO_STORE = {"cache-control": "no-store"}
+
+
+@get("/health/live", guards=[open_to_all], tags=["operations"])
+async def live() -> Response[dict[str, str]]:
+    """Answer that the process runs."""
+    return Response({"status": "live"}, headers=_NO_STORE)
+
+
+@get("/health/ready", guards=[open_to_all], tags=["operations"])
+async def ready(request: Request[Any, Any, Any]) -> Response[schemas.Ready]:
+    """Answer 200 while SQL answers, listing what is degraded; 503 otherwise."""
+    found = await health.readiness(context_of(request))
+    return Response(found, status_code=503 if found.status == "not_ready" else 200, headers=_NO_STORE)
+
+
+@get("/health/workers", guards=[open_to_all], tags=["operations"])
+async def workers(request: Request[Any, Any, Any]) -> Response[schemas.Ready]:
+    """Answer 200 while some worker scores, else 503 and why."""
+    found = await health.workers(context_of(request))
+    return Response(found, status_code=200 if found.status == "ready" else 503, headers=_NO_STORE)
+
+
+@get("/metrics", guards=[open_to_all], include_in_schema=False)
+async def metrics() -> Response[bytes]:
+    """Answer the metrics of this process in Prometheus' text format."""
+    media_type = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
+    return Response(generate_latest(telemetry.registry), media_type=media_type, headers=_NO_STORE)
+
+
+HANDLERS = [live, ready, workers, metrics]

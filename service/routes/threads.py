@@ -1,0 +1,78 @@
+"""Readers: pages of a thread, and counts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody, QueryParameter
+
+from service import schemas
+from service.access import of_site
+from service.flow import read
+from service.flow.page_cache import PageCache
+from service.routes import requests
+from service.routes.requests import After, Limit, PagePath, SiteSlug
+
+
+@get(
+    "/v1/sites/{site:str}/threads/{page:str}",
+    guards=[of_site],
+    responses={
+        200: ResponseSpec(schemas.ThreadPage, description="A page of the thread", generate_examples=False),
+        304: ResponseSpec(None, description="The page did not change", generate_examples=False),
+    },
+    tags=["readers"],
+)
+async def read_thread(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    page: PagePath,
+    sort: schemas.Sort = "newest",
+    limit: Limit = 20,
+    replies: Annotated[int, QueryParameter(ge=0, le=50, description="Descendants shown under each root.")] = 3,
+    after: After = None,
+) -> Response[bytes | None]:
+    """Read a page of a thread: roots in the order asked for, each with its first replies. Creates nothing."""
+    context, found, _ = requests.visited(request)
+    cache: PageCache = request.app.state.page_cache
+    wanted = read.PageWanted(requests.page_key(page), sort, limit, replies, after)
+    rendered = await read.thread_page(context, cache, found, wanted)
+    headers = {"etag": rendered.etag, "cache-control": "no-cache"}
+    if matches(request.headers.get("if-none-match"), rendered.etag):
+        return Response(None, status_code=304, headers=headers)
+    return Response(rendered.body, media_type="application/json", headers=headers)
+
+
+def matches(header: str | None, etag: str) -> bool:
+    """Answer whether If-None-Match names the ETag (RFC 9110, weak comparison)."""
+    if header is None:
+        return False
+    named = [one.strip().removeprefix("W/") for one in header.split(",")]
+    return "*" in named or etag in named
+
+
+@get("/v1/sites/{site:str}/counts", guards=[of_site], tags=["readers"])
+async def read_counts(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    page: Annotated[list[str] | None, QueryParameter(description="A page key; repeat it for more.")] = None,
+) -> schemas.Counts:
+    """Count the published comments of up to 500 pages."""
+    context, found, _ = requests.visited(request)
+    return await read.counts(context, found, requests.check_pages(page or []))
+
+
+@post("/v1/sites/{site:str}/counts", guards=[of_site], status_code=200, tags=["readers"])
+async def read_many_counts(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    data: JSONBody[schemas.CountsInput],
+) -> schemas.Counts:
+    """Count the published comments of up to 500 pages whose keys are too long for a query."""
+    context, found, _ = requests.visited(request)
+    return await read.counts(context, found, data.pages)
+
+
+HANDLERS = [read_thread, read_counts, read_many_counts]

@@ -1,0 +1,175 @@
+"""Everything on one machine: a private Redis where none is given, the migrations, one API and one worker process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import http.client
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from service.settings import Settings, SettingsError
+from service.supervisor import ProcessSpec, Server, Supervisor
+
+SUPERVISOR_VARIABLE = "COLLOQUY_SUPERVISOR"
+"""Set for the processes of a supervisor: its process id, with which they end."""
+PORT_WAIT_SECONDS = 5.0
+API_STOP_SECONDS = 8.0
+WORKER_STOP_SECONDS = 12.0
+
+_log = logging.getLogger(__name__)
+
+
+class CannotServe(SettingsError):  # noqa: N818 - Named for the fact.
+    """Something on this machine is in the way of a setting, said in one line for the operator."""
+
+
+def serve(settings: Settings, environment: Mapping[str, str], *, demo: bool, say: Callable[[str], None]) -> int:
+    """Run until a signal and answer the exit code; raise CannotServe when another program is in the way."""
+    began_at = time.monotonic()
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with only_one(settings.home), _exit_on_termination(), contextlib.ExitStack() as undo:
+        wait_for_port(settings.host, settings.port)
+        server, redis_url = _redis(settings)
+        if server:
+            undo.callback(server.stop)
+        given = handed_on(settings, environment, redis_url=redis_url)
+        lines = _prepare(Settings.from_environment(given), demo=demo)
+        up = threading.Event()
+        undo.callback(up.set)
+        threading.Thread(target=_announce, args=(settings, lines, began_at, up, say), daemon=True).start()
+        return Supervisor(specs(given), server=server).run()
+
+
+def specs(environment: Mapping[str, str]) -> list[ProcessSpec]:
+    """Answer the processes in the order in which they stop: first the one that takes comments in."""
+    command = (sys.executable, "-m", "service")
+    return [
+        ProcessSpec(name="api", command=(*command, "api"), environment=environment, stop_seconds=API_STOP_SECONDS),
+        ProcessSpec(
+            name="worker",
+            command=(*command, "work"),
+            environment={**environment, "WORKER_NAME": "embedded", "WORKER_PORT": "0"},
+            stop_seconds=WORKER_STOP_SECONDS,
+        ),
+    ]
+
+
+def handed_on(settings: Settings, environment: Mapping[str, str], *, redis_url: str) -> dict[str, str]:
+    """Answer the environment of the processes: as given, with what this start has found out."""
+    return {
+        **environment,
+        "COLLOQUY_HOME": str(settings.home.resolve()),
+        "REDIS_URL": redis_url,
+        SUPERVISOR_VARIABLE: str(os.getpid()),
+    }
+
+
+@contextlib.contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the home folder's lock; the kernel lets go of it however this process ends."""
+    with (home / "serve.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotServe(f"COLLOQUY_HOME: {home} is served already by another `python -m service serve`") from None
+        yield
+
+
+def wait_for_port(host: str, port: int, *, seconds: float = PORT_WAIT_SECONDS) -> None:
+    """Wait until nothing listens there any more; raise CannotServe when something still does at the end."""
+    deadline = time.monotonic() + seconds
+    while (refusal := _bind_refusal(host, port)) is not None:
+        if refusal != errno.EADDRINUSE:
+            raise CannotServe(f"HOST, PORT: cannot listen on {host}:{port}: {os.strerror(refusal)}")
+        if time.monotonic() >= deadline:
+            raise CannotServe(f"PORT: {port} is held by another program; set PORT to a free one")
+        time.sleep(0.1)
+
+
+def _bind_refusal(host: str, port: int) -> int | None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # Without SO_REUSEPORT, which the API uses: with it a second server would share the port unnoticed.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror as error:
+        raise CannotServe(f"HOST: {host} cannot be resolved") from error
+    except OSError as error:
+        return error.errno or errno.EINVAL
+    return None
+
+
+def _redis(settings: Settings) -> tuple[Server | None, str]:
+    if settings.redis_url:
+        return None, settings.redis_url
+    from service.embedded_redis import EmbeddedRedis
+    from service.redis_home import RedisWouldNotStart
+
+    server = EmbeddedRedis(settings.home)
+    try:
+        server.start()
+    except RedisWouldNotStart as error:
+        raise CannotServe(str(error)) from None
+    return server, server.url
+
+
+def _prepare(settings: Settings, *, demo: bool) -> list[str]:
+    from service.store.migrate import upgrade
+
+    upgrade(settings.database)
+    if not demo:
+        return []
+    from service.demo import prepare
+
+    return asyncio.run(prepare(settings))
+
+
+@contextlib.contextmanager
+def _exit_on_termination() -> Iterator[None]:
+    """Let SIGTERM unwind the stack like Ctrl-C does, until the supervisor listens for it."""
+
+    def leave(_number: int, _frame: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    former = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _announce(
+    settings: Settings, lines: list[str], began_at: float, ended: threading.Event, say: Callable[[str], None]
+) -> None:
+    while not answers(settings):
+        if ended.wait(0.05):
+            return
+    seconds = round(time.monotonic() - began_at, 2)
+    _log.info("serve.up", extra={"url": settings.url, "seconds": seconds})
+    say(f"Colloquy is up after {seconds} s: {settings.url}")
+    for line in lines:
+        say(f"  {line}")
+
+
+def answers(settings: Settings) -> bool:
+    """True when the API says on its own address that it lives."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.port, timeout=1)
+    try:
+        connection.request("GET", "/health/live")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,121 @@
+"""Typed settings from the environment; the service refuses to start on a wrong one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+MINIMUM_SECRET_CHARACTERS = 32
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used, named as the operator wrote it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an operator can set; the name in the environment is the field's in capitals."""
+
+    colloquy_home: Annotated[str, Meta(description="Folder of the embedded data: SQLite file, Redis data, keys.")]
+    host: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="Port the API listens on.")] = 8000
+    public_url: Annotated[str, Meta(description="Base URL readers use; empty means http://HOST:PORT.")] = ""
+    database_url: Annotated[
+        str, Meta(description="sqlite+aiosqlite:///FILE or postgresql+asyncpg://...; empty: a file in COLLOQUY_HOME.")
+    ] = ""
+    database_pool: Annotated[int, Meta(ge=1, le=100, description="Connections for reading, per process.")] = 4
+    redis_url: Annotated[str, Meta(description="redis://, rediss:// or unix://; empty: serve starts its own.")] = ""
+    redis_prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9:_-]{1,40}$", description="First part of every key.")] = (
+        "colloquy"
+    )
+    secret_key: Annotated[
+        str, Meta(description="At least 32 characters; seals the signing keys. Empty: a file in COLLOQUY_HOME.")
+    ] = ""
+    scorer: Annotated[str, Meta(description="Which model scores: `hashed`.")] = "hashed"
+    scorer_timeout_seconds: Annotated[float, Meta(gt=0, le=600, description="A batch that takes longer failed.")] = 10.0
+    score_batch_size: Annotated[int, Meta(ge=1, le=512, description="Comments scored and committed together.")] = 32
+    sweep_interval_seconds: Annotated[float, Meta(gt=0, le=3600, description="Time between two sweeps.")] = 10.0
+    scorer_grace_seconds: Annotated[
+        float, Meta(ge=0, le=86400, description="Outage after which a policy's on_scorer_failure is applied.")
+    ] = 30.0
+    worker_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,80}$", description="Empty: host and process id.")] = ""
+    worker_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port of a worker's /health and /metrics; 0: none.")
+    ] = 8001
+    api_workers: Annotated[int, Meta(ge=1, le=64, description="API processes behind one port.")] = 1
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=10_000_000, description="Largest request body.")] = 65536
+    log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line shown.")] = (
+        "INFO"
+    )
+
+    @property
+    def home(self) -> Path:
+        """The folder of the embedded data."""
+        return Path(self.colloquy_home)
+
+    @property
+    def url(self) -> str:
+        """The base URL readers use, without a slash at its end."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the truth."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home.resolve() / 'colloquy.db'}"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read and check every setting; raise SettingsError with the setting's name."""
+        given = {
+            field: environment[field.upper()]
+            for field in cls.__struct_fields__
+            if environment.get(field.upper(), "") != ""
+        }
+        given.setdefault("colloquy_home", ".colloquy")
+        try:
+            settings = msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at `$.")
+            raise SettingsError(f"{path.rstrip('`').upper()}: {message}") from None
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raise SettingsError for what types alone cannot refuse."""
+        if self.secret_key and len(self.secret_key) < MINIMUM_SECRET_CHARACTERS:
+            raise SettingsError(f"SECRET_KEY: at least {MINIMUM_SECRET_CHARACTERS} characters")
+        scheme = urlsplit(self.database).scheme
+        if scheme not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+            raise SettingsError("DATABASE_URL: must begin with sqlite+aiosqlite:// or postgresql+asyncpg://")
+        if self.redis_url and urlsplit(self.redis_url).scheme not in ("redis", "rediss", "unix"):
+            raise SettingsError("REDIS_URL: must begin with redis://, rediss:// or unix://")
+
+
+def secret_key_of(settings: Settings) -> str:
+    """Answer SECRET_KEY, or the key kept in the home folder, made at the first start (mode 0600)."""
+    if settings.secret_key:
+        return settings.secret_key
+    path = settings.home / "secret.key"
+    if not path.exists():
+        settings.home.mkdir(parents=True, exist_ok=True)
+        _write_once(path, secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Create the file with its text in one step, so that two starting processes agree on one key."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,112 @@
+"""Connections: one writer and several readers on SQLite, one pool on PostgreSQL, the same two verbs on both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from service.errors import unavailable
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+class Database:
+    """`reading()` gives one snapshot, `writing()` one transaction that is committed when its block ends."""
+
+    def __init__(self, url: str, *, readers: int = 4) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            self._writer = _sqlite_engine(url, pool=1, begin="BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(url, pool=readers, begin="BEGIN")
+        else:
+            self._writer = _postgresql_engine(url, pool=readers)
+            self._reader = self._writer
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A read-only snapshot: every statement in the block sees the same state."""
+        async with _translated(), self._reader.connect() as connection:
+            if not self.is_sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back by any exception."""
+        async with _translated(), self._writer.begin() as connection:
+            yield connection
+
+    async def ping(self) -> bool:
+        """Answer whether the database answers."""
+        try:
+            async with self._reader.connect() as connection:
+                await connection.execute(sa.text("SELECT 1"))
+        except (DBAPIError, sa.exc.TimeoutError, OSError):
+            return False
+        return True
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Turn a database that cannot be reached into the caller's 503; a wrong statement stays an error of ours."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, ConnectionError) as error:
+        raise unavailable("database") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise unavailable("database") from error
+        raise
+
+
+def _sqlite_engine(url: str, *, pool: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=pool, max_overflow=0, pool_timeout=10, hide_parameters=True, connect_args={"timeout": 5}
+    )
+
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver must not begin transactions of its own: BEGIN IMMEDIATE below is what avoids lock upgrades.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "cache_size=-32000",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql_engine(url: str, *, pool: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool,
+        max_overflow=2,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"timeout": 5, "command_timeout": 30},
+    )

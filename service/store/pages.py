@@ -1,0 +1,184 @@
+"""The read path: every query here is bounded and walks one index, whatever the size of the thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.paths import AFTER, SEGMENT, ancestor_ids
+from service.store.tables import comments, revisions
+from service.store.types import Row
+
+#: The length of a root's path, which begins the path of everything under it.
+ROOT_PATH = SEGMENT
+_COLUMNS = (
+    comments.c.id,
+    comments.c.parent_id,
+    comments.c.path,
+    comments.c.thread_id,
+    comments.c.commenter_id,
+    comments.c.author_name,
+    comments.c.author_kind,
+    comments.c.status,
+    comments.c.shown_revision,
+    comments.c.latest_revision,
+    comments.c.reply_count,
+    comments.c.visible_replies,
+    comments.c.likes,
+    comments.c.created_at,
+    comments.c.edited_at,
+)
+_VISIBLE = comments.c.visible.is_(sa.true())
+_SHOWN = sa.and_(revisions.c.comment_id == comments.c.id, revisions.c.number == comments.c.shown_revision)
+_LATEST = sa.and_(revisions.c.comment_id == comments.c.id, revisions.c.number == comments.c.latest_revision)
+
+
+class Cursor(NamedTuple):
+    """Where a page ended: the sort's value (0 where the id alone orders) and the id or path."""
+
+    value: int
+    key: str
+
+
+@lru_cache(maxsize=16)
+def _roots_query(sort: str, continued: bool) -> sa.Select[*tuple[Any, ...]]:
+    query = (
+        sa.select(*_COLUMNS, revisions.c.body, revisions.c.html)
+        .select_from(comments.outerjoin(revisions, _SHOWN))
+        .where(
+            comments.c.site_id == sa.bindparam("site_id"),
+            comments.c.thread_id == sa.bindparam("thread_id"),
+            comments.c.parent_id.is_(None),
+            _VISIBLE,
+        )
+        .limit(sa.bindparam("limit", type_=sa.Integer))
+    )
+    key: sa.BindParameter[Any] = sa.bindparam("after_key")
+    value = sa.bindparam("after_value", type_=sa.Integer)
+    if sort == "oldest":
+        query = query.order_by(comments.c.id)
+        return query.where(comments.c.id > key) if continued else query
+    if sort == "newest":
+        query = query.order_by(comments.c.id.desc())
+        return query.where(comments.c.id < key) if continued else query
+    column = {"replies": comments.c.reply_count, "likes": comments.c.likes}[sort]
+    query = query.order_by(column.desc(), comments.c.id.desc())
+    return query.where(sa.tuple_(column, comments.c.id) < sa.tuple_(value, key)) if continued else query
+
+
+async def roots(
+    connection: AsyncConnection, site_id: str, thread_id: str, *, sort: str, limit: int, after: Cursor | None
+) -> Sequence[Row]:
+    """Answer up to `limit` visible roots after the cursor, in the sort's order."""
+    values: dict[str, Any] = {"site_id": site_id, "thread_id": thread_id, "limit": limit}
+    if after is not None:
+        values |= {"after_key": after.key, "after_value": after.value}
+    statement = _roots_query(sort, after is not None)
+    unused = {"after_value"} if sort in ("oldest", "newest") else set()
+    return (await connection.execute(statement, {k: v for k, v in values.items() if k not in unused})).all()
+
+
+@lru_cache(maxsize=128)
+def _subtrees_query(number: int) -> sa.Select[*tuple[Any, ...]]:
+    """One bounded index walk per subtree, in one statement; the text depends on the number of subtrees only."""
+    walks = []
+    for index in range(number):
+        walk = (
+            sa.select(*_COLUMNS)
+            .where(
+                comments.c.site_id == sa.bindparam("site_id"),
+                comments.c.thread_id == sa.bindparam("thread_id"),
+                comments.c.path > sa.bindparam(f"from_{index}"),
+                comments.c.path < sa.bindparam(f"until_{index}"),
+                _VISIBLE,
+            )
+            .order_by(comments.c.path)
+            .limit(sa.bindparam("limit", type_=sa.Integer))
+            .subquery(f"walk_{index}")
+        )
+        walks.append(sa.select(walk))
+    found = (sa.union_all(*walks) if len(walks) > 1 else walks[0]).subquery("found")
+    shown = sa.and_(revisions.c.comment_id == found.c.id, revisions.c.number == found.c.shown_revision)
+    return (
+        sa.select(*found.c, revisions.c.body, revisions.c.html)
+        .select_from(found.outerjoin(revisions, shown))
+        .order_by(found.c.path)
+    )
+
+
+async def subtrees(
+    connection: AsyncConnection, site_id: str, thread_id: str, starts: Sequence[tuple[str, str]], *, limit: int
+) -> Sequence[Row]:
+    """Answer the first `limit` visible descendants of each (root path, path to start after), in pre-order."""
+    if not starts or limit < 1:
+        return []
+    values: dict[str, Any] = {"site_id": site_id, "thread_id": thread_id, "limit": limit}
+    for index, (root, start) in enumerate(starts):
+        values |= {f"from_{index}": start, f"until_{index}": root + AFTER}
+    return (await connection.execute(_subtrees_query(len(starts)), values)).all()
+
+
+_BY_IDS = (
+    sa.select(*_COLUMNS, revisions.c.body, revisions.c.html)
+    .select_from(comments.outerjoin(revisions, _SHOWN))
+    .where(
+        comments.c.site_id == sa.bindparam("site_id"),
+        comments.c.id.in_(sa.bindparam("ids", expanding=True)),
+    )
+    .order_by(comments.c.path)
+)
+
+
+async def by_ids(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> Sequence[Row]:
+    """Answer comments in any status with their shown text, ancestors before what is under them."""
+    wanted = list(ids)
+    return (await connection.execute(_BY_IDS, {"site_id": site_id, "ids": wanted})).all() if wanted else []
+
+
+async def ancestors(connection: AsyncConnection, site_id: str, path: str) -> Sequence[Row]:
+    """Answer the ancestors of a path, the root first."""
+    return await by_ids(connection, site_id, ancestor_ids(path))
+
+
+def _with_latest() -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(
+        *_COLUMNS,
+        revisions.c.id.label("revision_id"),
+        revisions.c.number.label("revision_number"),
+        revisions.c.status.label("revision_status"),
+        revisions.c.body,
+        revisions.c.html,
+    ).select_from(comments.join(revisions, _LATEST))
+
+
+async def with_latest(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> dict[str, Row]:
+    """Answer comments with their latest revision's text and status, for authors and moderators."""
+    query = _with_latest().where(comments.c.site_id == site_id, comments.c.id.in_(sa.bindparam("ids", expanding=True)))
+    return {row.id: row for row in await connection.execute(query, {"ids": list(ids)})}
+
+
+async def of_commenter(
+    connection: AsyncConnection,
+    site_id: str,
+    commenter_id: str,
+    *,
+    thread_id: str | None,
+    after: str | None,
+    limit: int,
+) -> list[str]:
+    """Answer the ids of a commenter's comments in every status, newest first."""
+    query = (
+        sa.select(comments.c.id)
+        .where(comments.c.site_id == site_id, comments.c.commenter_id == commenter_id)
+        .order_by(comments.c.id.desc())
+        .limit(limit)
+    )
+    if thread_id is not None:
+        query = query.where(comments.c.thread_id == thread_id)
+    if after is not None:
+        query = query.where(comments.c.id < after)
+    return list((await connection.execute(query)).scalars())

@@ -1,0 +1,119 @@
+"""Commenters, members and API tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import api_tokens, commenters, members
+from service.store.types import Row
+
+
+async def commenter(connection: AsyncConnection, site_id: str, commenter_id: str) -> Row | None:
+    """Answer a commenter of the site."""
+    query = sa.select(commenters).where(commenters.c.site_id == site_id, commenters.c.id == commenter_id)
+    return (await connection.execute(query)).first()
+
+
+async def commenters_by_ids(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> dict[str, Row]:
+    """Answer commenters by id."""
+    query = sa.select(commenters).where(commenters.c.site_id == site_id, commenters.c.id.in_(list(ids)))
+    return {row.id: row for row in await connection.execute(query)}
+
+
+async def insert_commenter(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Add a commenter."""
+    await connection.execute(commenters.insert(), dict(values))
+
+
+async def revoke_tokens(connection: AsyncConnection, site_id: str, commenter_id: str) -> bool:
+    """Make every author token given so far invalid; answer whether there is such a commenter."""
+    changed = await connection.execute(
+        commenters.update()
+        .where(commenters.c.site_id == site_id, commenters.c.id == commenter_id)
+        .values(token_generation=commenters.c.token_generation + 1)
+    )
+    return changed.rowcount == 1
+
+
+async def insert_member(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Add a member of a site, or of the installation where `site_id` is None."""
+    await connection.execute(members.insert(), dict(values))
+
+
+async def members_of(connection: AsyncConnection, site_id: str) -> Sequence[Row]:
+    """Answer the members of a site."""
+    query = sa.select(members).where(members.c.site_id == site_id).order_by(members.c.id)
+    return (await connection.execute(query)).all()
+
+
+async def member(connection: AsyncConnection, site_id: str, member_id: str) -> Row | None:
+    """Answer a member of the site."""
+    query = sa.select(members).where(members.c.site_id == site_id, members.c.id == member_id)
+    return (await connection.execute(query)).first()
+
+
+async def disable_member(connection: AsyncConnection, site_id: str, member_id: str, *, at: datetime) -> bool:
+    """Disable a member, whose tokens stop working; answer whether there was one to disable."""
+    changed = await connection.execute(
+        members.update()
+        .where(members.c.site_id == site_id, members.c.id == member_id, members.c.disabled_at.is_(None))
+        .values(disabled_at=at)
+    )
+    return changed.rowcount == 1
+
+
+async def insert_token(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Add an API token by its hash."""
+    await connection.execute(api_tokens.insert(), dict(values))
+
+
+_BY_HASH = (
+    sa.select(
+        api_tokens,
+        members.c.role.label("member_role"),
+        members.c.name.label("member_name"),
+        members.c.disabled_at.label("member_disabled_at"),
+    )
+    .select_from(api_tokens.outerjoin(members, members.c.id == api_tokens.c.member_id))
+    .where(api_tokens.c.token_hash == sa.bindparam("token_hash"))
+)
+
+
+async def token_by_hash(connection: AsyncConnection, token_hash: str) -> Row | None:
+    """Answer the API token with this hash and its member. The one query without a site: it finds the site."""
+    return (await connection.execute(_BY_HASH, {"token_hash": token_hash})).first()
+
+
+async def tokens_of(connection: AsyncConnection, site_id: str) -> Sequence[Row]:
+    """Answer the API tokens of a site, without their hashes' use to anyone."""
+    query = sa.select(api_tokens).where(api_tokens.c.site_id == site_id).order_by(api_tokens.c.id)
+    return (await connection.execute(query)).all()
+
+
+async def revoke_token(connection: AsyncConnection, site_id: str, token_id: str, *, at: datetime) -> bool:
+    """Revoke an API token; answer whether there was one to revoke."""
+    changed = await connection.execute(
+        api_tokens.update()
+        .where(api_tokens.c.site_id == site_id, api_tokens.c.id == token_id, api_tokens.c.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
+    return changed.rowcount == 1
+
+
+async def revoke_tokens_of_member(connection: AsyncConnection, member_id: str, *, at: datetime) -> None:
+    """Revoke every API token of a member of the installation or a site."""
+    await connection.execute(
+        api_tokens.update()
+        .where(api_tokens.c.member_id == member_id, api_tokens.c.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
+
+
+async def touch_token(connection: AsyncConnection, token_id: str, *, at: datetime) -> None:
+    """Remember when a token was last used."""
+    await connection.execute(api_tokens.update().where(api_tokens.c.id == token_id).values(last_used_at=at))

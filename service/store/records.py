@@ -1,0 +1,76 @@
+"""Append-only and short-lived rows: outbox events, audit events, idempotency keys, signing keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import audit_events, idempotency_keys, outbox, signing_keys
+from service.store.types import Row
+
+
+async def append_events(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put events in the outbox, in the transaction of the change they tell of."""
+    if rows:
+        await connection.execute(outbox.insert(), list(rows))
+
+
+async def append_audit(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
+    """Write one audit event."""
+    await connection.execute(audit_events.insert(), dict(row))
+
+
+_BY_KEY = sa.select(idempotency_keys).where(
+    idempotency_keys.c.site_id == sa.bindparam("of_site"), idempotency_keys.c.key == sa.bindparam("of_key")
+)
+
+
+async def idempotency(connection: AsyncConnection, site_id: str, key: str) -> Row | None:
+    """Answer what a key was used for."""
+    return (await connection.execute(_BY_KEY, {"of_site": site_id, "of_key": key})).first()
+
+
+async def keep_idempotency(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Remember a key; raises IntegrityError when another request kept it first."""
+    await connection.execute(idempotency_keys.insert(), dict(values))
+
+
+async def forget_idempotency(connection: AsyncConnection, *, before: datetime) -> int:
+    """Delete the keys kept before a time; answer how many."""
+    gone = await connection.execute(idempotency_keys.delete().where(idempotency_keys.c.created_at < before))
+    return gone.rowcount
+
+
+async def forget_events(connection: AsyncConnection, *, before: datetime) -> int:
+    """Delete outbox events older than their retention; answer how many."""
+    gone = await connection.execute(outbox.delete().where(outbox.c.created_at < before))
+    return gone.rowcount
+
+
+async def all_signing_keys(connection: AsyncConnection) -> Sequence[Row]:
+    """Answer every signing key, the newest last."""
+    return (await connection.execute(sa.select(signing_keys).order_by(signing_keys.c.created_at))).all()
+
+
+async def insert_signing_key(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Add a signing key."""
+    await connection.execute(signing_keys.insert(), dict(values))
+
+
+async def retire_signing_keys(connection: AsyncConnection, *, at: datetime, except_id: str) -> None:
+    """Stop every other key from signing; they go on verifying."""
+    await connection.execute(
+        signing_keys.update()
+        .where(signing_keys.c.id != except_id, signing_keys.c.retired_at.is_(None))
+        .values(retired_at=at)
+    )
+
+
+async def delete_signing_key(connection: AsyncConnection, key_id: str) -> bool:
+    """Delete a signing key, which ends every token it signed; answer whether there was one."""
+    gone = await connection.execute(signing_keys.delete().where(signing_keys.c.id == key_id))
+    return gone.rowcount == 1

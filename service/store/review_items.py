@@ -1,0 +1,175 @@
+"""Review items and the lease on each: a compare-and-set on the row, so that Redis may forget everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import decisions, review_items
+from service.store.types import Row
+
+OPEN, DECIDED, SUPERSEDED = "open", "decided", "superseded"
+_IS_OPEN = review_items.c.state == sa.literal_column("'open'")
+
+
+def _unleased(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(review_items.c.lease_expires_at.is_(None), review_items.c.lease_expires_at <= now)
+
+
+async def candidates(connection: AsyncConnection, site_id: str, *, now: datetime, limit: int) -> list[str]:
+    """Answer open items that nobody holds, in order; used while Redis cannot say."""
+    query = (
+        sa.select(review_items.c.id)
+        .where(review_items.c.site_id == site_id, _IS_OPEN, _unleased(now))
+        .order_by(review_items.c.order_key, review_items.c.id)
+        .limit(limit)
+    )
+    return list((await connection.execute(query)).scalars())
+
+
+async def lease(
+    connection: AsyncConnection,
+    site_id: str,
+    item_id: str,
+    *,
+    now: datetime,
+    until: datetime,
+    lease_hash: str,
+    claimed_by: str,
+) -> bool:
+    """Take an item if it is open and free; answer whether it is taken."""
+    taken = await connection.execute(
+        review_items.update()
+        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, _IS_OPEN, _unleased(now))
+        .values(
+            lease_hash=lease_hash,
+            lease_expires_at=until,
+            claimed_by=claimed_by,
+            claim_number=review_items.c.claim_number + 1,
+        )
+    )
+    return taken.rowcount == 1
+
+
+async def renew(
+    connection: AsyncConnection, site_id: str, item_id: str, *, now: datetime, until: datetime, lease_hash: str
+) -> bool:
+    """Prolong a lease that is still valid; answer whether it was."""
+    renewed = await connection.execute(
+        review_items.update()
+        .where(
+            review_items.c.site_id == site_id,
+            review_items.c.id == item_id,
+            _IS_OPEN,
+            review_items.c.lease_hash == lease_hash,
+            review_items.c.lease_expires_at > now,
+        )
+        .values(lease_expires_at=until)
+    )
+    return renewed.rowcount == 1
+
+
+async def release(connection: AsyncConnection, site_id: str, item_id: str, *, now: datetime, lease_hash: str) -> bool:
+    """Give a leased item back; answer whether the lease was valid."""
+    released = await connection.execute(
+        review_items.update()
+        .where(
+            review_items.c.site_id == site_id,
+            review_items.c.id == item_id,
+            _IS_OPEN,
+            review_items.c.lease_hash == lease_hash,
+            review_items.c.lease_expires_at > now,
+        )
+        .values(lease_hash=None, lease_expires_at=None, claimed_by=None)
+    )
+    return released.rowcount == 1
+
+
+async def by_id(connection: AsyncConnection, site_id: str, item_id: str, *, lock: bool = False) -> Row | None:
+    """Answer one item in any state; with `lock`, nobody else can decide it until the transaction ends."""
+    query = sa.select(review_items).where(review_items.c.site_id == site_id, review_items.c.id == item_id)
+    if lock and connection.dialect.name == "postgresql":
+        query = query.with_for_update()
+    return (await connection.execute(query)).first()
+
+
+async def by_ids(connection: AsyncConnection, site_id: str, item_ids: Iterable[str]) -> dict[str, Row]:
+    """Answer items by id."""
+    query = sa.select(review_items).where(review_items.c.site_id == site_id, review_items.c.id.in_(list(item_ids)))
+    return {row.id: row for row in await connection.execute(query)}
+
+
+async def close(connection: AsyncConnection, site_id: str, item_id: str, *, at: datetime) -> bool:
+    """Mark an open item decided; answer False if it was closed before."""
+    closed = await connection.execute(
+        review_items.update()
+        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, _IS_OPEN)
+        .values(state=DECIDED, closed_at=at)
+    )
+    return closed.rowcount == 1
+
+
+async def supersede(connection: AsyncConnection, site_id: str, comment_id: str, *, at: datetime) -> list[str]:
+    """Close every open item of a comment that changed under it; answer their ids."""
+    closed = await connection.execute(
+        review_items.update()
+        .where(review_items.c.site_id == site_id, review_items.c.comment_id == comment_id, _IS_OPEN)
+        .values(state=SUPERSEDED, closed_at=at)
+        .returning(review_items.c.id)
+    )
+    return list(closed.scalars())
+
+
+class Depth(NamedTuple):
+    """How much of a site waits for a person."""
+
+    open: int
+    claimed: int
+    oldest: datetime | None
+
+
+async def depth(connection: AsyncConnection, site_id: str, *, now: datetime) -> Depth:
+    """Answer the open items of a site, those under a lease, and when the oldest was opened."""
+    held = sa.func.count().filter(review_items.c.lease_expires_at > now)
+    query = sa.select(sa.func.count(), held, sa.func.min(review_items.c.opened_at)).where(
+        review_items.c.site_id == site_id, _IS_OPEN
+    )
+    row = (await connection.execute(query)).one()
+    return Depth(row[0], row[1], row[2])
+
+
+async def open_page(connection: AsyncConnection, *, after_id: str | None, limit: int) -> Sequence[Row]:
+    """Answer open items of all sites for the sweep, by id: site, id, order and lease."""
+    query = (
+        sa.select(review_items.c.id, review_items.c.site_id, review_items.c.order_key, review_items.c.lease_expires_at)
+        .where(_IS_OPEN)
+        .order_by(review_items.c.id)
+        .limit(limit)
+    )
+    if after_id is not None:
+        query = query.where(review_items.c.id > after_id)
+    return (await connection.execute(query)).all()
+
+
+async def decisions_of(connection: AsyncConnection, site_id: str, comment_id: str) -> Sequence[Row]:
+    """Answer every decision on a comment, the first one first."""
+    query = (
+        sa.select(decisions)
+        .where(decisions.c.site_id == site_id, decisions.c.comment_id == comment_id)
+        .order_by(decisions.c.id)
+    )
+    return (await connection.execute(query)).all()
+
+
+async def latest_decisions(connection: AsyncConnection, site_id: str, comment_ids: Iterable[str]) -> dict[str, Row]:
+    """Answer the newest decision on each comment."""
+    query = (
+        sa.select(decisions)
+        .where(decisions.c.site_id == site_id, decisions.c.comment_id.in_(list(comment_ids)))
+        .order_by(decisions.c.id)
+    )
+    return {row.comment_id: row for row in await connection.execute(query)}

@@ -1,0 +1,372 @@
+"""The tables. What the law will ask for is here from the first migration (see docs/decisions)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.store.types import Id, Instant, Json, Path
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> sa.Column[Any]:
+    return sa.Column("id", Id, primary_key=True)
+
+
+def _site() -> sa.Column[Any]:
+    return sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=False)
+
+
+def _ref(name: str, target: str, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, Id, sa.ForeignKey(f"{target}.id"), nullable=nullable)
+
+
+def _at(name: str, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, Instant, nullable=nullable)
+
+
+def _count(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Integer, nullable=False, server_default="0")
+
+
+def _flag(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
+
+
+sites = sa.Table(
+    "sites",
+    metadata,
+    _id(),
+    sa.Column("slug", sa.String(63), nullable=False, unique=True),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("allowed_origins", Json, nullable=False),
+    sa.Column("prompt", sa.String(300), nullable=False),
+    sa.Column("guests_allowed", sa.Boolean, nullable=False),
+    sa.Column("body_min_characters", sa.Integer, nullable=False),
+    sa.Column("body_max_characters", sa.Integer, nullable=False),
+    sa.Column("max_depth", sa.Integer, nullable=False),
+    sa.Column("edit_window_seconds", sa.Integer, nullable=False),
+    sa.Column("duplicate_window_seconds", sa.Integer, nullable=False),
+    _flag("emergency_pre_moderation"),
+    sa.Column("policy_version", sa.String(40), nullable=False),
+    _at("created_at"),
+)
+
+#: Append-only: a decision of years ago names its policy by version and it is still here.
+policies = sa.Table(
+    "policies",
+    metadata,
+    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), primary_key=True),
+    sa.Column("version", sa.String(40), primary_key=True),
+    sa.Column("document", Json, nullable=False),
+    _at("created_at"),
+    sa.Column("created_by", sa.String(80), nullable=True),
+)
+
+threads = sa.Table(
+    "threads",
+    metadata,
+    _id(),
+    _site(),
+    sa.Column("page", sa.String(512), nullable=False),
+    sa.Column("title", sa.String(300), nullable=True),
+    sa.Column("prompt", sa.String(300), nullable=True),
+    sa.Column("url", sa.String(2048), nullable=True),
+    sa.Column("state", sa.String(10), nullable=False),
+    _at("closes_at", nullable=True),
+    _count("published_count"),
+    _count("version"),
+    sa.Column("policy_version", sa.String(40), nullable=True),
+    _at("created_at"),
+    sa.Index("ix_threads_site_id", "site_id", "id"),
+)
+
+#: Every page key that leads to a thread: its own, and those it had before a move or a merge.
+thread_pages = sa.Table(
+    "thread_pages",
+    metadata,
+    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), primary_key=True),
+    sa.Column("page", sa.String(512), primary_key=True),
+    _ref("thread_id", "threads"),
+    sa.Index("ix_thread_pages_thread_id", "thread_id"),
+)
+
+commenters = sa.Table(
+    "commenters",
+    metadata,
+    _id(),
+    _site(),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("name", sa.String(80), nullable=True),
+    sa.Column("subject", sa.String(200), nullable=True),
+    sa.Column("token_generation", sa.Integer, nullable=False, server_default="1"),
+    _at("first_seen_at"),
+    _at("erased_at", nullable=True),
+    sa.UniqueConstraint("site_id", "subject", name="uq_commenters_site_id_subject"),
+)
+
+comments = sa.Table(
+    "comments",
+    metadata,
+    _id(),
+    _site(),
+    _ref("thread_id", "threads"),
+    _ref("parent_id", "comments", nullable=True),
+    _ref("commenter_id", "commenters"),
+    sa.Column("path", Path, nullable=False),
+    sa.Column("author_name", sa.String(80), nullable=True),
+    sa.Column("author_kind", sa.String(10), nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("status_by_person", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("shown_revision", sa.Integer, nullable=True),
+    sa.Column("latest_revision", sa.Integer, nullable=False),
+    # Visible: published, or a tombstone that holds up a visible reply.
+    _flag("visible"),
+    _count("visible_replies"),
+    _count("reply_count"),
+    _count("likes"),
+    _at("created_at"),
+    _at("edited_at", nullable=True),
+    _at("deleted_at", nullable=True),
+)
+_ROOTS = sa.and_(comments.c.parent_id.is_(None), comments.c.visible.is_(sa.true()))
+for _name, _columns in {
+    "ix_comments_roots_time": (comments.c.thread_id, comments.c.id),
+    "ix_comments_roots_replies": (comments.c.thread_id, comments.c.reply_count, comments.c.id),
+    "ix_comments_roots_likes": (comments.c.thread_id, comments.c.likes, comments.c.id),
+}.items():
+    sa.Index(_name, *_columns, sqlite_where=_ROOTS, postgresql_where=_ROOTS)
+sa.Index(
+    "ix_comments_tree",
+    comments.c.thread_id,
+    comments.c.path,
+    sqlite_where=comments.c.visible.is_(sa.true()),
+    postgresql_where=comments.c.visible.is_(sa.true()),
+)
+sa.Index("ix_comments_author", comments.c.commenter_id, comments.c.id)
+sa.Index("ix_comments_thread", comments.c.thread_id, comments.c.id)
+
+#: One immutable text. `body` and `html` can become null by erasure; `network_hash` is a keyed, rotating hash.
+revisions = sa.Table(
+    "revisions",
+    metadata,
+    _id(),
+    _site(),
+    _ref("comment_id", "comments"),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=True),
+    sa.Column("html", sa.Text, nullable=True),
+    sa.Column("body_hash", sa.String(64), nullable=False),
+    sa.Column("language", sa.String(8), nullable=True),
+    sa.Column("network_hash", sa.String(64), nullable=True),
+    sa.Column("status", sa.String(10), nullable=False),
+    _at("created_at"),
+    _at("scored_at", nullable=True),
+    _at("superseded_at", nullable=True),
+    _at("erased_at", nullable=True),
+    sa.UniqueConstraint("comment_id", "number"),
+)
+sa.Index(
+    "ix_revisions_owed",
+    revisions.c.created_at,
+    sqlite_where=revisions.c.scored_at.is_(None),
+    postgresql_where=revisions.c.scored_at.is_(None),
+)
+
+scores = sa.Table(
+    "scores",
+    metadata,
+    _id(),
+    _site(),
+    _ref("revision_id", "revisions"),
+    sa.Column("model_id", sa.String(120), nullable=False),
+    sa.Column("calibrated", sa.Boolean, nullable=False),
+    sa.Column("attributes", Json, nullable=False),
+    _at("scored_at"),
+    sa.Index("ix_scores_revision_id", "revision_id"),
+)
+
+review_items = sa.Table(
+    "review_items",
+    metadata,
+    _id(),
+    _site(),
+    _ref("thread_id", "threads"),
+    _ref("comment_id", "comments"),
+    _ref("revision_id", "revisions"),
+    # held, post_moderation; later reported, sampled, appealed.
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("causes", Json, nullable=False),
+    sa.Column("order_key", sa.Float(53), nullable=False),
+    _at("opened_at"),
+    _at("closed_at", nullable=True),
+    sa.Column("lease_hash", sa.String(64), nullable=True),
+    _at("lease_expires_at", nullable=True),
+    sa.Column("claimed_by", sa.String(80), nullable=True),
+    _count("claim_number"),
+    sa.Index("ix_review_items_comment_id", "comment_id"),
+)
+sa.Index(
+    "ix_review_items_open",
+    review_items.c.site_id,
+    review_items.c.order_key,
+    review_items.c.id,
+    sqlite_where=review_items.c.state == sa.literal_column("'open'"),
+    postgresql_where=review_items.c.state == sa.literal_column("'open'"),
+)
+sa.Index(
+    "uq_review_items_open_revision",
+    review_items.c.revision_id,
+    review_items.c.kind,
+    unique=True,
+    sqlite_where=review_items.c.state == sa.literal_column("'open'"),
+    postgresql_where=review_items.c.state == sa.literal_column("'open'"),
+)
+
+#: Append-only: every act that changed a status, with its causes and what a statement of reasons needs.
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    _id(),
+    _site(),
+    _ref("thread_id", "threads"),
+    _ref("comment_id", "comments"),
+    _ref("revision_id", "revisions"),
+    _ref("review_item_id", "review_items", nullable=True),
+    sa.Column("actor_kind", sa.String(12), nullable=False),
+    sa.Column("actor", sa.String(80), nullable=True),
+    sa.Column("action", sa.String(12), nullable=False),
+    sa.Column("from_status", sa.String(10), nullable=False),
+    sa.Column("to_status", sa.String(10), nullable=False),
+    sa.Column("reasons", Json, nullable=False),
+    sa.Column("causes", Json, nullable=False),
+    sa.Column("policy_version", sa.String(40), nullable=True),
+    sa.Column("model_id", sa.String(120), nullable=True),
+    sa.Column("note", sa.Text, nullable=True),
+    sa.Column("ground", sa.String(12), nullable=True),
+    sa.Column("ground_clause", sa.String(300), nullable=True),
+    sa.Column("guidelines_version", sa.String(40), nullable=True),
+    sa.Column("on_notice", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("automated_detection", sa.Boolean, nullable=False),
+    sa.Column("automated_decision", sa.Boolean, nullable=False),
+    sa.Column("duration_seconds", sa.Integer, nullable=True),
+    _at("created_at"),
+    sa.Index("ix_decisions_comment_id", "comment_id", "id"),
+    sa.Index("ix_decisions_revision_id", "revision_id", "id"),
+)
+#: One decision for each review item, whoever asks twice.
+sa.Index(
+    "uq_decisions_review_item_id",
+    decisions.c.review_item_id,
+    unique=True,
+    sqlite_where=decisions.c.review_item_id.is_not(None),
+    postgresql_where=decisions.c.review_item_id.is_not(None),
+)
+
+#: Append-only.
+reports = sa.Table(
+    "reports",
+    metadata,
+    _id(),
+    _site(),
+    _ref("comment_id", "comments"),
+    _ref("revision_id", "revisions"),
+    _ref("commenter_id", "commenters", nullable=True),
+    sa.Column("network_hash", sa.String(64), nullable=True),
+    sa.Column("reason", sa.String(40), nullable=False),
+    sa.Column("detail", sa.Text, nullable=True),
+    sa.Column("outcome", sa.String(20), nullable=True),
+    _at("created_at"),
+    _at("closed_at", nullable=True),
+    sa.Index("ix_reports_comment_id", "comment_id"),
+)
+
+#: Append-only.
+audit_events = sa.Table(
+    "audit_events",
+    metadata,
+    _id(),
+    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
+    sa.Column("actor_kind", sa.String(12), nullable=False),
+    sa.Column("actor", sa.String(80), nullable=True),
+    sa.Column("action", sa.String(60), nullable=False),
+    sa.Column("subject", sa.String(600), nullable=True),
+    sa.Column("data", Json, nullable=False),
+    _at("created_at"),
+    sa.Index("ix_audit_events_site_id", "site_id", "id"),
+)
+
+#: Events committed with the change; ids only, never text. Swept after their retention.
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    _id(),
+    _site(),
+    sa.Column("type", sa.String(60), nullable=False),
+    sa.Column("thread_id", Id, nullable=True),
+    sa.Column("comment_id", Id, nullable=True),
+    sa.Column("revision_id", Id, nullable=True),
+    sa.Column("data", Json, nullable=False),
+    _at("created_at"),
+    sa.Index("ix_outbox_created_at", "created_at"),
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), primary_key=True),
+    sa.Column("key", sa.String(36), primary_key=True),
+    sa.Column("request_hash", sa.String(64), nullable=False),
+    _ref("comment_id", "comments"),
+    _at("created_at"),
+    sa.Index("ix_idempotency_keys_created_at", "created_at"),
+)
+
+members = sa.Table(
+    "members",
+    metadata,
+    _id(),
+    # Null: a member of the installation, who may do everything on every site.
+    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("role", sa.String(12), nullable=False),
+    _at("created_at"),
+    _at("disabled_at", nullable=True),
+    sa.Index("ix_members_site_id", "site_id"),
+)
+
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    _id(),
+    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
+    _ref("member_id", "members", nullable=True),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    _at("created_at"),
+    _at("expires_at", nullable=True),
+    _at("revoked_at", nullable=True),
+    _at("last_used_at", nullable=True),
+    sa.Index("ix_api_tokens_site_id", "site_id"),
+)
+
+#: Keys that sign author tokens; `sealed` is encrypted with SECRET_KEY.
+signing_keys = sa.Table(
+    "signing_keys",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("sealed", sa.Text, nullable=False),
+    _at("created_at"),
+    _at("retired_at", nullable=True),
+)

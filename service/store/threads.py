@@ -1,0 +1,143 @@
+"""Threads, and the page keys that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import comments, decisions, outbox, review_items, thread_pages, threads
+from service.store.types import Row
+
+_JOINED = thread_pages.join(threads, threads.c.id == thread_pages.c.thread_id)
+_BY_PAGE = (
+    sa.select(threads)
+    .select_from(_JOINED)
+    .where(thread_pages.c.site_id == sa.bindparam("site_id"), thread_pages.c.page == sa.bindparam("page"))
+)
+
+
+_BY_PAGE_KEPT = _BY_PAGE.with_for_update(read=True, key_share=True, of=threads)
+
+
+async def by_page(connection: AsyncConnection, site_id: str, page: str, *, keep: bool = False) -> Row | None:
+    """Answer the thread that a page key leads to, also by a key it had before.
+
+    With `keep` the row cannot be deleted until the transaction ends; counting in it goes on.
+    """
+    query = _BY_PAGE_KEPT if keep and connection.dialect.name == "postgresql" else _BY_PAGE
+    return (await connection.execute(query, {"site_id": site_id, "page": page})).first()
+
+
+async def by_ids(connection: AsyncConnection, site_id: str, thread_ids: Sequence[str]) -> dict[str, Row]:
+    """Answer threads by id."""
+    query = sa.select(threads).where(threads.c.site_id == site_id, threads.c.id.in_(thread_ids))
+    return {row.id: row for row in await connection.execute(query)}
+
+
+async def listed(connection: AsyncConnection, site_id: str, *, after: str | None, limit: int) -> Sequence[Row]:
+    """Answer threads of a site, newest first, after a thread id."""
+    query = sa.select(threads).where(threads.c.site_id == site_id).order_by(threads.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(threads.c.id < after)
+    return (await connection.execute(query)).all()
+
+
+async def pages_of(connection: AsyncConnection, site_id: str, thread_id: str) -> list[str]:
+    """Answer every page key of a thread."""
+    query = (
+        sa.select(thread_pages.c.page)
+        .where(thread_pages.c.site_id == site_id, thread_pages.c.thread_id == thread_id)
+        .order_by(thread_pages.c.page)
+    )
+    return list((await connection.execute(query)).scalars())
+
+
+async def create(connection: AsyncConnection, values: Mapping[str, Any]) -> bool:
+    """Add a thread and its page key; answer False, adding nothing, when the key leads somewhere already."""
+    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    await connection.execute(threads.insert(), dict(values))
+    claimed = await connection.execute(
+        insert(thread_pages)
+        .values(site_id=values["site_id"], page=values["page"], thread_id=values["id"])
+        .on_conflict_do_nothing()
+    )
+    if claimed.rowcount:
+        return True
+    await connection.execute(threads.delete().where(threads.c.id == values["id"]))
+    return False
+
+
+async def change(connection: AsyncConnection, site_id: str, thread_id: str, values: Mapping[str, Any]) -> None:
+    """Change columns of a thread and bump its version."""
+    await connection.execute(
+        threads.update()
+        .where(threads.c.site_id == site_id, threads.c.id == thread_id)
+        .values(version=threads.c.version + 1, **values)
+    )
+
+
+_BUMP = (
+    threads.update()
+    .where(threads.c.site_id == sa.bindparam("of_site"), threads.c.id == sa.bindparam("of_thread"))
+    .values(published_count=threads.c.published_count + sa.bindparam("by"), version=threads.c.version + 1)
+    .returning(threads.c.version)
+)
+
+
+async def bump(connection: AsyncConnection, site_id: str, thread_id: str, by: int) -> int:
+    """Add to the count of published comments and answer the new version."""
+    row = await connection.execute(_BUMP, {"of_site": site_id, "of_thread": thread_id, "by": by})
+    return int(row.scalar_one())
+
+
+async def lock(connection: AsyncConnection, thread_ids: Sequence[str]) -> None:
+    """Hold threads until the transaction ends, in sorted order, so that two batches never deadlock."""
+    if connection.dialect.name == "postgresql" and thread_ids:
+        await connection.execute(
+            sa.select(threads.c.id).where(threads.c.id.in_(sorted(thread_ids))).order_by(threads.c.id).with_for_update()
+        )
+
+
+async def counts(connection: AsyncConnection, site_id: str, pages: Sequence[str]) -> dict[str, int]:
+    """Answer the published comments of each page key that has a thread."""
+    query = (
+        sa.select(thread_pages.c.page, threads.c.published_count)
+        .select_from(_JOINED)
+        .where(thread_pages.c.site_id == site_id, thread_pages.c.page.in_(sa.bindparam("pages", expanding=True)))
+    )
+    rows = await connection.execute(query, {"pages": list(pages)})
+    return {row.page: row[1] for row in rows}
+
+
+async def absorb(connection: AsyncConnection, site_id: str, source_id: str, target_id: str) -> None:
+    """Move everything of one thread into another and remove the empty one; its page keys keep working."""
+    for table in (comments, review_items, decisions, outbox, thread_pages):
+        await connection.execute(
+            table.update().where(table.c.site_id == site_id, table.c.thread_id == source_id).values(thread_id=target_id)
+        )
+    moved = sa.select(sa.func.coalesce(sa.func.sum(threads.c.published_count), 0)).where(threads.c.id == source_id)
+    await connection.execute(
+        threads.update()
+        .where(threads.c.site_id == site_id, threads.c.id == target_id)
+        .values(published_count=threads.c.published_count + moved.scalar_subquery(), version=threads.c.version + 1)
+    )
+    await connection.execute(threads.delete().where(threads.c.site_id == site_id, threads.c.id == source_id))
+
+
+async def rename(connection: AsyncConnection, site_id: str, thread_id: str, page: str, *, url: str | None) -> None:
+    """Give a thread a new page key; the old one keeps leading to it."""
+    await connection.execute(thread_pages.insert(), {"site_id": site_id, "page": page, "thread_id": thread_id})
+    await change(connection, site_id, thread_id, {"page": page} | ({"url": url} if url else {}))
+
+
+def state_at(row: Row, now: datetime) -> str:
+    """Answer open or closed; a closing time that has come closes without anybody's act."""
+    if row.state == "open" and row.closes_at is not None and row.closes_at <= now:
+        return "closed"
+    return str(row.state)

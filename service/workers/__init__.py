@@ -1,0 +1,1 @@
+"""Loops around flows, each with a life of its own: scoring, delivering, sweeping, and what keeps them observable."""

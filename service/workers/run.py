@@ -1,0 +1,118 @@
+"""One worker process: its loops, its reports, its health page; it ends after the batch in progress."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from service import telemetry
+from service.flow.context import Context
+from service.flow.sweep import sweep
+from service.queue.client import QueueUnavailable
+from service.queue.scorer_status import ScorerState, ScorerStatus
+from service.workers.health import serve_health
+from service.workers.loop import Parts, turn_until, wait_for_stop
+from service.workers.scorer_process import ScorerProcess
+from service.workers.scoring import ScoringWorker, failure_of
+
+logger = logging.getLogger(__name__)
+_REPORT_EVERY_SECONDS = 1.0
+_REPORT_TTL_SECONDS = 4.0
+_SLOW_BATCH_SECONDS = 2.0
+
+
+def worker_name(configured: str) -> str:
+    """Answer the consumer's name: the configured one comes back for its own entries after a restart."""
+    return configured or f"{socket.gethostname()}-{os.getpid()}"
+
+
+class Worker:
+    """The loops of one process around one scorer."""
+
+    def __init__(self, context: Context, scorer: ScorerProcess, *, name: str) -> None:
+        self._context = context
+        self._scorer = scorer
+        self._name = name
+        self.parts = Parts("scorer", "redis", "database")
+        settings = context.settings
+        self._scoring = ScoringWorker(context, scorer, self.parts, batch_size=settings.score_batch_size)
+        self._state_since = (ScorerState.UNKNOWN, 0.0)
+
+    async def run(self, stop: asyncio.Event, *, health_socket: Path | None) -> None:
+        """Work until told to stop."""
+        settings = self._context.settings
+        async with asyncio.TaskGroup() as group:
+            health = group.create_task(
+                serve_health(readiness=self.parts.readiness, port=settings.worker_port, socket_path=health_socket)
+            )
+            report = group.create_task(self._report(stop))
+            sweeping = group.create_task(
+                turn_until(stop, self._sweep, self._on_error, every_seconds=settings.sweep_interval_seconds)
+            )
+            await turn_until(stop, self._drain, self._on_error)
+            await sweeping
+            await report
+            health.cancel()
+        await self._scorer.stop()
+
+    async def _drain(self) -> None:
+        await self._scoring.drain_once()
+        self.parts.succeeded("redis")
+        self.parts.succeeded("database")
+
+    async def _sweep(self) -> None:
+        swept = await sweep(self._context)
+        await self._context.stream.forget_consumers(3_600_000)
+        if swept.scoring or swept.review:
+            logger.info("swept", extra={"scoring": swept.scoring, "review": swept.review})
+
+    async def _on_error(self, error: Exception) -> None:
+        failure = failure_of(error)
+        if failure is None:
+            logger.error("a turn failed", exc_info=(type(error), error, error.__traceback__))
+            return
+        self.parts.failed(failure.part, failure.reason)
+        if failure.part == "scorer":
+            await self._apply_grace()
+
+    async def _apply_grace(self) -> None:
+        try:
+            grace = self._context.settings.scorer_grace_seconds
+            if settled := await self._scoring.apply_grace(grace_seconds=grace):
+                logger.warning("decided without scores, as policies say", extra={"number": settled})
+        except Exception as error:
+            logger.error("decisions without scores failed", exc_info=(type(error), error, error.__traceback__))
+
+    async def _report(self, stop: asyncio.Event) -> None:
+        """Tell the API every second how scoring fares, so that nobody waits for a score that will not come."""
+        while not stop.is_set():
+            status = self._status()
+            telemetry.scorer_up.set(1 if status.state is ScorerState.UP else 0)
+            try:
+                await self._context.scorers.report(self._name, status, _REPORT_TTL_SECONDS)
+            except QueueUnavailable:
+                self.parts.failed("redis", "redis.unavailable")
+            await wait_for_stop(stop, _REPORT_EVERY_SECONDS)
+
+    def _status(self) -> ScorerStatus:
+        state, reason = ScorerState.UP, self.parts.reason("scorer")
+        busy_since = self._scorer.busy_since
+        if reason is not None:
+            state = ScorerState.DOWN
+        elif busy_since is not None and time.monotonic() - busy_since > _SLOW_BATCH_SECONDS:
+            state, reason = ScorerState.STALLED, "scorer.slow"
+        if self._state_since[0] is not state:
+            self._state_since = (state, time.time())
+        return ScorerStatus(state, reason, self._scorer.model_id, self._state_since[1])
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """End the worker on SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)

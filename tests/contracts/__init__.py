@@ -1,0 +1,1 @@
+"""Contracts: what a store, a queue and their fakes promise alike."""
