@@ -63,6 +63,7 @@ class EmbeddedRedis:
         self._server = server
         self._patience_seconds = patience_seconds
         self._child: subprocess.Popen[bytes] | None = None
+        self._fresh: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
 
     @property
@@ -77,10 +78,8 @@ class EmbeddedRedis:
 
     def start(self) -> None:
         """Adopt the Redis of this home or start one; return when it answers; raise `RedisWouldNotStart`."""
-        if self.alive():
-            return
-        self._forget()
         self._home.make()
+        self._fresh = None
         if not _becomes_true(self._adopt_or_spawn, self._patience_seconds):
             raise RedisWouldNotStart(f"Redis does not answer on {self._home.socket}; see {self._home.log}")
 
@@ -106,24 +105,29 @@ class EmbeddedRedis:
     def _adopt_or_spawn(self) -> bool:
         pid = self._answering_pid()
         if pid is not None:
+            if self._child is not None and self._child.pid != pid:
+                self._forget()
             self._pid = pid
             return True
-        if self._child is not None and self._child.poll() is not None:
-            raise RedisWouldNotStart(f"Redis ended with code {self._child.returncode}; see {self._home.log}")
+        # A child of an earlier start may be dying still; only the end of this one's is a failure to start.
+        if self._fresh is not None and self._fresh.poll() is not None:
+            raise RedisWouldNotStart(f"Redis ended with code {self._fresh.returncode}; see {self._home.log}")
         with self._home.locked() as lock:
             if lock is not None:
+                self._forget()
                 self._home.clear()
-                self._spawn(lock)
+                self._fresh = self._child = self._spawn(lock)
+                self._pid = self._child.pid
         return False
 
-    def _spawn(self, lock: int) -> None:
+    def _spawn(self, lock: int) -> subprocess.Popen[bytes]:
         paths = {"dir": self._home.data, "unixsocket": self._home.socket, "pidfile": self._home.pidfile}
         command = [str(self._server or find_redis_server())]
         for name, value in (OPTIONS | paths).items():
             command += [f"--{name}", str(value)]
         with self._home.log.open("ab") as log:
             # A session of its own: Ctrl-C on the terminal must not end Redis before the workers have finished.
-            self._child = subprocess.Popen(  # noqa: S603 - The program is Redis and every argument is ours.
+            return subprocess.Popen(  # noqa: S603 - The program is Redis and every argument is ours.
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -166,10 +170,11 @@ class EmbeddedRedis:
                 os.kill(self._pid, number)
 
     def _forget(self) -> None:
-        # An ended child is reaped by `poll`; an adopted server is another's child.
-        if self._child is not None and self._child.poll() is not None:
-            self._child = None
-        self._pid = None
+        # The child has let go of the lock, so it has ended or is about to.
+        if self._child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(self._patience_seconds)
+        self._child = self._pid = None
 
 
 def _becomes_true(condition: Callable[[], bool], within_seconds: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from service.access import open_to_all
@@ -45,7 +46,7 @@ def demo() -> Response[bytes]:
 
 
 @get("/demo/{name:str}", guards=[open_to_all], include_in_schema=False, sync_to_thread=False)
-def demo_file(name: str) -> Response[bytes]:
+def demo_file(name: FromPath[str]) -> Response[bytes]:
     """A style or script of the demo."""
     return _file(f"demo/{name}")
 

@@ -29,7 +29,7 @@ async def read_thread(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
     page: PagePath,
-    sort: schemas.Sort = "newest",
+    sort: Annotated[schemas.Sort, QueryParameter(description="Order of the roots.")] = "newest",
     limit: Limit = 20,
     replies: Annotated[int, QueryParameter(ge=0, le=50, description="Descendants shown under each root.")] = 3,
     after: After = None,

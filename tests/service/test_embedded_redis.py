@@ -88,6 +88,16 @@ def test_data_survives_a_kill(server: EmbeddedRedis) -> None:
         assert client.dbsize() == 100
 
 
+def test_start_right_after_a_kill(server: EmbeddedRedis) -> None:
+    """A start that follows a kill at once does not take the dying server for a living one."""
+    for _ in range(20):
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        server.start()
+        with client_of(server) as client:
+            assert client.ping()
+
+
 def test_start_is_idempotent(server: EmbeddedRedis) -> None:
     """Starting what runs changes nothing."""
     pid = server.pid

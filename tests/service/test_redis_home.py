@@ -93,3 +93,16 @@ def test_hung_server_is_not_doubled(tmp_path: Path) -> None:
     assert not second.alive()
     os.kill(first.pid, signal.SIGCONT)
     first.stop()
+
+
+def test_failed_start_leaves_nothing_running(tmp_path: Path) -> None:
+    """A program that runs and never answers fails the start, and is ended by stop."""
+    program = tmp_path / "mute-server"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    server = EmbeddedRedis(tmp_path, server=program, patience_seconds=0.2)
+    with pytest.raises(RedisWouldNotStart, match="does not answer"):
+        server.start()
+    assert server.alive()
+    server.stop()
+    assert not server.alive()

@@ -1,0 +1,51 @@
+# Two commands on a fresh machine: `make run` and `make test`. Everything else they need, they make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lint types contracts fast bench lock clean
+
+help:  ## Show this.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.run  ## Make .venv/ with what the service needs.
+
+run: $(VENV)/.run  ## Start everything on one port (PORT, default 8000) with a demo site.
+	@exec $(BIN)/python -m service demo
+
+test: $(VENV)/.test  ## Run all tests.
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test  ## Format, lint, types, import contracts and the fast tests; under a minute.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q -m "not slow and not browser and not postgres" tests/moderation tests/service/test_standings.py tests/service/test_access.py tests/test_architecture.py $(ARGS)
+
+lock:  ## Pin what pyproject.toml names, with hashes.
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/run.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra test -c requirements/run.txt -o requirements/test.txt pyproject.toml
+
+clean:  ## Remove .venv/ and caches; the data in .colloquy/ stays.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Colloquy needs Python 3.11, 3.12 or 3.13; name one with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.run: requirements/run.txt | $(BIN)/python
+	@echo "installing what the service needs into $(VENV)/ ..."
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt | $(VENV)/.run
+	@echo "installing what the tests need into $(VENV)/ ..."
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
