@@ -97,7 +97,7 @@ def _work(_options: argparse.Namespace, settings: Settings) -> int:
     _end_with_supervisor()
     import uvloop
 
-    from service.app import run_worker
+    from service.composition import run_worker
 
     uvloop.run(run_worker(settings))
     return 0

@@ -61,7 +61,7 @@ async def requires_author(connection: Connection, handler: BaseRouteHandler) -> 
     """The holder of an author token of the site."""
     await may_be_author(connection, handler)
     if visit_of(connection).commenter is None:
-        raise _unauthorised("Send the author token as `Authorization: Bearer`.")
+        raise Problem("auth.required", "Send the author token as `Authorization: Bearer`.")
 
 
 async def requires_moderator(connection: Connection, _handler: BaseRouteHandler) -> None:
@@ -149,7 +149,7 @@ async def _require(connection: Connection, scope: str) -> None:
 async def _principal(connection: Connection) -> Principal:
     token = _bearer(connection)
     if token is None:
-        raise _unauthorised("Send an API token as `Authorization: Bearer`.")
+        raise Problem("auth.required", "Send an API token as `Authorization: Bearer`.")
     if not token.startswith(API_TOKEN_PREFIX):
         raise Problem("auth.invalid", "This is not an API token.")
     visit = visit_of(connection)
@@ -165,7 +165,3 @@ def _bearer(connection: Connection) -> str | None:
     if scheme.lower() != "bearer" or not token.strip():
         raise Problem("auth.invalid", "The Authorization header must be `Bearer TOKEN`.")
     return token.strip()
-
-
-def _unauthorised(detail: str) -> Problem:
-    return Problem("auth.required", detail, headers={"www-authenticate": "Bearer"})

@@ -1,13 +1,10 @@
-"""The composition root: the only place that plugs real things in."""
+"""The API process: the routes around an opened context."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 
 from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
@@ -15,23 +12,15 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp
 
 from service.access import guard_of
+from service.composition import open_context
 from service.errors import Problem
-from service.flow.context import Context, new_uuid7, utc_now
+from service.flow.context import Context
 from service.flow.page_cache import PageCache
-from service.flow.signing import AuthorTokens
-from service.queue.client import connect, connect_blocking
-from service.queue.live import DecisionBoard, DecisionHub
-from service.queue.review import ReviewQueue
-from service.queue.scorer_status import ScorerBoard
-from service.queue.scoring import ScoringStream
 from service.routes import admin, comments, operations, pages, problems, review, threads
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
 from service.routes.requests import ApiRequest
-from service.settings import Settings, secret_key_of
-from service.store.database import Database
-from service.workers.run import Worker, stop_on_signals, worker_name
-from service.workers.scorer_process import ScorerProcess
+from service.settings import Settings
 
 HANDLERS: list[BaseRouteHandler] = [
     *comments.HANDLERS,
@@ -41,38 +30,6 @@ HANDLERS: list[BaseRouteHandler] = [
     *operations.HANDLERS,
     *pages.HANDLERS,
 ]
-
-
-@asynccontextmanager
-async def open_context(
-    settings: Settings,
-    *,
-    consumer: str = "api",
-    now: Callable[[], datetime] = utc_now,
-    new_id: Callable[[], str] = new_uuid7,
-) -> AsyncIterator[Context]:
-    """Give the parts of one process, connected, and close them at the end."""
-    database = Database(settings.database, readers=settings.database_pool)
-    client, blocking = connect(settings.redis_url), connect_blocking(settings.redis_url)
-    prefix = settings.redis_prefix
-    context = Context(
-        settings=settings,
-        database=database,
-        stream=ScoringStream(client, blocking, consumer=consumer, prefix=prefix),
-        reviews=ReviewQueue(client, prefix),
-        scorers=ScorerBoard(client, prefix),
-        decisions=DecisionBoard(client, prefix),
-        hub=DecisionHub(blocking, prefix),
-        author_tokens=AuthorTokens(database, secret_key_of(settings)),
-        now=now,
-        new_id=new_id,
-    )
-    try:
-        yield context
-    finally:
-        await client.aclose()
-        await blocking.aclose()
-        await database.dispose()
 
 
 def create_litestar(settings: Settings, context: Context | None = None) -> Litestar:
@@ -123,15 +80,3 @@ def create_app() -> ASGIApp:
     settings = Settings.from_environment(os.environ)
     app = create_litestar(settings)
     return Edge(app, lambda: app.state.context)
-
-
-async def run_worker(settings: Settings) -> None:
-    """Run one worker process until a signal."""
-    stop = asyncio.Event()
-    stop_on_signals(stop)
-    name = worker_name(settings.worker_name)
-    scorer = ScorerProcess([sys.executable, "-m", "service", "scorer"], timeout_seconds=settings.scorer_timeout_seconds)
-    async with open_context(settings, consumer=name) as context:
-        worker = Worker(context, scorer, name=name)
-        embedded = settings.worker_name == "embedded"
-        await worker.run(stop, health_socket=settings.home / "worker.sock" if embedded else None)

@@ -13,7 +13,7 @@ import msgspec
 
 from moderation.policy import PolicyError, parse_policy_toml
 from service import schemas
-from service.app import open_context
+from service.composition import open_context
 from service.errors import Problem
 from service.flow import manage_people, manage_sites
 from service.flow.context import Context

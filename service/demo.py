@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from service import schemas
-from service.app import open_context
+from service.composition import open_context
 from service.errors import Problem
 from service.flow import manage_people, manage_sites
 from service.flow.context import Context

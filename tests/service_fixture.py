@@ -11,7 +11,8 @@ import pytest
 from moderation.policy import default_policy
 from moderation.scores import Attribute, Scores
 from service import schemas
-from service.app import create_litestar, open_context
+from service.app import create_litestar
+from service.composition import open_context
 from service.embedded_redis import EmbeddedRedis
 from service.flow import manage_people, manage_sites
 from service.flow.context import Context

@@ -115,11 +115,14 @@ async def history(context: Context, site: Row, comment_id: str) -> schemas.Decis
 
 
 async def _locked_item(connection: AsyncConnection, site_id: str, item_id: str) -> Row | None:
-    """Answer the item, locked after its thread: every transaction takes the thread first, so none deadlock."""
+    """Answer the item, locked after its thread: every transaction takes the thread first, so none deadlock.
+
+    A merge may carry the item into another thread while this one waits; then that thread is locked.
+    """
     item = await review_items.by_id(connection, site_id, item_id)
     if item is None or connection.dialect.name != "postgresql":
         return item
-    await threads.lock(connection, [item.thread_id])
+    await transition.locked_comment(connection, site_id, item.comment_id)
     return await review_items.by_id(connection, site_id, item_id, lock=True)
 
 

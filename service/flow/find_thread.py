@@ -22,7 +22,7 @@ async def find_or_create(
         if found is not None:
             return found
         await create(connection, context, site.id, page, {"title": title, "url": url})
-    raise Problem("thread.unknown", "The thread is being moved; try again.")
+    raise being_moved()
 
 
 async def create(
@@ -36,6 +36,22 @@ async def create(
         event = event_row(context, "thread.opened", site_id=site_id, thread_id=thread_id, at=now)
         await records.append_events(connection, [event])
     return made
+
+
+async def locked(connection: AsyncConnection, site_id: str, page: str) -> Row:
+    """Answer the thread of a page, held until the commit, even when it is merged meanwhile; or raise thread.unknown."""
+    for _ in range(3):
+        found = await existing(connection, site_id, page)
+        await threads.lock(connection, [found.id])
+        again = await existing(connection, site_id, page)
+        if again.id == found.id:
+            return again
+    raise being_moved()
+
+
+def being_moved() -> Problem:
+    """Answer the problem of a caller whose thread moved each time it was looked for."""
+    return Problem("thread.unknown", "The thread is being moved; try again.")
 
 
 async def existing(connection: AsyncConnection, site_id: str, page: str) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from service.store.types import Row
 
 API_TOKEN_PREFIX = "cq_"  # noqa: S105
 _TOUCH_EVERY = timedelta(minutes=1)
+_SLUG = re.compile(r"[a-z0-9-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,11 @@ def hash_token(token: str) -> str:
 
 
 async def find_site(context: Context, slug: str) -> Row:
-    """Answer the site, or raise site.unknown."""
-    async with context.database.reading() as connection:
-        site = await sites.by_slug(connection, slug)
+    """Answer the site, or raise site.unknown, also for what no database takes for a slug."""
+    site = None
+    if _SLUG.fullmatch(slug):
+        async with context.database.reading() as connection:
+            site = await sites.by_slug(connection, slug)
     if site is None:
         raise Problem("site.unknown", "No site has this slug.")
     return site
@@ -92,7 +96,7 @@ async def principal_of(context: Context, token: str) -> Principal:
 
 async def commenter_of(context: Context, site_id: str, token: str) -> Commenter:
     """Answer who holds an author token, or raise auth.invalid."""
-    claims = await context.author_tokens.verify(site_id, token)
+    claims = await context.author_tokens.verify(site_id, token, now=context.now())
     async with context.database.reading() as connection:
         row = await people.commenter(connection, site_id, claims.commenter_id)
     if row is None or row.erased_at is not None or row.token_generation != claims.generation:

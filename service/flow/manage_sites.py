@@ -14,7 +14,7 @@ from service import schemas
 from service.errors import Problem
 from service.flow import policies
 from service.flow.context import Context
-from service.flow.find_thread import existing
+from service.flow.find_thread import existing, locked
 from service.flow.transition import event_row
 from service.store import records, sites, threads
 from service.store.types import Row
@@ -87,7 +87,7 @@ async def set_policy(
         if page is None:
             await sites.change(connection, site.id, {"policy_version": policy.version})
         else:
-            thread = await existing(connection, site.id, page)
+            thread = await locked(connection, site.id, page)
             await threads.change(connection, site.id, thread.id, {"policy_version": policy.version})
         await audit(connection, context, site.id, actor, "policy.changed", page, version=policy.version)
         event = event_row(context, "policy.changed", site_id=site.id, at=context.now(), version=policy.version)
@@ -98,7 +98,7 @@ async def set_policy(
 async def drop_override(context: Context, site: Row, actor: str, page: str) -> None:
     """Let a thread follow the site's policy again."""
     async with context.database.writing() as connection:
-        thread = await existing(connection, site.id, page)
+        thread = await locked(connection, site.id, page)
         await threads.change(connection, site.id, thread.id, {"policy_version": None})
         await audit(connection, context, site.id, actor, "policy.override_dropped", page)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import schemas
 from service.errors import Problem
 from service.flow.context import Context
-from service.flow.find_thread import create, existing
+from service.flow.find_thread import being_moved, create, existing, locked
 from service.flow.manage_sites import audit, given
 from service.flow.transition import event_row
 from service.store import records, threads
@@ -35,7 +36,7 @@ async def change_thread(
     values = given(wanted)
     _check_zone(values.get("closes_at"))
     async with context.database.writing() as connection:
-        thread = await existing(connection, site.id, page)
+        thread = await locked(connection, site.id, page)
         if values:
             await threads.change(connection, site.id, thread.id, values)
             changed = {name: values[name] for name in ("state",) if name in values}
@@ -51,21 +52,41 @@ async def move_thread(
     context: Context, site: Row, actor: str, page: str, wanted: schemas.ThreadMove
 ) -> schemas.AdminThread:
     """Give a thread another page key; where that page has a thread both become one. Old keys keep working."""
-    async with context.database.writing() as connection:
-        source = await existing(connection, site.id, page)
-        target = await threads.by_page(connection, site.id, wanted.to_page)
-        await threads.lock(connection, [source.id, *([target.id] if target else [])])
-        if target is None:
-            await threads.rename(connection, site.id, source.id, wanted.to_page, url=wanted.url)
-        elif target.id != source.id:
-            await threads.absorb(connection, site.id, source.id, target.id)
-            if wanted.url:
-                await threads.change(connection, site.id, target.id, {"url": wanted.url})
-        else:
-            changes = {"page": wanted.to_page} | ({"url": wanted.url} if wanted.url else {})
-            await threads.change(connection, site.id, source.id, changes)
-        await audit(connection, context, site.id, actor, "thread.moved", page, to_page=wanted.to_page)
-        return await _view(connection, context, site, wanted.to_page)
+    for _ in range(3):
+        try:
+            async with context.database.writing() as connection:
+                await _move(connection, site.id, page, wanted)
+                await audit(connection, context, site.id, actor, "thread.moved", page, to_page=wanted.to_page)
+                return await _view(connection, context, site, wanted.to_page)
+        except (_MovedMeanwhile, IntegrityError):
+            # Another move, or the first comment under the new page, came between our reading and writing.
+            continue
+    raise being_moved()
+
+
+class _MovedMeanwhile(Exception):  # noqa: N818 - Named for the fact.
+    """A page led elsewhere once its thread was locked; begun again, lest locks be taken out of order."""
+
+
+async def _move(connection: AsyncConnection, site_id: str, page: str, wanted: schemas.ThreadMove) -> None:
+    source, target = await _ends(connection, site_id, page, wanted.to_page)
+    await threads.lock(connection, [source.id, *([target.id] if target else [])], to_remove=True)
+    again, to = await _ends(connection, site_id, page, wanted.to_page)
+    if again.id != source.id or (to and to.id) != (target and target.id):
+        raise _MovedMeanwhile
+    if target is None:
+        await threads.rename(connection, site_id, source.id, wanted.to_page, url=wanted.url)
+    elif target.id != source.id:
+        await threads.absorb(connection, site_id, source.id, target.id)
+        if wanted.url:
+            await threads.change(connection, site_id, target.id, {"url": wanted.url})
+    else:
+        changes = {"page": wanted.to_page} | ({"url": wanted.url} if wanted.url else {})
+        await threads.change(connection, site_id, source.id, changes)
+
+
+async def _ends(connection: AsyncConnection, site_id: str, page: str, to_page: str) -> tuple[Row, Row | None]:
+    return await existing(connection, site_id, page), await threads.by_page(connection, site_id, to_page)
 
 
 async def read_thread(context: Context, site: Row, page: str) -> schemas.AdminThread:

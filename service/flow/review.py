@@ -41,45 +41,48 @@ async def claim(
     """Take up to `limit` items for `lease_seconds`; an item is never in two hands."""
     now = context.now()
     until = now + timedelta(seconds=lease_seconds)
-    candidates = await _candidates(context, site.id, limit, now, until)
-    leases: dict[str, str] = {}
-    gone: list[str] = []
+    named = await _named_by_redis(context, site.id, limit, now, until)
     async with context.database.writing() as connection:
-        for item_id in candidates:
-            token = secrets.token_urlsafe(24)
-            taken = await review_items.lease(
-                connection,
-                site.id,
-                item_id,
-                now=now,
-                until=until,
-                lease_hash=hash_token(token),
-                claimed_by=principal.actor,
-            )
-            if taken:
-                leases[item_id] = token
-            else:
-                gone.append(item_id)
+        leases = await _lease(connection, site.id, principal, named, now, until)
+        if len(leases) < limit:
+            known = await review_items.candidates(connection, site.id, now=now, limit=limit - len(leases))
+            leases |= await _lease(connection, site.id, principal, known, now, until)
         views_ = await item_views(connection, site, leases, until=until, now=now)
-    await _put_straight(context, site.id, gone)
+    await _put_straight(context, site.id, [item_id for item_id in named if item_id not in leases], now)
     return views_
 
 
-async def _candidates(context: Context, site_id: str, limit: int, now: datetime, until: datetime) -> list[str]:
+async def _named_by_redis(context: Context, site_id: str, limit: int, now: datetime, until: datetime) -> list[str]:
     """Ask Redis for the order; while it is down, or has forgotten, SQL knows the same items."""
     try:
-        found = await context.reviews.take(site_id, limit, now_ms=_ms(now), until_ms=_ms(until))
+        return await context.reviews.take(site_id, limit, now_ms=_ms(now), until_ms=_ms(until))
     except QueueUnavailable:
-        found = []
-    if len(found) < limit:
-        async with context.database.reading() as connection:
-            known = await review_items.candidates(connection, site_id, now=now, limit=limit)
-        found += [item_id for item_id in known if item_id not in found][: limit - len(found)]
-    return found
+        return []
 
 
-async def _put_straight(context: Context, site_id: str, item_ids: list[str]) -> None:
-    """Redis named items that are decided or in other hands: let it forget the first and remember the second."""
+async def _lease(
+    connection: AsyncConnection,
+    site_id: str,
+    principal: Principal,
+    item_ids: list[str],
+    now: datetime,
+    until: datetime,
+) -> dict[str, str]:
+    """Take those of the items that are free; answer the token of each lease, in order."""
+    leases: dict[str, str] = {}
+    free = await review_items.free(connection, site_id, item_ids, now=now) if item_ids else set()
+    for item_id in [item_id for item_id in item_ids if item_id in free]:
+        token = secrets.token_urlsafe(24)
+        lease_hash, by = hash_token(token), principal.actor
+        if await review_items.lease(
+            connection, site_id, item_id, now=now, until=until, lease_hash=lease_hash, claimed_by=by
+        ):
+            leases[item_id] = token
+    return leases
+
+
+async def _put_straight(context: Context, site_id: str, item_ids: list[str], now: datetime) -> None:
+    """Redis named items that are decided, in other hands or held up: let it forget, remember or offer them again."""
     if not item_ids:
         return
     async with context.database.reading() as connection:
@@ -87,8 +90,12 @@ async def _put_straight(context: Context, site_id: str, item_ids: list[str]) -> 
     await close_items(context, site_id, [i for i in item_ids if i not in rows or rows[i].state != review_items.OPEN])
     with suppress(QueueUnavailable):
         for row in rows.values():
-            if row.state == review_items.OPEN and row.lease_expires_at is not None:
+            if row.state != review_items.OPEN:
+                continue
+            if row.lease_expires_at is not None and row.lease_expires_at > now:
                 await context.reviews.mark_leased(site_id, row.id, row.order_key, _ms(row.lease_expires_at))
+            else:
+                await context.reviews.put_back(site_id, row.id)
 
 
 async def renew(context: Context, site: Row, item_id: str, *, lease: str, lease_seconds: int) -> schemas.Lease:

@@ -25,7 +25,7 @@ async def item_views(
     comment_ids = list(dict.fromkeys(item.comment_id for item in items.values()))
     revision_ids = [item.revision_id for item in items.values()]
     full = await views.full_views(connection, site.id, comment_ids)
-    latest = await pages.with_latest(connection, site.id, comment_ids)
+    latest = await pages.in_full(connection, site.id, comment_ids)
     wanted = {ancestor for row in latest.values() for ancestor in ancestor_ids(row.path)}
     ancestors = {row.id: row for row in await pages.by_ids(connection, site.id, sorted(wanted))}
     gathered = _Gathered(

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, ActorKind, Status, next_status
-from moderation.rules import Outcome
+from moderation.rules import OnScorerFailure, Outcome
 from moderation.scores import Scores
 from moderation.signals import Signals, read_signals
 from moderation.verdict import Verdict, judge
@@ -70,13 +70,16 @@ async def read_owed(context: Context, revision_ids: Sequence[str]) -> list[Owed]
 
 
 async def record(
-    context: Context, scored: Mapping[str, Scores | None], *, languages: frozenset[str] | None
+    context: Context, scored: Mapping[str, Scores | None], *, languages: frozenset[str] | None, outage: bool = False
 ) -> list[Told]:
-    """Judge and commit a batch; None stands for a text that could not be scored. Answer what was decided."""
+    """Judge and commit a batch; answer what was decided.
+
+    None stands for a text without scores: in an outage its policy says what becomes of it, else a person looks at it.
+    """
     while True:
         try:
             async with context.database.writing() as connection:
-                told = await _record(connection, context, scored, languages)
+                told = await _record(connection, context, scored, languages, outage)
             break
         except ThreadsMoved:
             continue
@@ -91,6 +94,7 @@ async def _record(
     context: Context,
     scored: Mapping[str, Scores | None],
     languages: frozenset[str] | None,
+    outage: bool,
 ) -> list[Told]:
     rows = await scoring.owed(connection, list(scored))
     locked = {row.thread_id for row in rows}
@@ -99,7 +103,7 @@ async def _record(
         rows = await scoring.owed(connection, list(scored))
         if not {row.thread_id for row in rows} <= locked:
             raise ThreadsMoved
-    judged = await _judge_all(connection, rows, scored, languages)
+    judged = await _judge_all(connection, rows, scored, languages, outage)
     now = context.now()
     told: list[Told] = []
     for (site_id, thread_id), group in groupby(judged, key=lambda one: (one.row.site_id, one.row.thread_id)):
@@ -114,6 +118,7 @@ async def _judge_all(
     rows: Iterable[Row],
     scored: Mapping[str, Scores | None],
     languages: frozenset[str] | None,
+    outage: bool,
 ) -> list[_Judged]:
     """Judge with the policy in force now, inside the transaction: an emergency switch counts at once."""
     rows = sorted(rows, key=lambda row: (row.thread_id, row.revision_id))
@@ -121,6 +126,9 @@ async def _judge_all(
     judged = []
     for row in rows:
         policy, words = known[row.site_id, row.policy_version]
+        if not outage:
+            # Else whoever found a text that breaks the model could publish it on a site that publishes in outages.
+            policy = msgspec.structs.replace(policy, on_scorer_failure=OnScorerFailure.HOLD)
         signals = read_signals(row.body or "", words)
         scores = scored[row.revision_id]
         verdict = judge(scores, signals, policy, languages=languages, emergency=row.emergency_pre_moderation)

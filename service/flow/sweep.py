@@ -57,14 +57,14 @@ async def _review(context: Context, now: datetime) -> int:
     added, after = 0, None
     while True:
         async with context.database.reading() as connection:
-            rows = await review_items.open_page(connection, after_id=after, limit=_PAGE)
-        for site_id, group in groupby(sorted(rows, key=lambda row: row.site_id), key=lambda row: row.site_id):
+            rows = await review_items.open_page(connection, after=after, limit=_PAGE)
+        for site_id, group in groupby(rows, key=lambda row: row.site_id):
             items = list(group)
             free = [row for row in items if row.lease_expires_at is None or row.lease_expires_at <= now]
             added += await context.reviews.add(site_id, [(row.id, row.order_key) for row in free])
         if len(rows) < _PAGE:
             return added
-        after = rows[-1].id
+        after = rows[-1]
 
 
 async def _retention(context: Context, now: datetime) -> int:

@@ -52,39 +52,35 @@ def reader_view(
 
 async def full_views(connection: AsyncConnection, site_id: str, ids: Sequence[str]) -> dict[str, schemas.Comment]:
     """Answer comments as their authors and moderators see them: text and reasons in every status."""
-    latest = await pages.with_latest(connection, site_id, ids)
-    shown = {row.id: row for row in await pages.by_ids(connection, site_id, ids)}
+    rows = await pages.in_full(connection, site_id, ids)
     decided = await review_items.latest_decisions(connection, site_id, ids)
     return {
-        comment_id: full_view(shown[comment_id], latest[comment_id], decided.get(comment_id))
-        for comment_id in ids
-        if comment_id in latest
+        comment_id: full_view(rows[comment_id], decided.get(comment_id)) for comment_id in ids if comment_id in rows
     }
 
 
-def full_view(shown: Row, latest: Row, decision: Row | None) -> schemas.Comment:
+def full_view(row: Row, decision: Row | None) -> schemas.Comment:
     """Answer one comment with its reasons; `decision` is the newest on it."""
-    reasons = reasons_of(decision)
-    status = Status(latest.status)
-    deleted = status is Status.DELETED
-    text = latest if latest.shown_revision is None else shown
+    reasons, status = reasons_of(decision), Status(row.status)
     edit: schemas.PendingEdit | None = None
-    if status is Status.PUBLISHED and latest.revision_number != latest.shown_revision:
-        judged = decision is not None and decision.revision_id == latest.revision_id
-        edit = schemas.PendingEdit(latest.body, Status(latest.revision_status), reasons if judged else [])
+    if status is Status.PUBLISHED and row.revision_number != row.shown_revision:
+        judged = decision is not None and decision.revision_id == row.revision_id
+        edit = schemas.PendingEdit(row.latest_body, Status(row.revision_status), reasons if judged else [])
         reasons = []
+    body, html = (row.latest_body, row.latest_html) if row.shown_revision is None else (row.body, row.html)
+    deleted = status is Status.DELETED
     return schemas.Comment(
-        id=latest.id,
-        parent_id=latest.parent_id,
-        author=schemas.Author(latest.author_name, latest.author_kind),
-        body=None if deleted else text.body,
-        html=None if deleted else text.html,
-        created_at=latest.created_at,
-        edited_at=latest.edited_at,
+        id=row.id,
+        parent_id=row.parent_id,
+        author=schemas.Author(row.author_name, row.author_kind),
+        body=None if deleted else body,
+        html=None if deleted else html,
+        created_at=row.created_at,
+        edited_at=row.edited_at,
         status=status,
-        reply_count=latest.reply_count,
-        likes=latest.likes,
-        revision=latest.latest_revision,
+        reply_count=row.reply_count,
+        likes=row.likes,
+        revision=row.latest_revision,
         reasons=reasons,
         pending_edit=edit,
     )

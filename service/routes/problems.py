@@ -21,7 +21,9 @@ logger = logging.getLogger(__name__)
 
 def answer(problem: Problem) -> Response[bytes]:
     """Answer a problem."""
-    headers = {"cache-control": "no-store"} | problem.headers
+    # A 401 without a challenge breaks RFC 9110, section 11.6.1.
+    challenge = {"www-authenticate": "Bearer"} if problem.status == 401 else {}
+    headers = {"cache-control": "no-store"} | challenge | problem.headers
     return Response(problem.body(), status_code=problem.status, media_type=PROBLEM_MEDIA_TYPE, headers=headers)
 
 

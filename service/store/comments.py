@@ -71,13 +71,14 @@ async def revisions_by_ids(connection: AsyncConnection, site_id: str, ids: Itera
 
 _RECENT_TWIN = (
     sa.select(comments.c.id)
-    .select_from(comments.join(revisions, revisions.c.comment_id == comments.c.id))
+    .select_from(revisions.join(comments, comments.c.id == revisions.c.comment_id))
     .where(
+        # The same words first: a viral thread has many comments in the window, and few that are the same.
+        revisions.c.body_hash == sa.bindparam("of_hash"),
+        revisions.c.comment_id > sa.bindparam("since"),
         comments.c.site_id == sa.bindparam("of_site"),
         comments.c.thread_id == sa.bindparam("of_thread"),
-        comments.c.id > sa.bindparam("since"),
         sa.func.coalesce(comments.c.parent_id, "") == sa.bindparam("of_parent"),
-        revisions.c.body_hash == sa.bindparam("of_hash"),
         comments.c.deleted_at.is_(None),
         sa.or_(
             comments.c.commenter_id == sa.bindparam("of_commenter"), comments.c.author_name == sa.bindparam("of_name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from service.errors import unavailable
+from service.store.inline_sqlite import BEGIN_WRITING, connect
 
 BUSY_TIMEOUT_MS = 5_000
 
@@ -22,7 +24,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
-            self._writer = _sqlite_engine(url, pool=1, begin="BEGIN IMMEDIATE")
+            self._writer = _sqlite_engine(url, pool=1, begin=BEGIN_WRITING)
             self._reader = _sqlite_engine(url, pool=readers, begin="BEGIN")
         else:
             self._writer = _postgresql_engine(url, pool=readers)
@@ -73,14 +75,18 @@ async def _translated() -> AsyncIterator[None]:
 
 
 def _sqlite_engine(url: str, *, pool: int, begin: str) -> AsyncEngine:
+    path = sa.make_url(url).database or ":memory:"
     engine = create_async_engine(
-        url, pool_size=pool, max_overflow=0, pool_timeout=10, hide_parameters=True, connect_args={"timeout": 5}
+        url,
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=10,
+        hide_parameters=True,
+        async_creator=partial(connect, path, timeout_seconds=BUSY_TIMEOUT_MS / 1000),
     )
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
-        # The driver must not begin transactions of its own: BEGIN IMMEDIATE below is what avoids lock upgrades.
-        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",

@@ -34,7 +34,6 @@ _COLUMNS = (
 )
 _VISIBLE = comments.c.visible.is_(sa.true())
 _SHOWN = sa.and_(revisions.c.comment_id == comments.c.id, revisions.c.number == comments.c.shown_revision)
-_LATEST = sa.and_(revisions.c.comment_id == comments.c.id, revisions.c.number == comments.c.latest_revision)
 
 
 class Cursor(NamedTuple):
@@ -144,21 +143,32 @@ async def ancestors(connection: AsyncConnection, site_id: str, path: str) -> Seq
     return await by_ids(connection, site_id, ancestor_ids(path))
 
 
-def _with_latest() -> sa.Select[*tuple[Any, ...]]:
-    return sa.select(
+_shown, _latest = revisions.alias("shown"), revisions.alias("latest")
+_IN_FULL = (
+    sa.select(
         *_COLUMNS,
-        revisions.c.id.label("revision_id"),
-        revisions.c.number.label("revision_number"),
-        revisions.c.status.label("revision_status"),
-        revisions.c.body,
-        revisions.c.html,
-    ).select_from(comments.join(revisions, _LATEST))
+        _latest.c.id.label("revision_id"),
+        _latest.c.number.label("revision_number"),
+        _latest.c.status.label("revision_status"),
+        _latest.c.body.label("latest_body"),
+        _latest.c.html.label("latest_html"),
+        _shown.c.body,
+        _shown.c.html,
+    )
+    .select_from(
+        comments.join(
+            _latest,
+            sa.and_(_latest.c.comment_id == comments.c.id, _latest.c.number == comments.c.latest_revision),
+        ).outerjoin(_shown, sa.and_(_shown.c.comment_id == comments.c.id, _shown.c.number == comments.c.shown_revision))
+    )
+    .where(comments.c.site_id == sa.bindparam("site_id"), comments.c.id.in_(sa.bindparam("ids", expanding=True)))
+)
 
 
-async def with_latest(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> dict[str, Row]:
-    """Answer comments with their latest revision's text and status, for authors and moderators."""
-    query = _with_latest().where(comments.c.site_id == site_id, comments.c.id.in_(sa.bindparam("ids", expanding=True)))
-    return {row.id: row for row in await connection.execute(query, {"ids": list(ids)})}
+async def in_full(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> dict[str, Row]:
+    """Answer comments with their shown and their latest text, for authors and moderators."""
+    rows = await connection.execute(_IN_FULL, {"site_id": site_id, "ids": list(ids)})
+    return {row.id: row for row in rows}
 
 
 async def of_commenter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,7 @@ from service.store.types import Row
 
 OPEN, DECIDED, SUPERSEDED = "open", "decided", "superseded"
 _IS_OPEN = review_items.c.state == sa.literal_column("'open'")
+_OPEN_ORDER = (review_items.c.site_id, review_items.c.order_key, review_items.c.id)
 
 
 def _unleased(now: datetime) -> sa.ColumnElement[bool]:
@@ -21,13 +22,28 @@ def _unleased(now: datetime) -> sa.ColumnElement[bool]:
 
 
 async def candidates(connection: AsyncConnection, site_id: str, *, now: datetime, limit: int) -> list[str]:
-    """Answer open items that nobody holds, in order; used while Redis cannot say."""
+    """Answer open items that nobody holds or is just taking, in order; used while Redis cannot say."""
     query = (
         sa.select(review_items.c.id)
         .where(review_items.c.site_id == site_id, _IS_OPEN, _unleased(now))
         .order_by(review_items.c.order_key, review_items.c.id)
         .limit(limit)
     )
+    return await _held(connection, query)
+
+
+async def free(connection: AsyncConnection, site_id: str, item_ids: Iterable[str], *, now: datetime) -> set[str]:
+    """Answer those of the items that are open and that nobody holds or is just taking."""
+    query = sa.select(review_items.c.id).where(
+        review_items.c.site_id == site_id, review_items.c.id.in_(list(item_ids)), _IS_OPEN, _unleased(now)
+    )
+    return set(await _held(connection, query))
+
+
+async def _held(connection: AsyncConnection, query: sa.Select[Any]) -> list[str]:
+    """Lock what is found and pass over what others hold: who claims never waits, so no order of items deadlocks."""
+    if connection.dialect.name == "postgresql":
+        query = query.with_for_update(skip_locked=True)
     return list((await connection.execute(query)).scalars())
 
 
@@ -142,16 +158,16 @@ async def depth(connection: AsyncConnection, site_id: str, *, now: datetime) -> 
     return Depth(row[0], row[1], row[2])
 
 
-async def open_page(connection: AsyncConnection, *, after_id: str | None, limit: int) -> Sequence[Row]:
-    """Answer open items of all sites for the sweep, by id: site, id, order and lease."""
+async def open_page(connection: AsyncConnection, *, after: Row | None, limit: int) -> Sequence[Row]:
+    """Answer open items of all sites for the sweep, by site and order, behind the last row of the page before."""
     query = (
         sa.select(review_items.c.id, review_items.c.site_id, review_items.c.order_key, review_items.c.lease_expires_at)
         .where(_IS_OPEN)
-        .order_by(review_items.c.id)
+        .order_by(*_OPEN_ORDER)
         .limit(limit)
     )
-    if after_id is not None:
-        query = query.where(review_items.c.id > after_id)
+    if after is not None:
+        query = query.where(sa.tuple_(*_OPEN_ORDER) > sa.tuple_(after.site_id, after.order_key, after.id))
     return (await connection.execute(query)).all()
 
 
@@ -165,11 +181,17 @@ async def decisions_of(connection: AsyncConnection, site_id: str, comment_id: st
     return (await connection.execute(query)).all()
 
 
+_DECIDED = (
+    sa.select(decisions)
+    .where(
+        decisions.c.site_id == sa.bindparam("of_site"),
+        decisions.c.comment_id.in_(sa.bindparam("ids", expanding=True)),
+    )
+    .order_by(decisions.c.id)
+)
+
+
 async def latest_decisions(connection: AsyncConnection, site_id: str, comment_ids: Iterable[str]) -> dict[str, Row]:
     """Answer the newest decision on each comment."""
-    query = (
-        sa.select(decisions)
-        .where(decisions.c.site_id == site_id, decisions.c.comment_id.in_(list(comment_ids)))
-        .order_by(decisions.c.id)
-    )
-    return {row.comment_id: row for row in await connection.execute(query)}
+    rows = await connection.execute(_DECIDED, {"of_site": site_id, "ids": list(comment_ids)})
+    return {row.comment_id: row for row in rows}

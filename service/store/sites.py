@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.tables import policies, sites
@@ -45,20 +47,18 @@ async def keep_policy(
     created_by: str | None,
 ) -> None:
     """Store a policy version unless the site has it already; a version never changes."""
-    known = await connection.execute(
-        sa.select(policies.c.version).where(policies.c.site_id == site_id, policies.c.version == version)
-    )
-    if known.first() is None:
-        await connection.execute(
-            policies.insert(),
-            {
-                "site_id": site_id,
-                "version": version,
-                "document": dict(document),
-                "created_at": created_at,
-                "created_by": created_by,
-            },
+    insert_policy = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    await connection.execute(
+        insert_policy(policies)
+        .values(
+            site_id=site_id,
+            version=version,
+            document=dict(document),
+            created_at=created_at,
+            created_by=created_by,
         )
+        .on_conflict_do_nothing()
+    )
 
 
 async def policy_documents(

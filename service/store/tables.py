@@ -153,6 +153,7 @@ sa.Index(
     postgresql_where=comments.c.visible.is_(sa.true()),
 )
 sa.Index("ix_comments_author", comments.c.commenter_id, comments.c.id)
+sa.Index("ix_comments_author_thread", comments.c.commenter_id, comments.c.thread_id, comments.c.id)
 sa.Index("ix_comments_thread", comments.c.thread_id, comments.c.id)
 
 #: One immutable text. `body` and `html` can become null by erasure; `network_hash` is a keyed, rotating hash.
@@ -174,10 +175,12 @@ revisions = sa.Table(
     _at("superseded_at", nullable=True),
     _at("erased_at", nullable=True),
     sa.UniqueConstraint("comment_id", "number"),
+    sa.Index("ix_revisions_twin", "body_hash", "comment_id"),
 )
 sa.Index(
     "ix_revisions_owed",
     revisions.c.created_at,
+    revisions.c.id,
     sqlite_where=revisions.c.scored_at.is_(None),
     postgresql_where=revisions.c.scored_at.is_(None),
 )
@@ -215,6 +218,7 @@ review_items = sa.Table(
     sa.Column("claimed_by", sa.String(80), nullable=True),
     _count("claim_number"),
     sa.Index("ix_review_items_comment_id", "comment_id"),
+    sa.Index("ix_review_items_thread_id", "thread_id"),
 )
 sa.Index(
     "ix_review_items_open",
@@ -262,7 +266,7 @@ decisions = sa.Table(
     sa.Column("duration_seconds", sa.Integer, nullable=True),
     _at("created_at"),
     sa.Index("ix_decisions_comment_id", "comment_id", "id"),
-    sa.Index("ix_decisions_revision_id", "revision_id", "id"),
+    sa.Index("ix_decisions_thread_id", "thread_id"),
 )
 #: One decision for each review item, whoever asks twice.
 sa.Index(
@@ -319,6 +323,7 @@ outbox = sa.Table(
     sa.Column("data", Json, nullable=False),
     _at("created_at"),
     sa.Index("ix_outbox_created_at", "created_at"),
+    sa.Index("ix_outbox_thread_id", "thread_id"),
 )
 
 idempotency_keys = sa.Table(

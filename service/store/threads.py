@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -96,12 +96,15 @@ async def bump(connection: AsyncConnection, site_id: str, thread_id: str, by: in
     return int(row.scalar_one())
 
 
-async def lock(connection: AsyncConnection, thread_ids: Sequence[str]) -> None:
-    """Hold threads until the transaction ends, in sorted order, so that two batches never deadlock."""
-    if connection.dialect.name == "postgresql" and thread_ids:
-        await connection.execute(
-            sa.select(threads.c.id).where(threads.c.id.in_(sorted(thread_ids))).order_by(threads.c.id).with_for_update()
-        )
+async def lock(connection: AsyncConnection, thread_ids: Iterable[str], *, to_remove: bool = False) -> None:
+    """Hold threads until the transaction ends, in sorted order, so that two batches never deadlock.
+
+    Comments can still be added to them meanwhile, unless one of them is about to be removed.
+    """
+    ids = sorted(set(thread_ids))
+    if connection.dialect.name == "postgresql" and ids:
+        held = sa.select(threads.c.id).where(threads.c.id.in_(ids)).order_by(threads.c.id)
+        await connection.execute(held.with_for_update(key_share=not to_remove))
 
 
 async def counts(connection: AsyncConnection, site_id: str, pages: Sequence[str]) -> dict[str, int]:
@@ -116,16 +119,21 @@ async def counts(connection: AsyncConnection, site_id: str, pages: Sequence[str]
 
 
 async def absorb(connection: AsyncConnection, site_id: str, source_id: str, target_id: str) -> None:
-    """Move everything of one thread into another and remove the empty one; its page keys keep working."""
+    """Move everything of one thread into another and remove the empty one; its page keys keep working.
+
+    Readers of either page see the version grow. Both threads must be locked to be removed.
+    """
     for table in (comments, review_items, decisions, outbox, thread_pages):
         await connection.execute(
             table.update().where(table.c.site_id == site_id, table.c.thread_id == source_id).values(thread_id=target_id)
         )
-    moved = sa.select(sa.func.coalesce(sa.func.sum(threads.c.published_count), 0)).where(threads.c.id == source_id)
+    both = await by_ids(connection, site_id, [source_id, target_id])
+    count = both[source_id].published_count + both[target_id].published_count
+    version = max(both[source_id].version, both[target_id].version) + 1
     await connection.execute(
         threads.update()
         .where(threads.c.site_id == site_id, threads.c.id == target_id)
-        .values(published_count=threads.c.published_count + moved.scalar_subquery(), version=threads.c.version + 1)
+        .values(published_count=count, version=version)
     )
     await connection.execute(threads.delete().where(threads.c.site_id == site_id, threads.c.id == source_id))
 

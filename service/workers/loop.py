@@ -15,10 +15,11 @@ _LONGEST_PAUSE_SECONDS = 2.0
 
 
 class Parts:
-    """What a worker depends on, and since when each part fails."""
+    """What a worker depends on, and since when each part fails; `changed` is set by every change of a reason."""
 
     def __init__(self, *names: str) -> None:
-        self._reasons: dict[str, str | None] = dict.fromkeys(names, "starting")
+        self.changed = asyncio.Event()
+        self._reasons: dict[str, str | None] = {name: _starting(name) for name in names}
         self._since: dict[str, float] = {}
 
     def ok(self, part: str) -> bool:
@@ -27,16 +28,16 @@ class Parts:
 
     def succeeded(self, part: str) -> None:
         """The part works."""
-        if self._reasons[part] not in (None, "starting"):
+        if self._reasons[part] not in (None, _starting(part)):
             logger.warning("part is back", extra={"part": part})
-        self._reasons[part] = None
+        self._set(part, None)
         self._since.pop(part, None)
 
     def failed(self, part: str, reason: str) -> None:
         """The part does not work, for a stable reason."""
         if self._reasons[part] != reason:
             logger.error("part is down", extra={"part": part, "reason": reason})
-        self._reasons[part] = reason
+        self._set(part, reason)
         self._since.setdefault(part, time.monotonic())
 
     def failing_seconds(self, part: str) -> float:
@@ -51,6 +52,15 @@ class Parts:
     def readiness(self) -> Readiness:
         """Answer what the health page shows."""
         return Readiness(tuple(Part(name, reason is None, reason) for name, reason in self._reasons.items()))
+
+    def _set(self, part: str, reason: str | None) -> None:
+        if self._reasons[part] != reason:
+            self._reasons[part] = reason
+            self.changed.set()
+
+
+def _starting(part: str) -> str:
+    return f"{part}.starting"
 
 
 async def turn_until(
@@ -75,8 +85,14 @@ async def turn_until(
 
 async def wait_for_stop(stop: asyncio.Event, seconds: float) -> None:
     """Wait so long, or until the worker is told to stop."""
+    await wait_for_any(stop, seconds=seconds)
+
+
+async def wait_for_any(*events: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until one of the events is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
     try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

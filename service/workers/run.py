@@ -16,7 +16,7 @@ from service.flow.sweep import sweep
 from service.queue.client import QueueUnavailable
 from service.queue.scorer_status import ScorerState, ScorerStatus
 from service.workers.health import serve_health
-from service.workers.loop import Parts, turn_until, wait_for_stop
+from service.workers.loop import Parts, turn_until, wait_for_any
 from service.workers.scorer_process import ScorerProcess
 from service.workers.scoring import ScoringWorker, failure_of
 
@@ -61,12 +61,16 @@ class Worker:
         await self._scorer.stop()
 
     async def _drain(self) -> None:
-        await self._scoring.drain_once()
+        settled = await self._scoring.drain_once()
         self.parts.succeeded("redis")
-        self.parts.succeeded("database")
+        if settled:
+            # An idle turn asked nothing of SQL, so it says nothing of it.
+            self.parts.succeeded("database")
 
     async def _sweep(self) -> None:
         swept = await sweep(self._context)
+        self.parts.succeeded("redis")
+        self.parts.succeeded("database")
         await self._context.stream.forget_consumers(3_600_000)
         if swept.scoring or swept.review:
             logger.info("swept", extra={"scoring": swept.scoring, "review": swept.review})
@@ -89,15 +93,20 @@ class Worker:
             logger.error("decisions without scores failed", exc_info=(type(error), error, error.__traceback__))
 
     async def _report(self, stop: asyncio.Event) -> None:
-        """Tell the API every second how scoring fares, so that nobody waits for a score that will not come."""
+        """Tell the API of every change at once, and every second that it still holds: nobody waits in vain."""
         while not stop.is_set():
+            self.parts.changed.clear()
             status = self._status()
             telemetry.scorer_up.set(1 if status.state is ScorerState.UP else 0)
-            try:
-                await self._context.scorers.report(self._name, status, _REPORT_TTL_SECONDS)
-            except QueueUnavailable:
-                self.parts.failed("redis", "redis.unavailable")
-            await wait_for_stop(stop, _REPORT_EVERY_SECONDS)
+            await self._put_up(status)
+            await wait_for_any(stop, self.parts.changed, seconds=_REPORT_EVERY_SECONDS)
+        await self._put_up(ScorerStatus(ScorerState.DOWN, "scorer.stopping", self._scorer.model_id, time.time()))
+
+    async def _put_up(self, status: ScorerStatus) -> None:
+        try:
+            await self._context.scorers.report(self._name, status, _REPORT_TTL_SECONDS)
+        except QueueUnavailable:
+            self.parts.failed("redis", "redis.unavailable")
 
     def _status(self) -> ScorerStatus:
         state, reason = ScorerState.UP, self.parts.reason("scorer")

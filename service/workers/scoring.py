@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -92,7 +92,7 @@ class ScoringWorker:
             owed = await read_owed(self._context, ids)
             chosen = {one.revision_id: None for one in owed if one.on_scorer_failure != "wait"}
             if chosen:
-                settled += len(await record(self._context, chosen, languages=None))
+                settled += len(await record(self._context, chosen, languages=None, outage=True))
         return settled
 
     async def _take(self, block_ms: int) -> list[Entry]:
@@ -107,28 +107,45 @@ class ScoringWorker:
             if lost:
                 self._recover_at = 0.0
                 return lost
-        return await self._context.stream.fetch(self._batch_size, block_ms)
+        try:
+            return await self._context.stream.fetch(self._batch_size, block_ms)
+        except QueueUnavailable:
+            # What was handed out while the line broke is in our name; it is asked for again, not left to run idle.
+            self._recovered_own = False
+            raise
 
     async def _settle(self, entries: Sequence[Entry]) -> None:
         """Score, record, acknowledge. Entries that came back are taken alone, so that one cannot harm another."""
-        deadly = [entry for entry in entries if entry.deliveries > MAXIMUM_DELIVERIES]
-        again = [entry for entry in entries if 1 < entry.deliveries <= MAXIMUM_DELIVERIES]
         fresh = [entry for entry in entries if entry.deliveries <= 1]
+        again = [entry for entry in entries if entry.deliveries > 1]
         for group in [fresh, *([entry] for entry in again)]:
             if group:
-                await self._settle_group(group)
-        for entry in deadly:
-            await self._give_to_person(entry)
+                await self._settle_apart(group)
+
+    async def _settle_apart(self, entries: Sequence[Entry]) -> None:
+        """Settle a group; what fails for a reason that nobody foresaw must not stop the others."""
+        try:
+            if entries[0].deliveries > MAXIMUM_DELIVERIES:
+                await self._give_to_person(entries[0])
+            else:
+                await self._settle_group(entries)
+        except Exception as error:
+            if failure_of(error) is not None:
+                raise
+            if len(entries) > 1:
+                for entry in entries:
+                    await self._settle_apart([entry])
+                return
+            extra = {"revision_id": entries[0].revision_id}
+            logger.error("entry failed; the sweep tries again", exc_info=error, extra=extra)
+            await self._context.stream.bury(entries, "error")
 
     async def _settle_group(self, entries: Sequence[Entry]) -> None:
         with telemetry.stage_seconds.labels("read").time():
             owed = await read_owed(self._context, [entry.revision_id for entry in entries])
         telemetry.batch_comments.observe(len(owed))
         if owed:
-            with telemetry.stage_seconds.labels("score").time():
-                scored = await self._score(owed)
-            with telemetry.stage_seconds.labels("record").time():
-                await record(self._context, scored, languages=self._scorer.languages)
+            await self._decide(owed)
         with telemetry.stage_seconds.labels("acknowledge").time():
             await self._context.stream.acknowledge(entries)
 
@@ -137,18 +154,26 @@ class ScoringWorker:
         await record(self._context, {entry.revision_id: None}, languages=None)
         await self._context.stream.bury([entry], "deliveries")
 
-    async def _score(self, owed: Sequence[Owed]) -> dict[str, Scores | None]:
-        """Score a batch; one that fails is halved until the text that fails alone is found (None: for a person)."""
+    async def _decide(self, owed: Sequence[Owed]) -> None:
+        """Score and record a batch; one that fails is halved until the text that fails alone is found."""
         try:
-            scores = await self._scorer.score([one.body for one in owed])
+            with telemetry.stage_seconds.labels("score").time():
+                scores = await self._scorer.score([one.body for one in owed])
         except ScorerFailed as failure:
             telemetry.scorer_failures_total.labels(failure.reason.value).inc()
             await self._probe()
             if len(owed) == 1:
-                return {owed[0].revision_id: await self._score_alone(owed[0])}
+                await self._record({owed[0].revision_id: await self._score_alone(owed[0])})
+                return
             middle = len(owed) // 2
-            return await self._score(owed[:middle]) | await self._score(owed[middle:])
-        return {one.revision_id: score for one, score in zip(owed, scores, strict=True)}
+            await self._decide(owed[:middle])
+            await self._decide(owed[middle:])
+            return
+        await self._record({one.revision_id: score for one, score in zip(owed, scores, strict=True)})
+
+    async def _record(self, scored: Mapping[str, Scores | None]) -> None:
+        with telemetry.stage_seconds.labels("record").time():
+            await record(self._context, scored, languages=self._scorer.languages)
 
     async def _score_alone(self, one: Owed) -> Scores | None:
         """Try a text that failed alone once more, for the scorer may have been killed by somebody else."""

@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
     op.create_index("ix_outbox_created_at", "outbox", ["created_at"], unique=False)
+    op.create_index("ix_outbox_thread_id", "outbox", ["thread_id"], unique=False)
     op.create_table(
         "policies",
         sa.Column("site_id", Id, nullable=False),
@@ -165,6 +166,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_comments")),
     )
     op.create_index("ix_comments_author", "comments", ["commenter_id", "id"], unique=False)
+    op.create_index("ix_comments_author_thread", "comments", ["commenter_id", "thread_id", "id"], unique=False)
     op.create_index(
         "ix_comments_roots_likes",
         "comments",
@@ -244,11 +246,12 @@ def upgrade() -> None:
     op.create_index(
         "ix_revisions_owed",
         "revisions",
-        ["created_at"],
+        ["created_at", "id"],
         unique=False,
         sqlite_where=sa.text("scored_at IS NULL"),
         postgresql_where=sa.text("scored_at IS NULL"),
     )
+    op.create_index("ix_revisions_twin", "revisions", ["body_hash", "comment_id"], unique=False)
     op.create_table(
         "reports",
         sa.Column("id", Id, nullable=False),
@@ -293,6 +296,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review_items")),
     )
     op.create_index("ix_review_items_comment_id", "review_items", ["comment_id"], unique=False)
+    op.create_index("ix_review_items_thread_id", "review_items", ["thread_id"], unique=False)
     op.create_index(
         "ix_review_items_open",
         "review_items",
@@ -357,7 +361,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
     )
     op.create_index("ix_decisions_comment_id", "decisions", ["comment_id", "id"], unique=False)
-    op.create_index("ix_decisions_revision_id", "decisions", ["revision_id", "id"], unique=False)
+    op.create_index("ix_decisions_thread_id", "decisions", ["thread_id"], unique=False)
     op.create_index(
         "uq_decisions_review_item_id",
         "decisions",
@@ -375,7 +379,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("review_item_id IS NOT NULL"),
         postgresql_where=sa.text("review_item_id IS NOT NULL"),
     )
-    op.drop_index("ix_decisions_revision_id", table_name="decisions")
+    op.drop_index("ix_decisions_thread_id", table_name="decisions")
     op.drop_index("ix_decisions_comment_id", table_name="decisions")
     op.drop_table("decisions")
     op.drop_index("ix_scores_revision_id", table_name="scores")
@@ -392,10 +396,12 @@ def downgrade() -> None:
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
     )
+    op.drop_index("ix_review_items_thread_id", table_name="review_items")
     op.drop_index("ix_review_items_comment_id", table_name="review_items")
     op.drop_table("review_items")
     op.drop_index("ix_reports_comment_id", table_name="reports")
     op.drop_table("reports")
+    op.drop_index("ix_revisions_twin", table_name="revisions")
     op.drop_index(
         "ix_revisions_owed",
         table_name="revisions",
@@ -432,6 +438,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("parent_id IS NULL AND visible IS 1"),
         postgresql_where=sa.text("parent_id IS NULL AND visible IS true"),
     )
+    op.drop_index("ix_comments_author_thread", table_name="comments")
     op.drop_index("ix_comments_author", table_name="comments")
     op.drop_table("comments")
     op.drop_index("ix_api_tokens_site_id", table_name="api_tokens")
@@ -439,6 +446,7 @@ def downgrade() -> None:
     op.drop_index("ix_threads_site_id", table_name="threads")
     op.drop_table("threads")
     op.drop_table("policies")
+    op.drop_index("ix_outbox_thread_id", table_name="outbox")
     op.drop_index("ix_outbox_created_at", table_name="outbox")
     op.drop_table("outbox")
     op.drop_index("ix_members_site_id", table_name="members")

@@ -1,0 +1,73 @@
+"""The composition root: the only place that plugs real things in, for the API, the workers and the commands."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from service.flow.context import Context, new_uuid7, utc_now
+from service.flow.signing import AuthorTokens
+from service.queue.client import connect, connect_blocking
+from service.queue.live import DecisionBoard, DecisionHub
+from service.queue.review import ReviewQueue
+from service.queue.scorer_status import ScorerBoard
+from service.queue.scoring import ScoringStream
+from service.settings import Settings, SettingsError, secret_key_of
+from service.store.database import Database
+
+
+@asynccontextmanager
+async def open_context(
+    settings: Settings,
+    *,
+    consumer: str = "api",
+    now: Callable[[], datetime] = utc_now,
+    new_id: Callable[[], str] = new_uuid7,
+) -> AsyncIterator[Context]:
+    """Give the parts of one process, connected, and close them at the end."""
+    database = Database(settings.database, readers=settings.database_pool)
+    client, blocking = connect(settings.redis_url), connect_blocking(settings.redis_url)
+    prefix = settings.redis_prefix
+    context = Context(
+        settings=settings,
+        database=database,
+        stream=ScoringStream(client, blocking, consumer=consumer, prefix=prefix),
+        reviews=ReviewQueue(client, prefix),
+        scorers=ScorerBoard(client, prefix),
+        decisions=DecisionBoard(client, prefix),
+        hub=DecisionHub(blocking, prefix),
+        author_tokens=AuthorTokens(database, secret_key_of(settings)),
+        now=now,
+        new_id=new_id,
+    )
+    try:
+        yield context
+    finally:
+        await client.aclose()
+        await blocking.aclose()
+        await database.dispose()
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run one worker process until a signal."""
+    # Imported here, because neither the API nor a command needs what the workers import.
+    from service.workers.run import Worker, stop_on_signals, worker_name
+    from service.workers.scorer_process import ScorerProcess
+
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    name = worker_name(settings.worker_name)
+    scorer = ScorerProcess([sys.executable, "-m", "service", "scorer"], timeout_seconds=settings.scorer_timeout_seconds)
+    async with open_context(settings, consumer=name) as context:
+        worker = Worker(context, scorer, name=name)
+        embedded = settings.worker_name == "embedded"
+        try:
+            await worker.run(stop, health_socket=settings.home / "worker.sock" if embedded else None)
+        except ExceptionGroup as group:
+            # A taken WORKER_PORT is the operator's to mend, so it must not come out as a traceback.
+            if refused := group.subgroup(SettingsError):
+                raise refused.exceptions[0] from None
+            raise

@@ -1,0 +1,52 @@
+"""SQLite on the event loop's own thread, but for the statements that can wait for a lock or the disk.
+
+A statement on a local file takes 5 to 50 microseconds, and handing it to a thread and back takes more than 100. So
+statements run inline, and only `BEGIN IMMEDIATE` (waits for another writer) and `COMMIT` (waits for the disk) go to
+the connection's thread. See docs/decisions/0010-inline-sqlite.md for the figures.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import aiosqlite
+
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+
+
+class InlineConnection(aiosqlite.Connection):
+    """An aiosqlite connection whose short statements do not leave the calling thread.
+
+    One task uses a connection at a time (the pool sees to that), so the two threads never touch it together.
+    """
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if not self._running or not self._connection:
+            raise ValueError("Connection closed")
+        if _may_wait(fn, args):
+            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return fn(*args, **kwargs)
+
+
+def _may_wait(fn: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    name = getattr(fn, "__name__", "")
+    return name == "commit" or (name == "execute" and args[:1] == (BEGIN_WRITING,))
+
+
+async def connect(path: str, *, timeout_seconds: float) -> aiosqlite.Connection:
+    """Open a file (or a `file:` address); the caller's thread and the connection's share it."""
+    connector = partial(
+        sqlite3.connect,
+        path,
+        timeout=timeout_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=path.startswith("file:"),
+    )
+    connection = InlineConnection(connector, iter_chunk_size=64)
+    # A process must be able to end while a connection is open, as after a crash of the loop.
+    connection._thread.daemon = True
+    return await connection

@@ -1,0 +1,216 @@
+"""Default deny (promise 9): every route names its guard, and each guard lets in exactly whom it should."""
+
+from typing import Any
+
+import pytest
+
+from service import access, schemas
+from service.app import create_litestar, own_handlers
+from service.flow import manage_people, manage_sites
+from service.flow.identify import find_site
+from service.settings import Settings
+from tests.service_fixture import Service
+
+pytestmark = pytest.mark.anyio
+
+SITE, ADMIN, REVIEW = "/v1/sites/{site:str}", "/v1/admin/sites/{site:str}", "/v1/review/{site:str}"
+COMMENT = SITE + "/comments/{comment_id:str}"
+
+#: Every route there is. A new one has to be written down here, with the guard that somebody thought about.
+ROUTES = {
+    "GET /": "open_to_all",
+    "GET /demo": "open_to_all",
+    "GET /demo/{name:str}": "open_to_all",
+    "GET /health/live": "open_to_all",
+    "GET /health/ready": "open_to_all",
+    "GET /health/workers": "open_to_all",
+    "GET /metrics": "open_to_all",
+    f"GET {SITE}/counts": "of_site",
+    f"POST {SITE}/counts": "of_site",
+    f"GET {SITE}/threads/{{page:str}}": "of_site",
+    f"POST {SITE}/threads/{{page:str}}/comments": "may_be_author",
+    f"GET {COMMENT}": "may_be_author",
+    f"GET {COMMENT}/replies": "may_be_author",
+    f"PATCH {COMMENT}": "requires_author",
+    f"DELETE {COMMENT}": "requires_author",
+    f"GET {SITE}/mine": "requires_author",
+    f"DELETE {SITE}/mine/tokens": "requires_author",
+    f"GET {REVIEW}/queue": "requires_moderator",
+    f"POST {REVIEW}/claims": "requires_moderator",
+    f"POST {REVIEW}/items/{{item_id:str}}/renew": "requires_moderator",
+    f"POST {REVIEW}/items/{{item_id:str}}/release": "requires_moderator",
+    f"POST {REVIEW}/items/{{item_id:str}}/decision": "requires_moderator",
+    f"POST {REVIEW}/comments/{{comment_id:str}}/decision": "requires_moderator",
+    f"GET {REVIEW}/comments/{{comment_id:str}}/decisions": "requires_moderator",
+    "POST /v1/admin/sites": "requires_installation_admin",
+    "GET /v1/admin/sites": "requires_any_admin",
+    f"GET {ADMIN}": "requires_admin",
+    f"PATCH {ADMIN}": "requires_admin",
+    f"GET {ADMIN}/policy": "requires_admin",
+    f"PUT {ADMIN}/policy": "requires_admin",
+    f"DELETE {ADMIN}/policy": "requires_admin",
+    f"POST {ADMIN}/threads": "requires_publisher",
+    f"GET {ADMIN}/threads/{{page:str}}": "requires_publisher",
+    f"PATCH {ADMIN}/threads/{{page:str}}": "requires_publisher",
+    f"POST {ADMIN}/threads/{{page:str}}/move": "requires_publisher",
+    f"GET {ADMIN}/members": "requires_admin",
+    f"POST {ADMIN}/members": "requires_admin",
+    f"DELETE {ADMIN}/members/{{member_id:str}}": "requires_admin",
+    f"GET {ADMIN}/keys": "requires_admin",
+    f"POST {ADMIN}/keys": "requires_admin",
+    f"DELETE {ADMIN}/keys/{{key_id:str}}": "requires_admin",
+    f"DELETE {ADMIN}/commenters/{{commenter_id:str}}/tokens": "requires_admin",
+}
+
+GUARDS = [guard.__name__ for guard in access.GUARDS]
+READ_BY_ANYBODY = ["open_to_all", "of_site", "may_be_author"]
+MISSING, INVALID, FORBIDDEN = "auth.required", "auth.invalid", "auth.forbidden"
+UNKNOWN_ID = "0190a0a0-0000-7000-8000-000000000000"
+
+#: What a credential meets at each guard: the code of its refusal. A guard that is not named lets it in.
+_INVALID_EVERYWHERE = dict.fromkeys(GUARDS[2:], INVALID)
+REFUSALS: dict[str, dict[str, str]] = {
+    "no credentials": dict.fromkeys(GUARDS[3:], MISSING),
+    "garbage": _INVALID_EVERYWHERE,
+    "cq_garbage": _INVALID_EVERYWHERE,
+    "foreign author": _INVALID_EVERYWHERE,
+    "revoked key": _INVALID_EVERYWHERE,
+    "expired key": _INVALID_EVERYWHERE,
+    "key of a disabled member": _INVALID_EVERYWHERE,
+    "author": dict.fromkeys(GUARDS[4:], INVALID),
+    "root": {"requires_author": MISSING},
+    "admin": {"requires_author": MISSING, "requires_installation_admin": FORBIDDEN},
+    "publisher": {"requires_author": MISSING}
+    | dict.fromkeys(
+        ["requires_moderator", "requires_admin", "requires_any_admin", "requires_installation_admin"], FORBIDDEN
+    ),
+    "moderator": {"requires_author": MISSING}
+    | dict.fromkeys(
+        ["requires_publisher", "requires_admin", "requires_any_admin", "requires_installation_admin"], FORBIDDEN
+    ),
+    "foreign admin": {"requires_author": MISSING}
+    | dict.fromkeys(
+        ["requires_moderator", "requires_publisher", "requires_admin", "requires_installation_admin"], FORBIDDEN
+    ),
+}
+
+
+def routes_of_the_app() -> dict[str, str]:
+    """Answer method and path of every route that is ours, with the guard it names."""
+    app = create_litestar(Settings(colloquy_home="unused"))
+    found: dict[str, str] = {}
+    ours = set(own_handlers(app))
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", [getattr(route, "route_handler", None)]):
+            if handler in ours:
+                methods = getattr(handler, "http_methods", {"ASGI"}) - {"OPTIONS"}
+                found |= {f"{method} {route.path}": access.guard_of(handler) for method in methods}
+    return found
+
+
+def path_of(template: str, *, site: str = "test") -> str:
+    """Answer a path for a route: the site, one page, and an id that nothing has."""
+    names = {"site": site, "page": "page", "name": "nothing.css"}
+    parts = [part.strip("{}").partition(":")[0] if part.startswith("{") else None for part in template.split("/")]
+    given = [names.get(name, UNKNOWN_ID) if name else None for name in parts]
+    return "/".join(value or part for value, part in zip(given, template.split("/"), strict=True))
+
+
+@pytest.fixture
+async def credentials(service: Service) -> dict[str, str]:
+    """A token for each row of the table above."""
+    context, clock = service.context, service.clock
+    await manage_sites.create_site(context, "test", schemas.SiteInput(slug="other", name="Other"))
+    test, other = await find_site(context, "test"), await find_site(context, "other")
+    member = await manage_people.add_member(context, test, "test", schemas.MemberInput(name="M", role="admin"))
+
+    async def key(site: Any, **fields: Any) -> schemas.KeyCreated:
+        wanted = schemas.KeyInput(name="k", scopes=["admin", "review", "threads"], **fields)
+        return await manage_people.create_key(context, site, "test", wanted)
+
+    revoked, of_member = await key(test), await key(test, member_id=member.id)
+    await manage_people.revoke_key(context, test, "test", revoked.key.id)
+    await manage_people.disable_member(context, test, "test", member.id)
+    soon = clock.moment.replace(microsecond=0)
+    expired = await key(test, expires_at=soon.replace(year=soon.year + 1))
+    clock.advance(400 * 86_400)
+    foreign = await service.call("POST", "/v1/sites/other/threads/page/comments", json={"body": "x"}, expect=202)
+    return service.tokens | {
+        "foreign admin": (await key(other)).token,
+        "foreign author": foreign.json()["author_token"],
+        "revoked key": revoked.token,
+        "expired key": expired.token,
+        "key of a disabled member": of_member.token,
+    }
+
+
+def test_every_route_is_written_down_with_its_guard() -> None:
+    """The table in this file is complete and right: a route nobody thought about fails here."""
+    assert routes_of_the_app() == ROUTES
+
+
+def test_every_guard_guards_something() -> None:
+    """No guard is left over, and so each is walked by the tests below."""
+    assert set(ROUTES.values()) == set(GUARDS)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+@pytest.mark.parametrize("credential", REFUSALS)
+async def test_each_credential_opens_exactly_its_routes(
+    service: Service, credentials: dict[str, str], credential: str
+) -> None:
+    """On every route a credential is refused with the right code, or let in, as its row of the table says."""
+    met: dict[str, str | None] = {}
+    for route, guard in ROUTES.items():
+        method, _, template = route.partition(" ")
+        token = await service_author(service, route) if credential == "author" else credentials.get(credential)
+        token = token or (None if credential == "no credentials" else credential)
+        answer = await service.call(method, path_of(template), as_=token, json={})
+        code = answer.json()["code"] if answer.status_code in (401, 403) else None
+        met[route] = code
+        wanted_status = {None: answer.status_code, FORBIDDEN: 403}.get(REFUSALS[credential].get(guard), 401)
+        assert answer.status_code == wanted_status, (route, answer.text)
+        assert answer.status_code != 401 or answer.headers["www-authenticate"].startswith("Bearer"), route
+        assert answer.status_code < 500 or template == "/health/workers", (route, answer.text)
+    assert met == {route: REFUSALS[credential].get(guard) for route, guard in ROUTES.items()}
+
+
+async def service_author(service: Service, text: str) -> str:
+    """Answer the token of a new guest, for one route signs the author out."""
+    token: str = (await service.submit(text, page="authors"))["author_token"]
+    return token
+
+
+async def test_an_unknown_site_is_a_404_for_whoever_may_ask(service: Service) -> None:
+    """Where a path names a site that is not there, even a slug no database takes, the answer is site.unknown."""
+    for slug in ("nowhere", "%00", "TEST", "test%0A", "%ED%A0%80"):
+        for route, guard in ROUTES.items():
+            method, _, template = route.partition(" ")
+            if "{site" not in template:
+                continue
+            token = None if guard in ("of_site", "may_be_author", "requires_author") else "root"
+            answer = await service.call(method, path_of(template, site=slug), as_=token, json={})
+            assert (answer.status_code, answer.json()["code"]) == (404, "site.unknown"), (slug, route, answer.text)
+
+
+async def test_a_strange_authorization_header_is_invalid(service: Service) -> None:
+    """A header that holds no bearer token is refused, never taken for no header."""
+    for header in ("Basic dGVzdDp0ZXN0", "Bearer", "Bearer ", "bearer\t", "Token abc", "", "Bearer \xff"):
+        raw = {b"authorization": header.encode("latin-1")}
+        for path in ("/v1/sites/test/mine", "/v1/review/test/queue"):
+            answer = await service.client.get(path, headers=raw)
+            assert (answer.status_code, answer.json()["code"]) == (401, INVALID), header
+
+
+async def test_the_scheme_is_read_in_any_case(service: Service) -> None:
+    """`bearer`, `Bearer` and `BEARER` are the same scheme (RFC 9110)."""
+    for scheme in ("bearer", "BEARER"):
+        headers = {"authorization": f"{scheme}  {service.tokens['moderator']} "}
+        assert (await service.client.get("/v1/review/test/queue", headers=headers)).status_code == 200
+
+
+async def test_a_refused_request_is_not_read(service: Service) -> None:
+    """Who may not call a route learns nothing of what it would have said to the body."""
+    for method, path in (("POST", "/v1/admin/sites"), ("POST", "/v1/review/test/claims")):
+        answer = await service.client.request(method, path, content=b"not json at all")
+        assert answer.json()["code"] == MISSING

@@ -1,0 +1,207 @@
+"""Every stable code can be met, in one shape (RFC 9457): the table below is complete."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from service.composition import open_context
+from service.errors import CODES
+from service.queue.scorer_status import ScorerBoard, ScorerStatus
+from service.settings import Settings
+from tests.service.answers import UNKNOWN_ID, client_of, problem
+from tests.service_fixture import Service
+
+pytestmark = pytest.mark.anyio
+
+Way = Callable[[Service], Awaitable[httpx.Response]]
+WAYS: dict[str, Way] = {}
+COMMENTS = "/v1/sites/test/threads/page/comments"
+CLAIMS = "/v1/review/test/claims"
+KEY = {"idempotency-key": "0190a0a0-0000-4000-8000-000000000001"}
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """What is checked here is HTTP."""
+    return "sqlite"
+
+
+def way_to(code: str) -> Callable[[Way], Way]:
+    """Enter a way to meet a code in the table."""
+
+    def enter(way: Way) -> Way:
+        WAYS[code] = way
+        return way
+
+    return enter
+
+
+def sending(method: str, path: str, *, as_: str | None = None, **options: Any) -> Way:
+    """Answer the way that is one request."""
+
+    async def way(service: Service) -> httpx.Response:
+        return await service.call(method, path, as_=as_, **options)
+
+    return way
+
+
+_JSON = {"content-type": "application/json"}
+WAYS |= {
+    "request.malformed": sending("POST", COMMENTS, content=b'{"body"', headers=_JSON),
+    "request.nesting": sending("POST", COMMENTS, content=b"[" * 30_000, headers=_JSON),
+    "request.nul": sending("POST", COMMENTS, json={"body": "a\0b"}),
+    "request.invalid": sending("POST", COMMENTS, json={"body": 1}),
+    "request.too_large": sending("POST", COMMENTS, json={"body": "x" * 70_000}),
+    "request.content_type": sending("POST", COMMENTS, content=b'{"body":"x"}', headers={"content-type": "text/plain"}),
+    "route.unknown": sending("GET", "/v1/nothing"),
+    "method.not_allowed": sending("PUT", COMMENTS, json={}),
+    "auth.required": sending("GET", "/v1/sites/test/mine"),
+    "auth.invalid": sending("GET", "/v1/sites/test/mine", as_="garbage"),
+    "auth.forbidden": sending("GET", "/v1/admin/sites/test", as_="moderator"),
+    "origin.refused": sending("GET", "/v1/sites/test/counts", headers={"origin": "https://evil.example"}),
+    "site.unknown": sending("GET", "/v1/sites/nowhere/counts"),
+    "site.exists": sending("POST", "/v1/admin/sites", as_="root", json={"slug": "test", "name": "T"}),
+    "thread.unknown": sending("GET", "/v1/admin/sites/test/threads/nowhere", as_="admin"),
+    "comment.unknown": sending("GET", f"/v1/sites/test/comments/{UNKNOWN_ID}"),
+    "parent.unknown": sending("POST", COMMENTS, json={"body": "x", "parent_id": UNKNOWN_ID}),
+    "item.unknown": sending(
+        "POST", f"/v1/review/test/items/{UNKNOWN_ID}/renew", as_="moderator", json={"lease": "nothing"}
+    ),
+    "member.unknown": sending("DELETE", f"/v1/admin/sites/test/members/{UNKNOWN_ID}", as_="admin"),
+    "key.unknown": sending("DELETE", f"/v1/admin/sites/test/keys/{UNKNOWN_ID}", as_="admin"),
+    "policy.invalid": sending("PUT", "/v1/admin/sites/test/policy", as_="admin", json={}),
+}
+
+
+@way_to("guests.refused")
+async def _guests_refused(service: Service) -> httpx.Response:
+    await service.call("PATCH", "/v1/admin/sites/test", as_="admin", json={"guests_allowed": False}, expect=200)
+    return await service.call("POST", COMMENTS, json={"body": "x"})
+
+
+@way_to("thread.exists")
+async def _thread_exists(service: Service) -> httpx.Response:
+    await service.call("POST", "/v1/admin/sites/test/threads", as_="admin", json={"page": "page"}, expect=201)
+    return await service.call("POST", "/v1/admin/sites/test/threads", as_="admin", json={"page": "page"})
+
+
+@way_to("thread.closed")
+async def _thread_closed(service: Service) -> httpx.Response:
+    await service.submit("First.")
+    change = {"state": "closed"}
+    await service.call("PATCH", "/v1/admin/sites/test/threads/page", as_="publisher", json=change, expect=200)
+    return await service.call("POST", COMMENTS, json={"body": "x"})
+
+
+@way_to("comment.duplicate")
+async def _duplicate(service: Service) -> httpx.Response:
+    token = (await service.submit("Twice."))["author_token"]
+    return await service.call("POST", COMMENTS, as_=token, json={"body": " twice. "})
+
+
+@way_to("comment.final")
+async def _final(service: Service) -> httpx.Response:
+    sent = await service.submit("A vile one.")
+    await service.drain()
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    return await service.call("PATCH", path, as_=sent["author_token"], json={"body": "A civil one."})
+
+
+@way_to("parent.too_deep")
+async def _too_deep(service: Service) -> httpx.Response:
+    await service.call("PATCH", "/v1/admin/sites/test", as_="admin", json={"max_depth": 0}, expect=200)
+    root = (await service.published())["comment"]["id"]
+    return await service.call("POST", COMMENTS, json={"body": "x", "parent_id": root})
+
+
+@way_to("edit.too_late")
+async def _too_late(service: Service) -> httpx.Response:
+    sent = await service.published()
+    service.clock.advance(901)
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    return await service.call("PATCH", path, as_=sent["author_token"], json={"body": "Later."})
+
+
+@way_to("idempotency.reused")
+async def _reused(service: Service) -> httpx.Response:
+    await service.submit("One.", headers=KEY)
+    return await service.call("POST", COMMENTS, json={"body": "Two."}, headers=KEY)
+
+
+async def _decision(service: Service, **fields: Any) -> httpx.Response:
+    await service.submit("A rude one.")
+    await service.drain()
+    [item] = await service.claim()
+    path = f"/v1/review/test/items/{item['item_id']}/decision"
+    wanted = {"lease": item["lease"]["token"], "revision": 1, "action": "approve"} | fields
+    return await service.call("POST", path, as_="moderator", json=wanted)
+
+
+@way_to("lease.expired")
+async def _lease(service: Service) -> httpx.Response:
+    return await _decision(service, lease="another")
+
+
+@way_to("revision.changed")
+async def _revision(service: Service) -> httpx.Response:
+    return await _decision(service, revision=2)
+
+
+@way_to("item.decided")
+async def _decided(service: Service) -> httpx.Response:
+    first = await _decision(service)
+    assert first.status_code == 200
+    return await service.client.send(first.request)
+
+
+class _BrokenBoard(ScorerBoard):
+    """A part that fails in a way that nobody foresaw."""
+
+    def __init__(self) -> None:
+        self.reason = "the secret in the message"
+
+    async def read(self) -> ScorerStatus:
+        raise ValueError(self.reason)
+
+
+@way_to("internal")
+async def _internal(service: Service) -> httpx.Response:
+    broken = replace(service.context, scorers=_BrokenBoard())
+    headers = {"authorization": f"Bearer {service.tokens['moderator']}"}
+    async with client_of(service.context.settings, broken) as client:
+        answer = await client.get("/v1/review/test/queue", headers=headers)
+    assert "secret" not in answer.text
+    return answer
+
+
+@way_to("service.unavailable")
+async def _unavailable(service: Service) -> httpx.Response:
+    gone = Settings.from_environment(
+        {"DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
+    )
+    async with open_context(gone) as context, client_of(gone, context) as client:
+        answer = await client.get("/v1/sites/test/counts")
+    assert int(answer.headers["retry-after"]) > 0
+    return answer
+
+
+def test_every_code_has_a_way() -> None:
+    """The table has a way to every stable code and no other."""
+    assert set(WAYS) == set(CODES)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+async def test_the_code_is_met(service: Service, code: str) -> None:
+    """The way of the table leads to the code, with its status, title and content type."""
+    problem(await WAYS[code](service), code)
+
+
+def test_codes_are_well_formed() -> None:
+    """A code is two words with a dot between, and its status is one of an error."""
+    for code, (status, title) in CODES.items():
+        assert code == "internal" or code.replace("_", "").replace(".", "", 1).isalpha(), code
+        assert 400 <= status < 600
+        assert title
