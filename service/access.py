@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 
 from service.errors import Problem
 from service.flow.context import Context, Row
-from service.flow.identify import API_TOKEN_PREFIX, Commenter, Principal, commenter_of, find_site, principal_of
+from service.flow.identify import API_TOKEN_PREFIX, Commenter, Principal, commenter_of, principal_of
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -116,7 +116,9 @@ def guard_of(handler: BaseRouteHandler) -> str:
 
 async def _find_site(connection: Connection, *, check_origin: bool) -> Row:
     visit = visit_of(connection)
-    site = await find_site(context_of(connection), connection.path_params["site"])
+    directory = context_of(connection).directory
+    slug = connection.path_params["site"]
+    site = await (directory.find(slug) if check_origin else directory.read(slug))
     origin = connection.headers.get("origin")
     if check_origin and origin is not None:
         if origin not in site.allowed_origins:

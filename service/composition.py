@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from service.flow.context import Context, new_uuid7, utc_now
+from service.flow.directory import Directory
 from service.flow.signing import AuthorTokens
 from service.queue.client import connect, connect_blocking
 from service.queue.live import DecisionBoard, DecisionHub
@@ -40,6 +41,7 @@ async def open_context(
         decisions=DecisionBoard(client, prefix),
         hub=DecisionHub(blocking, prefix),
         author_tokens=AuthorTokens(database, secret_key_of(settings)),
+        directory=Directory(database, now),
         now=now,
         new_id=new_id,
     )

@@ -67,7 +67,7 @@ async def seed_thread(
 
     Every revision is scored, so that nothing is owed; counters are those that a recount gives.
     """
-    random = Random(f"{seed} {page}")
+    random = Random(f"{seed} {site_id} {page}")
     thread_id = id_at(start, random)
     people_ids = [id_at(start, random) for _ in range(commenters)]
     rows = _tree(random, site_id, thread_id, people_ids, comments, hidden_share, reply_share, max_depth, start,

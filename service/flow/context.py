@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from uuid6 import uuid7
 
+from service.flow.directory import Directory
 from service.flow.signing import AuthorTokens
 from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.review import ReviewQueue
@@ -42,5 +43,6 @@ class Context:
     decisions: DecisionBoard
     hub: DecisionHub
     author_tokens: AuthorTokens
+    directory: Directory
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_uuid7

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 import msgspec
 
 from service.errors import Problem
 from service.store.pages import Cursor
+
+#: Ids and paths are made of these; a key of anything else was not written here.
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 
 
 class _Token(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -31,7 +35,7 @@ def read(order: str, text: str | None) -> Cursor | None:
         token = msgspec.json.decode(raw, type=_Token)
     except (msgspec.DecodeError, binascii.Error, ValueError):
         token = None
-    if token is None or token.order != order or not 0 <= token.value < 2**31 or len(token.key) > 2000:
+    if token is None or token.order != order or not 0 <= token.value < 2**31 or not _KEY.fullmatch(token.key):
         raise Problem(
             "request.invalid", "The cursor is not one of this list's.", fields=[("after", "not a cursor of this list")]
         )

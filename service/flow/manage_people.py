@@ -7,6 +7,7 @@ from service.errors import Problem
 from service.flow.context import Context
 from service.flow.identify import hash_token, new_api_token
 from service.flow.manage_sites import audit
+from service.flow.moments import checked_moment
 from service.store import people
 from service.store.types import Row
 
@@ -43,8 +44,9 @@ async def disable_member(context: Context, site: Row, actor: str, member_id: str
 async def create_key(context: Context, site: Row, actor: str, wanted: schemas.KeyInput) -> schemas.KeyCreated:
     """Give out an API token, of a member (never more than the role allows) or of one of the publisher's systems."""
     now, key_id, token = context.now(), context.new_id(), new_api_token()
-    if wanted.expires_at is not None and (wanted.expires_at.tzinfo is None or wanted.expires_at <= now):
-        message = "must be a future time with a zone"
+    expires_at = checked_moment("expires_at", wanted.expires_at)
+    if expires_at is not None and expires_at <= now:
+        message = "must be in the future"
         raise Problem("request.invalid", f"expires_at {message}.", fields=[("expires_at", message)])
     scopes: list[str] = sorted(set(wanted.scopes))
     row = {
@@ -55,7 +57,7 @@ async def create_key(context: Context, site: Row, actor: str, wanted: schemas.Ke
         "scopes": scopes,
         "token_hash": hash_token(token),
         "created_at": now,
-        "expires_at": wanted.expires_at,
+        "expires_at": expires_at,
     }
     async with context.database.writing() as connection:
         if wanted.member_id is not None:
@@ -69,7 +71,7 @@ async def create_key(context: Context, site: Row, actor: str, wanted: schemas.Ke
                 raise Problem("request.invalid", f"{message.capitalize()}.", fields=[("scopes", message)])
         await people.insert_token(connection, row)
         await audit(connection, context, site.id, actor, "key.created", key_id, scopes=scopes)
-    view = schemas.KeyView(key_id, wanted.name, scopes, wanted.member_id, now, wanted.expires_at, None, None)
+    view = schemas.KeyView(key_id, wanted.name, scopes, wanted.member_id, now, expires_at, None, None)
     return schemas.KeyCreated(view, token)
 
 

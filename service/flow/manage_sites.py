@@ -42,6 +42,7 @@ async def change_site(context: Context, site: Row, actor: str, wanted: schemas.S
         async with context.database.writing() as connection:
             await sites.change(connection, site.id, values)
             await audit(connection, context, site.id, actor, "site.changed", site.slug, **values)
+        context.directory.forget(site.slug)
     return await view_site(context, site.slug)
 
 

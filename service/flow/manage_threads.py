@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +10,7 @@ from service.errors import Problem
 from service.flow.context import Context
 from service.flow.find_thread import being_moved, create, existing, locked
 from service.flow.manage_sites import audit, given
+from service.flow.moments import checked_moment
 from service.flow.transition import event_row
 from service.store import records, threads
 from service.store.types import Row
@@ -21,7 +19,7 @@ from service.store.types import Row
 async def create_thread(context: Context, site: Row, actor: str, wanted: schemas.ThreadInput) -> schemas.AdminThread:
     """Make a thread before its first comment."""
     values = {name: getattr(wanted, name) for name in ("title", "prompt", "url", "closes_at")}
-    _check_zone(wanted.closes_at)
+    checked_moment("closes_at", wanted.closes_at)
     async with context.database.writing() as connection:
         if not await create(connection, context, site.id, wanted.page, values):
             raise Problem("thread.exists", "The page has a thread; change it instead.")
@@ -34,7 +32,7 @@ async def change_thread(
 ) -> schemas.AdminThread:
     """Change title, prompt, URL, state or closing time; readers see it with the thread's next version."""
     values = given(wanted)
-    _check_zone(values.get("closes_at"))
+    checked_moment("closes_at", values.get("closes_at"))
     async with context.database.writing() as connection:
         thread = await locked(connection, site.id, page)
         if values:
@@ -110,9 +108,3 @@ async def _view(connection: AsyncConnection, context: Context, site: Row, page: 
         policy_version=thread.policy_version,
         created_at=thread.created_at,
     )
-
-
-def _check_zone(moment: Any) -> None:
-    if moment is not None and moment is not msgspec.UNSET and moment.tzinfo is None:
-        message = "needs a zone, as in 2026-11-22T12:00:00Z"
-        raise Problem("request.invalid", f"closes_at {message}.", fields=[("closes_at", message)])

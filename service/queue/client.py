@@ -1,5 +1,6 @@
 """Redis clients that give up quickly, and the one exception by which this room says that Redis did not serve."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from importlib.resources import files
@@ -30,12 +31,27 @@ def only_unavailable(call: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[A
 
     @wraps(call)
     async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        cancelled_before = _times_cancelled()
         try:
-            return await call(*args, **kwargs)
+            result = await call(*args, **kwargs)
         except (RedisError, OSError) as error:
+            _heed_cancellation(cancelled_before)
             raise QueueUnavailable(type(error).__name__) from error
+        _heed_cancellation(cancelled_before)
+        return result
 
     return guarded
+
+
+def _times_cancelled() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _heed_cancellation(before: int) -> None:
+    # The Redis client swallows a cancellation that reaches it while it connects, and the task would never end.
+    if _times_cancelled() > before:
+        raise asyncio.CancelledError
 
 
 def connect(url: str) -> Redis:

@@ -8,9 +8,9 @@ from typing import Any, Final, Self
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.asyncio.client import PubSub
 
-from service.queue.client import only_unavailable
+from service.queue.client import QueueUnavailable, only_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +112,7 @@ class DecisionHub:
         if reader is not None:
             reader.cancel()
             await asyncio.wait((reader,))
+        self._tried.set()
         self._lapse()
 
     def expect(self, revision_id: str) -> Waiter:
@@ -124,7 +125,8 @@ class DecisionHub:
                 await self._read_until_broken()
             except Exception as error:
                 # Nothing may end this loop but `stop`: without it every request would wait in vain.
-                log.warning("decision hub lost redis: %s", type(error).__name__)
+                if self.connected or not self._tried.is_set():
+                    log.warning("decision hub has no redis: %s", type(error.__cause__ or error).__name__)
             self._lapse()
             self._tried.set()
             await asyncio.sleep(self._pause)
@@ -132,18 +134,18 @@ class DecisionHub:
 
     async def _read_until_broken(self) -> None:
         async with self._client.pubsub() as pubsub:
-            await pubsub.subscribe(self._channel)
+            await _subscribe(pubsub, self._channel)
             asked = False
             while True:
-                message = await pubsub.get_message(timeout=self._silence_seconds)
+                message = await _next_message(pubsub, self._silence_seconds)
                 if message is not None:
                     asked = False
                     self._hear(message)
                 elif asked:
-                    raise RedisConnectionError("silent")
+                    raise QueueUnavailable("silence")
                 else:
                     # A peer that vanished without a word closes nothing; only an unanswered question shows it.
-                    await pubsub.ping()
+                    await _ask(pubsub)
                     asked = True
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -171,6 +173,23 @@ class DecisionHub:
         for waiting in self._waiters.values():
             for waiter in waiting:
                 waiter.settle(None)
+
+
+# Each step alone is guarded: a cancellation that one of them swallowed must end the reader before the next.
+@only_unavailable
+async def _subscribe(pubsub: PubSub, channel: str) -> None:
+    await pubsub.subscribe(channel)
+
+
+@only_unavailable
+async def _next_message(pubsub: PubSub, within_seconds: float) -> dict[str, Any] | None:
+    message: dict[str, Any] | None = await pubsub.get_message(timeout=within_seconds)
+    return message
+
+
+@only_unavailable
+async def _ask(pubsub: PubSub) -> None:
+    await pubsub.ping()
 
 
 def _channel(prefix: str) -> str:

@@ -87,6 +87,7 @@ async def drop_policy_override(
 ) -> None:
     """Let a thread follow the site's policy again."""
     context, found, visit = requests.visited(request)
+    page = requests.check_pages([page])[0]
     await manage_sites.drop_override(context, found, requests.as_member(visit).actor, page)
 
 

@@ -19,7 +19,6 @@ from uuid6 import uuid7
 from service import telemetry
 from service.errors import PROBLEM_MEDIA_TYPE, Problem
 from service.flow.context import Context
-from service.flow.identify import find_site
 
 _PAGE = re.compile(rb"^(/v1/(?:admin/)?sites/[^/]+/threads/)([^/]+)(.*)$")
 _SITE = re.compile(r"^/v1/sites/([a-z0-9-]{1,63})/")
@@ -76,7 +75,7 @@ class Edge:
         """Answer a preflight: only the site's own origins are let through."""
         origin = (_header(scope, b"origin") or b"").decode("latin-1")
         try:
-            site = await find_site(self._context(), slug)
+            site = await self._context().directory.find(slug)
             if origin not in site.allowed_origins:
                 raise Problem("origin.refused", "The site does not embed comments on this origin.")
         except Problem as problem:

@@ -40,6 +40,9 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 def _translate(request: Request[Any, Any, Any], error: HTTPException) -> Problem:
     if isinstance(error, ValidationException):
         fields = [_field(extra) for extra in error.extra or [] if isinstance(extra, dict)]
+        # What a body holds is checked where it is read (service.routes.requests), so here it can only be missing.
+        if any(name == "data" for name, _ in fields):
+            return Problem("request.malformed", "Send a JSON object as the body.")
         return Problem(
             "request.invalid", "; ".join(f"{f}: {m}" for f, m in fields) or "Check the request.", fields=fields
         )
@@ -58,8 +61,8 @@ def _allowed(error: HTTPException) -> dict[str, str]:
 
 
 def _field(extra: dict[str, Any]) -> tuple[str, str]:
-    """Answer field and message, without the value: msgspec quotes names, never values."""
-    return str(extra.get("key") or "body"), str(extra.get("message", "not valid"))
+    """Answer the parameter and what is wrong with it."""
+    return str(extra.get("key") or "request"), str(extra.get("message", "not valid"))
 
 
 def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

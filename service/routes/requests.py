@@ -26,6 +26,7 @@ Prefer = Annotated[
 ]
 
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
+_NAMED = re.compile(r"(?:unknown|required) field `(.*)`")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -33,11 +34,12 @@ class ApiRequest(Request[Any, Any, Any]):
     """A request whose JSON is read by our rules."""
 
     async def json(self) -> Any:
-        """Answer the decoded body, or raise the problem that says what is wrong with it."""
+        """Answer the body as what the route asks for, or raise the problem that says what is wrong with it."""
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise Problem("request.content_type", "Send the body as application/json.")
-        return decode_json(await self.body())
+        wanted = self.route_handler.parsed_data_field
+        return convert_strictly(decode_json(await self.body()), wanted.annotation if wanted else Any)
 
 
 def decode_json(raw: bytes) -> Any:
@@ -52,6 +54,17 @@ def decode_json(raw: bytes) -> Any:
     if b"\\u0000" in raw and _has_nul(value):
         raise Problem("request.nul", "Remove the NUL characters.")
     return value
+
+
+def convert_strictly(value: Any, wanted: Any) -> Any:
+    """Answer plain data as a struct; the framework's own conversion would take the text "5" for a number."""
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        field = ".".join(part for part in (path.rstrip("`").lstrip("."), *_NAMED.findall(message)) if part)
+        fields = [(field, message)] if field else []
+        raise Problem("request.invalid", f"{field or 'The body'}: {message}.", fields=fields) from None
 
 
 def _explain(raw: bytes, error: Exception) -> str:

@@ -82,7 +82,7 @@ def _sqlite_engine(url: str, *, pool: int, begin: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         hide_parameters=True,
-        async_creator=partial(connect, path, timeout_seconds=BUSY_TIMEOUT_MS / 1000),
+        async_creator=partial(connect, path, timeout_seconds=BUSY_TIMEOUT_MS / 1000, writes=begin == BEGIN_WRITING),
     )
 
     @sa.event.listens_for(engine.sync_engine, "connect")
@@ -101,7 +101,11 @@ def _sqlite_engine(url: str, *, pool: int, begin: str) -> AsyncEngine:
 
     @sa.event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if begin == BEGIN_WRITING:
+            connection.exec_driver_sql(begin)
+        else:
+            driver: Any = connection.connection.driver_connection
+            driver.begin_reading()
 
     return engine
 

@@ -20,13 +20,20 @@ BEGIN_WRITING = "BEGIN IMMEDIATE"
 class InlineConnection(aiosqlite.Connection):
     """An aiosqlite connection whose short statements do not leave the calling thread.
 
-    One task uses a connection at a time (the pool sees to that), so the two threads never touch it together.
+    One task uses a connection at a time (the pool sees to that), so the two threads never touch it together. One that
+    only reads waits for nothing in WAL mode, and never leaves the calling thread.
     """
+
+    writes = False
+
+    def begin_reading(self) -> None:
+        """Take a snapshot; it waits for nothing, so it needs none of the layers above."""
+        self._conn.execute("BEGIN")
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not self._running or not self._connection:
             raise ValueError("Connection closed")
-        if _may_wait(fn, args):
+        if self.writes and _may_wait(fn, args):
             return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
         return fn(*args, **kwargs)
 
@@ -36,7 +43,7 @@ def _may_wait(fn: Callable[..., Any], args: tuple[Any, ...]) -> bool:
     return name == "commit" or (name == "execute" and args[:1] == (BEGIN_WRITING,))
 
 
-async def connect(path: str, *, timeout_seconds: float) -> aiosqlite.Connection:
+async def connect(path: str, *, timeout_seconds: float, writes: bool) -> aiosqlite.Connection:
     """Open a file (or a `file:` address); the caller's thread and the connection's share it."""
     connector = partial(
         sqlite3.connect,
@@ -47,6 +54,7 @@ async def connect(path: str, *, timeout_seconds: float) -> aiosqlite.Connection:
         uri=path.startswith("file:"),
     )
     connection = InlineConnection(connector, iter_chunk_size=64)
+    connection.writes = writes
     # A process must be able to end while a connection is open, as after a crash of the loop.
     connection._thread.daemon = True
     return await connection

@@ -45,28 +45,43 @@ class Cursor(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _roots_query(sort: str, continued: bool) -> sa.Select[*tuple[Any, ...]]:
-    query = (
-        sa.select(*_COLUMNS, revisions.c.body, revisions.c.html)
-        .select_from(comments.outerjoin(revisions, _SHOWN))
+    """One bounded index walk, and only then the texts: joined at once, PostgreSQL may merge all texts of a site."""
+    walk = (
+        sa.select(*_COLUMNS)
         .where(
             comments.c.site_id == sa.bindparam("site_id"),
             comments.c.thread_id == sa.bindparam("thread_id"),
             comments.c.parent_id.is_(None),
             _VISIBLE,
         )
+        .order_by(*_root_order(sort, comments.c))
         .limit(sa.bindparam("limit", type_=sa.Integer))
     )
-    key: sa.BindParameter[Any] = sa.bindparam("after_key")
-    value = sa.bindparam("after_value", type_=sa.Integer)
+    found = (walk.where(_behind_cursor(sort)) if continued else walk).subquery("found")
+    return _with_texts(found).order_by(*_root_order(sort, found.c))
+
+
+def _root_order(sort: str, columns: Any) -> list[sa.ColumnElement[Any]]:
     if sort == "oldest":
-        query = query.order_by(comments.c.id)
-        return query.where(comments.c.id > key) if continued else query
+        return [columns.id]
     if sort == "newest":
-        query = query.order_by(comments.c.id.desc())
-        return query.where(comments.c.id < key) if continued else query
+        return [columns.id.desc()]
+    return [{"replies": columns.reply_count, "likes": columns.likes}[sort].desc(), columns.id.desc()]
+
+
+def _behind_cursor(sort: str) -> sa.ColumnElement[bool]:
+    key: sa.BindParameter[str] = sa.bindparam("after_key")
+    if sort == "oldest":
+        return comments.c.id > key
+    if sort == "newest":
+        return comments.c.id < key
     column = {"replies": comments.c.reply_count, "likes": comments.c.likes}[sort]
-    query = query.order_by(column.desc(), comments.c.id.desc())
-    return query.where(sa.tuple_(column, comments.c.id) < sa.tuple_(value, key)) if continued else query
+    return sa.tuple_(column, comments.c.id) < sa.tuple_(sa.bindparam("after_value", type_=sa.Integer), key)
+
+
+def _with_texts(found: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+    shown = sa.and_(revisions.c.comment_id == found.c.id, revisions.c.number == found.c.shown_revision)
+    return sa.select(*found.c, revisions.c.body, revisions.c.html).select_from(found.outerjoin(revisions, shown))
 
 
 async def roots(
@@ -101,12 +116,7 @@ def _subtrees_query(number: int) -> sa.Select[*tuple[Any, ...]]:
         )
         walks.append(sa.select(walk))
     found = (sa.union_all(*walks) if len(walks) > 1 else walks[0]).subquery("found")
-    shown = sa.and_(revisions.c.comment_id == found.c.id, revisions.c.number == found.c.shown_revision)
-    return (
-        sa.select(*found.c, revisions.c.body, revisions.c.html)
-        .select_from(found.outerjoin(revisions, shown))
-        .order_by(found.c.path)
-    )
+    return _with_texts(found).order_by(found.c.path)
 
 
 async def subtrees(

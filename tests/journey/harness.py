@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,7 @@ from tests.eventually import eventually, eventually_now
 from tests.service.processes import is_gone
 
 CIVIL = "I think the trams should run later in the evening, number {}."
+Condition = Callable[[], bool | Awaitable[bool]]
 START_SECONDS = 30.0
 END_SECONDS = 20.0
 
@@ -37,18 +38,21 @@ class Installation:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
-        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.client.aclose()
-        for pid in [self.pid, *self.pids()]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        eventually_now(lambda: not self.pids())
-        self.process.wait()
+        if self._process is not None and self._process.poll() is None:
+            # First the one that would start the others again.
+            self._process.kill()
+            self._process.wait()
+        while left := self.pids():
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            eventually_now(lambda: all(map(is_gone, left)))
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -85,12 +89,11 @@ class Installation:
                 process_group=0,
             )
 
-    async def start(self, *, until_scored: bool = True) -> None:
-        """Start it and wait until it lives and, unless told otherwise, until its scorer scores."""
+    async def start(self, until: Condition | None = None) -> Self:
+        """Start it and wait until its scorer scores, or for another condition."""
         self._process = self.spawn(*self._arguments)
-        await eventually(self._lives, START_SECONDS)
-        if until_scored:
-            await eventually(self.scores, START_SECONDS)
+        await eventually(until or self.scores, START_SECONDS)
+        return self
 
     async def end(self, by: signal.Signals = signal.SIGINT) -> int:
         """Send a signal to the process group, as a terminal does, and answer the exit code."""
@@ -129,10 +132,6 @@ class Installation:
         except httpx.TransportError:
             return 0, {}
         return answer.status_code, answer.json()
-
-    async def _lives(self) -> bool:
-        assert self.process.poll() is None, self.log
-        return (await self.health("live"))[0] == 200
 
     async def scores(self) -> bool:
         """True when a worker reports that its scorer is up."""

@@ -1,0 +1,72 @@
+"""Take the README's picture of the demo: `python -m tests.browser.screenshot docs/images/demo.png`."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.async_api import FloatRect, Page, async_playwright, expect
+
+from tests.browser.reader import CHROMIUM_ARGUMENTS, Reader
+from tests.journey.harness import Installation
+from tests.programs import find_program
+
+OTHERS = (
+    ("Tomasz", "I run a bakery on Mill Street. My customers come on foot, my flour does not. **Deliveries before ten** would do."),
+    ("Ines", "Please build the night trams first. I finish my shift at two and there is nothing but the car."),
+)
+REPLIES = (
+    ("Ines", "How many of your deliveries come after ten today?"),
+    ("Tomasz", "About one in five, mostly from suppliers out of town. They would need a notice of some months."),
+)
+OWN = (
+    "I was against it until I saw the square during the fair. Nobody missed the cars, and you could hear people talk.",
+    "Whoever drives to the baker is an idiot.",
+)
+
+
+async def main(target: Path) -> None:
+    """Start a demo of its own, fill its thread, and write the picture."""
+    program = find_program("chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        async with Installation(Path(folder) / "home") as installation, async_playwright() as playwright:
+            await installation.start()
+            browser = await playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
+            async with Reader.at(browser, installation.url) as others:
+                await fill(others)
+            async with Reader.at(browser, installation.url) as reader:
+                for body in reversed(OWN):
+                    await expect(await reader.write(body, "Mara")).to_be_focused()
+                await take(reader.page, target)
+            await browser.close()
+
+
+async def fill(reader: Reader) -> None:
+    """Write what other readers wrote before."""
+    for name, body in reversed(OTHERS):
+        await reader.write(body, name)
+        root = reader.card(body[:40])
+        await expect(root).to_be_focused()
+    for name, body in REPLIES:
+        await root.get_by_role("button", name="Reply to").click()
+        await root.get_by_label("Name").fill(name)
+        await root.get_by_role("textbox", name="Your reply to").fill(body)
+        await root.get_by_role("button", name="Send reply").click()
+        await expect(reader.card(body[:40])).to_be_focused()
+
+
+async def take(page: Page, target: Path) -> None:
+    """Take the page as a reader finds it, from the end of the article to the end of the thread."""
+    await page.reload()
+    await expect(page.locator(".card")).to_have_count(len(OTHERS) + len(REPLIES) + len(OWN))
+    top = await page.locator(".story > p").last.bounding_box()
+    end = await page.locator("#thread").bounding_box()
+    assert top is not None
+    assert end is not None
+    height = end["y"] + end["height"] - top["y"] + 60
+    clip: FloatRect = {"x": 0, "y": top["y"] - 30, "width": 1100, "height": height}
+    await page.screenshot(path=target, full_page=True, clip=clip)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
