@@ -14,7 +14,7 @@ help:  ## Show this.
 setup: $(VENV)/.run  ## Make .venv/ with what the service needs.
 
 run: $(VENV)/.run  ## Start everything on one port (PORT, default 8000) with a demo site.
-	@exec $(BIN)/python -m service demo
+	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(BIN)/python -m service demo
 
 test: $(VENV)/.test  ## Run all tests.
 	$(BIN)/python -m pytest $(ARGS)

@@ -92,7 +92,8 @@ def _read(path: Path) -> dict[str, str]:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in entries if isinstance(value, str)}
 
 
 def write_private(path: Path, text: str) -> None:

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,9 +47,6 @@ class PostgreSql:
         data = self._home / "data"
         if self._user:
             shutil.chown(self._home, self._user)
-            for folder in [self._home, *self._home.parents]:
-                if folder.owner() == pwd.getpwuid(os.getuid()).pw_name and folder != Path("/"):
-                    folder.chmod(folder.stat().st_mode | 0o011)
         run = {"user": self._user, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
         subprocess.run(
             [self._initdb, "-D", str(data), "-U", "colloquy", "-A", "trust", "-E", "UTF8", "--no-sync"],
@@ -98,14 +95,16 @@ class PostgreSql:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSql]:
+def postgresql() -> Iterator[PostgreSql]:
     """One cluster for the session, with a migrated template."""
-    cluster = PostgreSql(tmp_path_factory.mktemp("postgresql"))
-    cluster.start()
-    in_thread(asyncio.run, cluster.execute("CREATE DATABASE template_colloquy"))
-    in_thread(upgrade, cluster.url("template_colloquy"))
-    yield cluster
-    cluster.stop()
+    # Not among pytest's folders: each session that starts closes those of all others to the server's user.
+    with tempfile.TemporaryDirectory(prefix="colloquy-postgresql-", ignore_cleanup_errors=True) as home:
+        cluster = PostgreSql(Path(home))
+        cluster.start()
+        in_thread(asyncio.run, cluster.execute("CREATE DATABASE template_colloquy"))
+        in_thread(upgrade, cluster.url("template_colloquy"))
+        yield cluster
+        cluster.stop()
 
 
 @pytest.fixture(scope="session")

@@ -25,3 +25,9 @@ def eventually_now(condition: Callable[[], bool], within_seconds: float = 15.0) 
     while not condition():
         assert time.monotonic() < deadline, f"still not so after {within_seconds} s"
         time.sleep(POLL_SECONDS)
+
+
+async def turns(number: int) -> None:
+    """Let the event loop go round that many times, which takes no time of its own."""
+    for _ in range(number):
+        await asyncio.sleep(0)

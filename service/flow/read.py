@@ -69,7 +69,7 @@ async def _build(
 
 def _cursor_behind(root: Row, sort: schemas.Sort) -> str:
     value = {"replies": root.reply_count, "likes": root.likes}.get(sort, 0)
-    return cursors.write(sort, value, root.id)
+    return cursors.write(sort, value, root.path if sort in ("oldest", "newest") else root.id)
 
 
 async def _first_replies(

@@ -11,7 +11,28 @@ import nh3
 from service.errors import Problem
 
 _TAGS = {"p", "br", "em", "strong", "a", "blockquote", "code", "pre", "ul", "ol", "li", "del"}
-_render = mistune.create_markdown(escape=True, hard_wrap=True, plugins=["strikethrough", "url"])
+#: What a comment has no use for stays as it was written: a line that begins with `#` or four spaces is a line.
+_LEFT_AS_TEXT = ("atx_heading", "setex_heading", "thematic_break", "indent_code", "ref_link", "raw_html")
+
+
+class _Renderer(mistune.HTMLRenderer):
+    """HTML without pictures: a picture becomes a link to it, so that no reader's page fetches what a stranger chose."""
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        return self.link(text or url, url, title)
+
+
+def _markdown() -> mistune.Markdown:
+    markdown = mistune.create_markdown(
+        renderer=_Renderer(escape=True), hard_wrap=True, plugins=["strikethrough", "url"]
+    )
+    for rule in _LEFT_AS_TEXT:
+        markdown.block.rules.remove(rule)
+    markdown.inline.rules.remove("inline_html")
+    return markdown
+
+
+_render = _markdown()
 
 
 def to_html(body: str) -> str:
@@ -21,9 +42,11 @@ def to_html(body: str) -> str:
     return nh3.clean(
         rendered,
         tags=_TAGS,
-        attributes={"a": {"href"}},
+        attributes={"a": {"href"}, "*": set()},
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow ugc noopener noreferrer",
+        # A relative address would lead to an action of the publisher's own site, in the reader's name.
+        url_relative="deny",
     ).strip()
 
 

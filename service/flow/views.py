@@ -63,7 +63,8 @@ def full_view(row: Row, decision: Row | None) -> schemas.Comment:
     """Answer one comment with its reasons; `decision` is the newest on it."""
     reasons, status = reasons_of(decision), Status(row.status)
     edit: schemas.PendingEdit | None = None
-    if status is Status.PUBLISHED and row.revision_number != row.shown_revision:
+    is_edited = row.revision_number != row.shown_revision and row.revision_superseded_at is None
+    if status is Status.PUBLISHED and is_edited:
         judged = decision is not None and decision.revision_id == row.revision_id
         edit = schemas.PendingEdit(row.latest_body, Status(row.revision_status), reasons if judged else [])
         reasons = []
@@ -80,7 +81,7 @@ def full_view(row: Row, decision: Row | None) -> schemas.Comment:
         status=status,
         reply_count=row.reply_count,
         likes=row.likes,
-        revision=row.latest_revision,
+        revision=row.shown_revision or row.latest_revision,
         reasons=reasons,
         pending_edit=edit,
     )

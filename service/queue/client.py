@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 MAX_BLOCK_MS: Final = 2000
 CONNECT_SECONDS: Final = 0.25
 REPLY_SECONDS: Final = 0.5
-MAX_CONNECTIONS: Final = 64
+# Enough to keep a core busy, and few enough that a burst after an outage connects within its time.
+MAX_CONNECTIONS: Final = 16
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,7 +50,8 @@ def _times_cancelled() -> int:
 
 
 def _heed_cancellation(before: int) -> None:
-    # The Redis client swallows a cancellation that reaches it while it connects, and the task would never end.
+    # The Redis client sends by `asyncio.wait_for`, which swallows a cancellation now and then before Python 3.12:
+    # a loop that lives through errors would never end.
     if _times_cancelled() > before:
         raise asyncio.CancelledError
 
@@ -78,7 +80,7 @@ def connect_blocking(url: str) -> Redis:
         url,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=MAX_BLOCK_MS / 1000 + 1,
-        socket_connect_timeout=CONNECT_SECONDS,
+        socket_connect_timeout=1.0,
         decode_responses=True,
         legacy_responses=False,
     )

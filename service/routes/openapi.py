@@ -1,9 +1,54 @@
-"""The OpenAPI document at /schema: what we refuse is in it too, and nothing is loaded from elsewhere."""
+"""The OpenAPI document at /schema: what we refuse is in it too, and nothing is loaded from elsewhere.
+
+The framework describes routes and parameters. The structs are described by msgspec itself (the framework leaves out
+that unknown fields are refused, and limits of 0), and problems and tokens are added to every route by its guard.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+
+from service import access, schemas
+from service.errors import CODES, PROBLEM_MEDIA_TYPE, ProblemBody
+
+_REF = "#/components/schemas/{name}"
+_METHODS = ("get", "put", "post", "delete", "patch")
+#: Any route can meet these: a wrong parameter, an unknown thing, a wrong method, a defect, a database that is down.
+_ALWAYS = (400, 404, 405, 500, 503)
+_AUTHOR: dict[str, list[str]] = {"authorToken": []}
+_API: dict[str, list[str]] = {"apiToken": []}
+#: What each guard asks for; an empty requirement stands for nothing.
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    access.open_to_all.__name__: [{}],
+    access.of_site.__name__: [{}],
+    access.may_be_author.__name__: [{}, _AUTHOR, _API],
+    access.requires_author.__name__: [_AUTHOR],
+}
+_SCHEMES = {
+    "authorToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Given to a new guest."},
+    "apiToken": {"type": "http", "scheme": "bearer", "description": "Given by an admin, with scopes; begins with cq_."},
+}
+
+
+class _CompletePlugin(JsonRenderPlugin):
+    """Serves the framework's document completed by ours, made once."""
+
+    def __init__(self) -> None:
+        super().__init__(path=["/", "/openapi.json"])
+        self._rendered: bytes | None = None
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """Answer the document."""
+        if self._rendered is None:
+            self._rendered = msgspec.json.encode(completed(request.app, openapi_schema))
+        return self._rendered
 
 
 def openapi_config() -> OpenAPIConfig:
@@ -13,6 +58,63 @@ def openapi_config() -> OpenAPIConfig:
         version="1",
         description="Comments on articles: submitted, scored, published, held for a person, or rejected.",
         path="/schema",
-        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        render_plugins=[_CompletePlugin()],
         use_handler_docstrings=True,
     )
+
+
+def completed(app: Litestar, framework: dict[str, Any]) -> dict[str, Any]:
+    """Answer the document with exact structs, and with the problems and tokens of every route."""
+    guards = dict(_guards(app))
+    paths = {
+        path: {
+            method: _operation(operation, guards[path, method]) if method in _METHODS else operation
+            for method, operation in item.items()
+        }
+        for path, item in framework["paths"].items()
+    }
+    components = {"schemas": _structs(), "responses": _problems(), "securitySchemes": _SCHEMES}
+    return framework | {"paths": paths, "components": components}
+
+
+def _guards(app: Litestar) -> Iterator[tuple[tuple[str, str], str]]:
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            if isinstance(handler, HTTPRouteHandler) and any(guard in access.GUARDS for guard in handler.guards or ()):
+                for method in handler.http_methods:
+                    yield (route.path_format, method.lower()), access.guard_of(handler)
+
+
+def _structs() -> dict[str, Any]:
+    """Describe every struct that crosses the wire."""
+    found = [value for value in vars(schemas).values() if isinstance(value, type) and issubclass(value, msgspec.Struct)]
+    _, components = msgspec.json.schema_components([*found, ProblemBody], ref_template=_REF)
+    return components
+
+
+def _problems() -> dict[str, Any]:
+    """Describe one problem response for each status, naming its codes."""
+    by_status: dict[int, list[str]] = {}
+    for code, (status, _) in CODES.items():
+        by_status.setdefault(status, []).append(code)
+    body = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": _REF.format(name=ProblemBody.__name__)}}}
+    return {
+        f"Problem{status}": {"description": f"One of {', '.join(codes)}", "content": body}
+        for status, codes in by_status.items()
+    }
+
+
+def _operation(operation: dict[str, Any], guard: str) -> dict[str, Any]:
+    """Answer one route with its problems and with what its guard asks for."""
+    security = _SECURITY.get(guard, [_API])
+    statuses = {*_ALWAYS}
+    if guard != access.open_to_all.__name__:
+        statuses |= {403}
+    if security != [{}]:
+        statuses |= {401}
+    if "requestBody" in operation:
+        statuses |= {409, 413, 415, 422}
+    # The framework's own 400 is not what we answer.
+    kept = {status: said for status, said in operation["responses"].items() if status != "400"}
+    problems = {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
+    return operation | {"responses": dict(sorted((problems | kept).items())), "security": security}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.openapi.datastructures import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service import schemas, telemetry
@@ -12,6 +13,7 @@ from service.access import context_of, open_to_all
 from service.flow import health
 
 _NO_STORE = {"cache-control": "no-store"}
+_NOT_READY = {503: ResponseSpec(schemas.Ready, description="Not ready, and why", generate_examples=False)}
 
 
 @get("/health/live", guards=[open_to_all], tags=["operations"])
@@ -20,14 +22,14 @@ async def live() -> Response[dict[str, str]]:
     return Response({"status": "live"}, headers=_NO_STORE)
 
 
-@get("/health/ready", guards=[open_to_all], tags=["operations"])
+@get("/health/ready", guards=[open_to_all], responses=_NOT_READY, tags=["operations"])
 async def ready(request: Request[Any, Any, Any]) -> Response[schemas.Ready]:
     """Answer 200 while SQL answers, listing what is degraded; 503 otherwise."""
     found = await health.readiness(context_of(request))
     return Response(found, status_code=503 if found.status == "not_ready" else 200, headers=_NO_STORE)
 
 
-@get("/health/workers", guards=[open_to_all], tags=["operations"])
+@get("/health/workers", guards=[open_to_all], responses=_NOT_READY, tags=["operations"])
 async def workers(request: Request[Any, Any, Any]) -> Response[schemas.Ready]:
     """Answer 200 while some worker scores, else 503 and why."""
     found = await health.workers(context_of(request))

@@ -37,7 +37,7 @@ _SHOWN = sa.and_(revisions.c.comment_id == comments.c.id, revisions.c.number == 
 
 
 class Cursor(NamedTuple):
-    """Where a page ended: the sort's value (0 where the id alone orders) and the id or path."""
+    """Where a page ended: the sort's value and the id, or 0 and the path where time orders."""
 
     value: int
     key: str
@@ -63,18 +63,18 @@ def _roots_query(sort: str, continued: bool) -> sa.Select[*tuple[Any, ...]]:
 
 def _root_order(sort: str, columns: Any) -> list[sa.ColumnElement[Any]]:
     if sort == "oldest":
-        return [columns.id]
+        return [columns.path]
     if sort == "newest":
-        return [columns.id.desc()]
+        return [columns.path.desc()]
     return [{"replies": columns.reply_count, "likes": columns.likes}[sort].desc(), columns.id.desc()]
 
 
 def _behind_cursor(sort: str) -> sa.ColumnElement[bool]:
     key: sa.BindParameter[str] = sa.bindparam("after_key")
     if sort == "oldest":
-        return comments.c.id > key
+        return comments.c.path > key
     if sort == "newest":
-        return comments.c.id < key
+        return comments.c.path < key
     column = {"replies": comments.c.reply_count, "likes": comments.c.likes}[sort]
     return sa.tuple_(column, comments.c.id) < sa.tuple_(sa.bindparam("after_value", type_=sa.Integer), key)
 
@@ -160,6 +160,7 @@ _IN_FULL = (
         _latest.c.id.label("revision_id"),
         _latest.c.number.label("revision_number"),
         _latest.c.status.label("revision_status"),
+        _latest.c.superseded_at.label("revision_superseded_at"),
         _latest.c.body.label("latest_body"),
         _latest.c.html.label("latest_html"),
         _shown.c.body,

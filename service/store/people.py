@@ -105,15 +105,6 @@ async def revoke_token(connection: AsyncConnection, site_id: str, token_id: str,
     return changed.rowcount == 1
 
 
-async def revoke_tokens_of_member(connection: AsyncConnection, member_id: str, *, at: datetime) -> None:
-    """Revoke every API token of a member of the installation or a site."""
-    await connection.execute(
-        api_tokens.update()
-        .where(api_tokens.c.member_id == member_id, api_tokens.c.revoked_at.is_(None))
-        .values(revoked_at=at)
-    )
-
-
 async def touch_token(connection: AsyncConnection, token_id: str, *, at: datetime) -> None:
     """Remember when a token was last used."""
     await connection.execute(api_tokens.update().where(api_tokens.c.id == token_id).values(last_used_at=at))

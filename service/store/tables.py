@@ -140,7 +140,8 @@ comments = sa.Table(
 )
 _ROOTS = sa.and_(comments.c.parent_id.is_(None), comments.c.visible.is_(sa.true()))
 for _name, _columns in {
-    "ix_comments_roots_time": (comments.c.thread_id, comments.c.id),
+    # By path, which for roots is by time: PostgreSQL would rather walk the primary key than an index ending in `id`.
+    "ix_comments_roots_time": (comments.c.thread_id, comments.c.path),
     "ix_comments_roots_replies": (comments.c.thread_id, comments.c.reply_count, comments.c.id),
     "ix_comments_roots_likes": (comments.c.thread_id, comments.c.likes, comments.c.id),
 }.items():

@@ -34,10 +34,18 @@ def worker_name(configured: str) -> str:
 class Worker:
     """The loops of one process around one scorer."""
 
-    def __init__(self, context: Context, scorer: ScorerProcess, *, name: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        scorer: ScorerProcess,
+        *,
+        name: str,
+        report_every_seconds: float = _REPORT_EVERY_SECONDS,
+    ) -> None:
         self._context = context
         self._scorer = scorer
         self._name = name
+        self._report_every_seconds = report_every_seconds
         self.parts = Parts("scorer", "redis", "database")
         settings = context.settings
         self._scoring = ScoringWorker(context, scorer, self.parts, batch_size=settings.score_batch_size)
@@ -93,13 +101,13 @@ class Worker:
             logger.error("decisions without scores failed", exc_info=(type(error), error, error.__traceback__))
 
     async def _report(self, stop: asyncio.Event) -> None:
-        """Tell the API of every change at once, and every second that it still holds: nobody waits in vain."""
+        """Tell the API of every change at once, and again and again that it still holds: nobody waits in vain."""
         while not stop.is_set():
             self.parts.changed.clear()
             status = self._status()
             telemetry.scorer_up.set(1 if status.state is ScorerState.UP else 0)
             await self._put_up(status)
-            await wait_for_any(stop, self.parts.changed, seconds=_REPORT_EVERY_SECONDS)
+            await wait_for_any(stop, self.parts.changed, seconds=self._report_every_seconds)
         await self._put_up(ScorerStatus(ScorerState.DOWN, "scorer.stopping", self._scorer.model_id, time.time()))
 
     async def _put_up(self, status: ScorerStatus) -> None:

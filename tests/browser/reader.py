@@ -33,9 +33,9 @@ class Reader:
 
     @classmethod
     @asynccontextmanager
-    async def at(cls, browser: Browser, url: str) -> AsyncIterator[Self]:
+    async def at(cls, browser: Browser, url: str, *, scale: float = 1.0) -> AsyncIterator[Self]:
         """Open the page in a fresh profile; leaving it checks that the browser complained of nothing."""
-        context = await browser.new_context(viewport={"width": 1100, "height": 900})
+        context = await browser.new_context(viewport={"width": 1100, "height": 900}, device_scale_factor=scale)
         async with context:
             reader = cls(await context.new_page(), url)
             await reader.open()

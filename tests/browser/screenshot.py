@@ -12,7 +12,10 @@ from tests.journey.harness import Installation
 from tests.programs import find_program
 
 OTHERS = (
-    ("Tomasz", "I run a bakery on Mill Street. My customers come on foot, my flour does not. **Deliveries before ten** would do."),
+    (
+        "Tomasz",
+        "I run a bakery on Mill Street. Customers come on foot, my flour does not. **Deliveries before ten** would do.",
+    ),
     ("Ines", "Please build the night trams first. I finish my shift at two and there is nothing but the car."),
 )
 REPLIES = (
@@ -34,7 +37,7 @@ async def main(target: Path) -> None:
             browser = await playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
             async with Reader.at(browser, installation.url) as others:
                 await fill(others)
-            async with Reader.at(browser, installation.url) as reader:
+            async with Reader.at(browser, installation.url, scale=0.8) as reader:
                 for body in reversed(OWN):
                     await expect(await reader.write(body, "Mara")).to_be_focused()
                 await take(reader.page, target)
@@ -56,15 +59,13 @@ async def fill(reader: Reader) -> None:
 
 
 async def take(page: Page, target: Path) -> None:
-    """Take the page as a reader finds it, from the end of the article to the end of the thread."""
+    """Take the page as a reader finds it, down to the end of the thread."""
     await page.reload()
     await expect(page.locator(".card")).to_have_count(len(OTHERS) + len(REPLIES) + len(OWN))
-    top = await page.locator(".story > p").last.bounding_box()
+    await page.get_by_role("link", name="Skip to the discussion").scroll_into_view_if_needed()
     end = await page.locator("#thread").bounding_box()
-    assert top is not None
     assert end is not None
-    height = end["y"] + end["height"] - top["y"] + 60
-    clip: FloatRect = {"x": 0, "y": top["y"] - 30, "width": 1100, "height": height}
+    clip: FloatRect = {"x": 0, "y": 0, "width": 1100, "height": end["y"] + end["height"] + 30}
     await page.screenshot(path=target, full_page=True, clip=clip)
 
 

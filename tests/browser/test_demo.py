@@ -65,7 +65,7 @@ async def test_an_author_meets_the_own_hidden_comments_again(reader: Reader) -> 
 
 
 async def test_a_reply_is_nested_and_a_deleted_parent_leaves_an_empty_place(reader: Reader) -> None:
-    """A reply stands under its parent; deleting the parent leaves an empty place, deleting the reply takes both away."""
+    """A reply stands under its parent; deleting the parent leaves an empty place, then the reply takes both away."""
     parent = await reader.write("A question: who pays for the new trams?")
     answer = await reader.reply(parent, "The ring road car parks could pay for them.")
     await expect(reader.page.locator(".replies").filter(has=answer)).to_have_count(1)
@@ -162,7 +162,9 @@ async def test_an_empty_thread_invites(browser: Browser, tmp_path: Path) -> None
         await installation.start()
         async with Reader.at(browser, installation.url) as reader:
             await expect(reader.page.get_by_text("Nobody has written yet.")).to_be_visible()
-            await expect(reader.page.get_by_role("heading", level=2)).to_have_text("What is your opinion on this topic?")
+            await expect(reader.page.get_by_role("heading", level=2)).to_have_text(
+                "What is your opinion on this topic?"
+            )
             await expect(reader.page).to_have_title(re.compile("^Should the city"))
 
 

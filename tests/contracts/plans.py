@@ -39,7 +39,7 @@ class Node(NamedTuple):
 
     kind: str
     table: str | None
-    index: str | None
+    index_name: str | None
     rows: int
 
 

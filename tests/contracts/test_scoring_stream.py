@@ -56,7 +56,7 @@ async def test_concurrent_fetches_share_nothing(scoring_consumer: ConsumerMaker)
     """Consumers that fetch at once get each entry exactly once among them."""
     owed = [f"r{number}" for number in range(100)]
     await scoring_consumer("one").enqueue(owed)
-    batches = await asyncio.gather(*(scoring_consumer(f"c{number}").fetch(4, 100) for number in range(40)))
+    batches = await asyncio.gather(*(scoring_consumer(f"c{number}").fetch(10, 100) for number in range(12)))
     assert sorted(revisions_of([entry for batch in batches for entry in batch])) == sorted(owed)
 
 

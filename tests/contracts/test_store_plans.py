@@ -59,7 +59,8 @@ class Query(NamedTuple):
 def _roots(sort: str, continued: bool) -> Any:
     def ask(connection: Any, place: Place) -> Any:
         value = {"replies": place.middle.reply_count, "likes": place.middle.likes}.get(sort, 0)
-        after = pages.Cursor(value, place.middle.id) if continued else None
+        key = place.middle.path if sort in ("oldest", "newest") else place.middle.id
+        after = pages.Cursor(value, key) if continued else None
         seeded = place.seeded
         return pages.roots(connection, seeded.site_id, seeded.thread_id, sort=sort, limit=LIMIT, after=after)
 
@@ -147,6 +148,7 @@ QUERIES = [
     Query("owed count", lambda c, p: scoring.owed_count(c, p.seeded.site_id), 250),
     Query("queue depth", lambda c, p: review_items.depth(c, p.seeded.site_id, now=LATER), 250),
     Query("candidates", lambda c, p: review_items.candidates(c, p.seeded.site_id, now=LATER, limit=LIMIT), 120),
+    Query("free items", lambda c, p: review_items.free(c, p.seeded.site_id, _ids(p), now=LATER), 40),
     Query("open page", lambda c, p: review_items.open_page(c, after=None, limit=LIMIT), 60),
     Query("open page, continued", _second_open_page, 60),
     Query("decisions of a comment", lambda c, p: review_items.decisions_of(c, p.seeded.site_id, p.middle.id), 5, True),

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -76,13 +76,13 @@ class Installation:
         found: dict[str, str] = json.loads((self.home / "demo.json").read_text())
         return found
 
-    def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
         """Start one more command on this home, as an operator would on the same terminal."""
         settings = {"COLLOQUY_HOME": str(self.home), "PORT": str(self.port), "SWEEP_INTERVAL_SECONDS": "0.5"}
         with self.home.with_suffix(".log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "service", *arguments],
-                env=_bare_environment() | settings | self._environment,
+                env=_bare_environment() | settings | self._environment | more,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -91,8 +91,9 @@ class Installation:
 
     async def start(self, until: Condition | None = None) -> Self:
         """Start it and wait until its scorer scores, or for another condition."""
-        self._process = self.spawn(*self._arguments)
+        self._process = process = self.spawn(*self._arguments)
         await eventually(until or self.scores, START_SECONDS)
+        assert process.poll() is None, self.log
         return self
 
     async def end(self, by: signal.Signals = signal.SIGINT) -> int:
@@ -215,6 +216,6 @@ def free_port() -> int:
         return port
 
 
-def _bare_environment() -> Mapping[str, str]:
+def _bare_environment() -> dict[str, str]:
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
     return {name: os.environ[name] for name in kept if name in os.environ}

@@ -17,9 +17,9 @@ from tests.service_fixture import Clock, Service
 pytestmark = pytest.mark.anyio
 
 
-async def held(service: Service, body: str = "A rude opinion.", **fields: object) -> dict[str, str]:
+async def held(service: Service, body: str = "A rude opinion.") -> dict[str, str]:
     """Submit a comment that is held and answer its id and its author's token."""
-    sent = await service.submit(body, **fields)
+    sent = await service.submit(body)
     await service.drain()
     return {"id": sent["comment"]["id"], "token": sent["author_token"]}
 

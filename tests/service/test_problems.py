@@ -245,7 +245,6 @@ async def test_unknown_routes_and_methods(service: Service) -> None:
         "/v1/sites/test",
         "/%00",
         "/v1/sites/test/threads/a/b/c",
-        "//",
     ):
         problem(await service.client.get(f"http://test{path}"), "route.unknown")
     answer = await service.client.put("/v1/sites/test/counts")

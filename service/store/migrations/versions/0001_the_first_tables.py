@@ -186,7 +186,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_comments_roots_time",
         "comments",
-        ["thread_id", "id"],
+        ["thread_id", "path"],
         unique=False,
         sqlite_where=sa.text("parent_id IS NULL AND visible IS 1"),
         postgresql_where=sa.text("parent_id IS NULL AND visible IS true"),

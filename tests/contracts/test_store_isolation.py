@@ -1,0 +1,176 @@
+"""Promise 9: every query of the store names a site, and two sites never see anything of each other."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import service.store
+from service.store import comments, pages, people, records, review_items, scoring, threads
+from service.store import tables as t
+from service.store.database import Database
+from tests.seeding import START, Seeded, seed_site, seed_thread
+
+#: Public functions of the store that take a connection and no site, and why each may.
+WITHOUT_A_SITE = {
+    "sites.by_slug": "finds the site",
+    "sites.every": "the list of an admin of the installation",
+    "sites.insert": "makes the site",
+    "sites.policy_documents": "takes pairs of site and version: a batch crosses sites",
+    "people.token_by_hash": "finds the site that a token is for",
+    "people.touch_token": "writes a time beside the token that was just found by its hash",
+    "people.insert_commenter": "the site is in the row",
+    "people.insert_member": "the site is in the row, or none for the installation's",
+    "people.insert_token": "the site is in the row, or none for the installation's",
+    "comments.insert": "the site is in both rows",
+    "comments.insert_revision": "the site is in the row, and every statement names it",
+    "threads.create": "the site is in the row",
+    "threads.lock": "holds rows and shows none: a batch crosses sites",
+    "scoring.owed": "a batch crosses sites; each row names its own",
+    "scoring.owed_page": "the sweep crosses sites; it answers ids for the stream",
+    "scoring.mark_scored": "a batch crosses sites; the revisions were read and locked in the same transaction",
+    "scoring.insert_scores": "the site is in each row",
+    "scoring.insert_decisions": "the site is in each row",
+    "scoring.insert_items": "the site is in each row",
+    "review_items.open_page": "the sweep crosses sites; each row names its own",
+    "records.append_events": "the site is in each row",
+    "records.append_audit": "the site is in the row, or none for an act on the installation",
+    "records.keep_idempotency": "the site is in the row",
+    "records.forget_idempotency": "retention is the same on every site",
+    "records.forget_events": "retention is the same on every site",
+    "records.all_signing_keys": "keys are the installation's; a token names its site",
+    "records.insert_signing_key": "keys are the installation's",
+    "records.retire_signing_keys": "keys are the installation's",
+    "records.delete_signing_key": "keys are the installation's",
+}
+
+
+def queries() -> dict[str, Callable[..., Any]]:
+    """Every public function of the store that is given a connection."""
+    found = {}
+    for module in pkgutil.iter_modules(service.store.__path__):
+        if module.ispkg:
+            continue
+        loaded = importlib.import_module(f"service.store.{module.name}")
+        for name, function in inspect.getmembers(loaded, inspect.iscoroutinefunction):
+            own = function.__module__ == loaded.__name__ and not name.startswith("_")
+            if own and "connection" in inspect.signature(function).parameters:
+                found[f"{module.name}.{name}"] = function
+    return found
+
+
+def test_every_query_takes_a_site_or_says_why_not() -> None:
+    """A function of the store that takes a connection takes `site_id` too, or is listed above with its reason."""
+    without = {name for name, one in queries().items() if "site_id" not in inspect.signature(one).parameters}
+    assert without == set(WITHOUT_A_SITE)
+
+
+def test_there_are_queries_to_speak_of() -> None:
+    """The search above finds the store's functions at all."""
+    assert {"threads.by_page", "comments.by_id", "pages.roots", "recount.recount"} <= set(queries())
+
+
+@pytest.fixture
+async def two(database: Database) -> tuple[Seeded, Seeded]:
+    """Two sites with a thread under the same page key each, and an open item on the second's first comment."""
+    mine = await seed_thread(database, await seed_site(database, "mine"), comments=20)
+    theirs = await seed_thread(database, await seed_site(database, "theirs"), comments=30, hidden_share=0)
+    async with database.writing() as connection:
+        first = await comments.revision(connection, theirs.site_id, theirs.comment_ids[0], 1)
+        assert first is not None
+        item = {
+            "id": first.id, "site_id": theirs.site_id, "thread_id": theirs.thread_id, "comment_id": first.comment_id,
+            "revision_id": first.id, "kind": "held", "state": "open", "causes": [], "order_key": 1.0,
+            "opened_at": START,
+        }  # fmt: skip
+        await scoring.insert_items(connection, [item])
+        await connection.execute(t.revisions.update().where(t.revisions.c.id == first.id).values(scored_at=None))
+    return mine, theirs
+
+
+@pytest.mark.anyio
+async def test_one_page_key_leads_each_site_to_its_own(database: Database, two: tuple[Seeded, Seeded]) -> None:
+    """Two sites with the same page keys have their own threads and counts under them."""
+    mine, theirs = two
+    async with database.reading() as connection:
+        for one in two:
+            found = await threads.by_page(connection, one.site_id, "page")
+            assert found is not None
+            assert found.id == one.thread_id
+            assert await threads.pages_of(connection, one.site_id, one.thread_id) == ["page"]
+            assert [row.id for row in await threads.listed(connection, one.site_id, after=None, limit=9)] == [found.id]
+        assert (await threads.counts(connection, theirs.site_id, ["page"])) == {"page": 30}
+        assert (await threads.counts(connection, mine.site_id, ["page"]))["page"] <= 20
+
+
+@pytest.mark.anyio
+async def test_ids_of_another_site_find_nothing(database: Database, two: tuple[Seeded, Seeded]) -> None:
+    """Every read with the own site and ids of another answers nothing at all."""
+    mine, theirs = two
+    site, ids = mine.site_id, theirs.comment_ids
+    async with database.reading() as connection:
+        item_id = (await connection.execute(sa.select(t.review_items.c.id))).scalar_one()
+        path = (await connection.execute(sa.select(t.comments.c.path).where(t.comments.c.id == ids[-1]))).scalar_one()
+        for sort in ("oldest", "newest", "replies", "likes"):
+            assert not await pages.roots(connection, site, theirs.thread_id, sort=sort, limit=9, after=None)
+        assert not await pages.subtrees(connection, site, theirs.thread_id, [("", "")], limit=9)
+        assert not await pages.by_ids(connection, site, ids)
+        assert not await pages.ancestors(connection, site, path)
+        assert not await pages.in_full(connection, site, ids)
+        for commenter in theirs.commenter_ids:
+            wanted = {"thread_id": None, "after": None, "limit": 9}
+            assert not await pages.of_commenter(connection, site, commenter, **wanted)  # type: ignore[arg-type]
+            assert await people.commenter(connection, site, commenter) is None
+        assert not await people.commenters_by_ids(connection, site, theirs.commenter_ids)
+        assert not await comments.record_of(connection, site, theirs.commenter_ids)
+        assert not await comments.standing(connection, site, ids)
+        assert await comments.by_id(connection, site, ids[0]) is None
+        assert await comments.revision(connection, site, ids[0], 1) is None
+        assert not await comments.revisions_by_ids(connection, site, [item_id])
+        assert not await threads.by_ids(connection, site, [theirs.thread_id])
+        assert not await threads.pages_of(connection, site, theirs.thread_id)
+        assert await review_items.by_id(connection, site, item_id) is None
+        assert not await review_items.by_ids(connection, site, [item_id])
+        assert await records.idempotency(connection, site, "key") is None
+
+
+@pytest.mark.anyio
+async def test_the_queue_of_another_site_is_not_ones_own(database: Database, two: tuple[Seeded, Seeded]) -> None:
+    """Items and what is owed are counted, offered, leased and closed on their own site only."""
+    mine, theirs = two
+    async with database.writing() as connection:
+        [item_id] = await review_items.candidates(connection, theirs.site_id, now=START, limit=9)
+        lease: dict[str, Any] = {"now": START, "until": START, "lease_hash": "hash"}
+        assert await review_items.candidates(connection, mine.site_id, now=START, limit=9) == []
+        assert await review_items.free(connection, mine.site_id, [item_id], now=START) == set()
+        assert not await review_items.lease(connection, mine.site_id, item_id, **lease, claimed_by="me")
+        assert await review_items.lease(connection, theirs.site_id, item_id, **lease, claimed_by="them")
+        assert not await review_items.close(connection, mine.site_id, item_id, at=START)
+        assert await review_items.supersede(connection, mine.site_id, theirs.comment_ids[0], at=START) == []
+        assert (await review_items.depth(connection, mine.site_id, now=START)).open == 0
+        assert (await review_items.depth(connection, theirs.site_id, now=START)).open == 1
+        assert await scoring.owed_count(connection, mine.site_id) == 0
+        assert await scoring.owed_count(connection, theirs.site_id) == 1
+
+
+@pytest.mark.anyio
+async def test_writes_of_one_site_leave_the_other_as_it_was(database: Database, two: tuple[Seeded, Seeded]) -> None:
+    """Standings, statuses, versions and merges written for one site touch no row of another, whatever ids they name."""
+    mine, theirs = two
+    query = sa.select(t.comments).where(t.comments.c.site_id == theirs.site_id).order_by(t.comments.c.id)
+    async with database.writing() as connection:
+        before = (await connection.execute(query)).all()
+        changed = dict.fromkeys(("shown_revision", "edited_at", "deleted_at")) | {
+            "id": theirs.comment_ids[0], "status": "removed", "status_by_person": True, "visible": False,
+            "visible_replies": 0, "reply_count": 0,
+        }  # fmt: skip
+        await comments.save_standing(connection, mine.site_id, [changed])
+        await comments.supersede(connection, mine.site_id, theirs.comment_ids[0], at=START)
+        await threads.change(connection, mine.site_id, theirs.thread_id, {"title": "Mine"})
+        assert (await connection.execute(query)).all() == before
+        found = (await threads.by_ids(connection, theirs.site_id, [theirs.thread_id]))[theirs.thread_id]
+        assert (found.title, found.version) == (None, 30)

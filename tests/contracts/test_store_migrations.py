@@ -1,0 +1,150 @@
+"""The migrations make the tables that the code names, once, however many start at the same time."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from service.store.migrate import alembic_config, upgrade_async
+from service.store.tables import metadata
+from tests.database_fixture import PostgreSql
+
+pytestmark = pytest.mark.anyio
+
+#: Foreign keys without an index that begins with them: nothing looks rows up by them, and nothing that they point at
+#: is ever deleted or changes its id, so that no check of a deletion walks the table either.
+UNINDEXED = {
+    ("comments", "site_id"): "every query names a thread, a commenter or an id too",
+    ("comments", "parent_id"): "a tree is walked by path; comments are never deleted",
+    ("revisions", "site_id"): "every query names a comment, an id or a hash too",
+    ("scores", "site_id"): "every query names a revision too",
+    ("decisions", "site_id"): "every query names a comment too",
+    ("decisions", "revision_id"): "decisions are listed by comment; revisions are never deleted",
+    ("reports", "site_id"): "reports are found by comment",
+    ("reports", "revision_id"): "reports are found by comment; revisions are never deleted",
+    ("reports", "commenter_id"): "reports are found by comment; commenters are erased, not deleted",
+    ("outbox", "site_id"): "events are relayed and forgotten in the order of time, over all sites",
+    ("idempotency_keys", "comment_id"): "keys are found by key; comments are never deleted",
+    ("api_tokens", "member_id"): "tokens are found by hash or site; members are disabled, not deleted",
+}
+
+
+@pytest.fixture
+async def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a database without any table."""
+    if database_kind == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+        return
+    cluster: PostgreSql = request.getfixturevalue("postgresql")
+    name = f"empty_{tmp_path.name.lower().replace('-', '_')[-40:]}"
+    await cluster.execute(f"CREATE DATABASE {name}")
+    yield cluster.url(name)
+    await cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def engine(empty_url: str) -> AsyncIterator[AsyncEngine]:
+    """A connection to that database, without anything of the store."""
+    opened = create_async_engine(empty_url)
+    yield opened
+    await opened.dispose()
+
+
+async def _inspected(engine: AsyncEngine, look: Any) -> Any:
+    async with engine.connect() as connection:
+        return await connection.run_sync(look)
+
+
+def _differences(connection: sa.Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, metadata))
+
+
+def _schema(connection: sa.Connection) -> list[tuple[str, ...]]:
+    """Every table with its indexes and their conditions, as the database itself writes them down."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+    else:
+        query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname"
+    return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+async def test_the_migrated_schema_is_the_one_the_code_names(empty_url: str, engine: AsyncEngine) -> None:
+    """Tables, columns, types, defaults, keys and indexes of the migrations equal the metadata, with no exception."""
+    await upgrade_async(empty_url)
+    assert await _inspected(engine, _differences) == []
+
+
+async def test_partial_indexes_have_the_conditions_that_the_code_names(empty_url: str, engine: AsyncEngine) -> None:
+    """What Alembic does not compare is equal too: the columns, order and condition of every index."""
+    await upgrade_async(empty_url)
+    migrated = {name: text for name, text in await _inspected(engine, _schema) if name.startswith(("ix_", "uq_"))}
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.drop_all)
+        await connection.run_sync(metadata.create_all)
+    created = {name: text for name, text in await _inspected(engine, _schema) if name.startswith(("ix_", "uq_"))}
+    assert migrated == created
+    assert "ix_comments_tree" in migrated
+
+
+async def test_upgrading_twice_is_harmless(empty_url: str, engine: AsyncEngine) -> None:
+    """A second upgrade changes nothing and answers the same revision."""
+    first = await upgrade_async(empty_url)
+    before = await _inspected(engine, _schema)
+    assert await upgrade_async(empty_url) == first != ""
+    assert await _inspected(engine, _schema) == before
+
+
+@pytest.mark.slow
+async def test_processes_that_upgrade_at_once_all_succeed(empty_url: str, engine: AsyncEngine) -> None:
+    """Three processes start on an empty database together; each finds it migrated when it goes on."""
+    script = "import sys; from service.store.migrate import upgrade; print(upgrade(sys.argv[1]))"
+    pipe = asyncio.subprocess.PIPE
+    started = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", script, empty_url, stdout=pipe, stderr=pipe)
+        for _ in range(3)
+    ]
+    answers = [await process.communicate() for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], answers
+    assert len({answer for answer, _ in answers}) == 1
+    assert await _inspected(engine, _differences) == []
+
+
+async def test_downgrading_leaves_nothing(empty_url: str, engine: AsyncEngine) -> None:
+    """The migrations undo themselves down to the empty database, and can be run again after that."""
+    await upgrade_async(empty_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_downgrade, empty_url)
+    tables = await _inspected(engine, lambda connection: sa.inspect(connection).get_table_names())
+    assert tables == ["alembic_version"]
+    await upgrade_async(empty_url)
+    assert await _inspected(engine, _differences) == []
+
+
+def _downgrade(connection: sa.Connection, url: str) -> None:
+    config = alembic_config(url)
+    config.attributes["connection"] = connection
+    command.downgrade(config, "base")
+
+
+def test_every_foreign_key_has_an_index_or_a_reason() -> None:
+    """A foreign key begins an index that covers every row where it is set, or it is named with the reason why not."""
+    without = set()
+    for table in metadata.tables.values():
+        begun = {next(iter(table.primary_key.columns)).name} if table.primary_key.columns else set()
+        begun |= {next(iter(index.columns)).name for index in table.indexes}
+        begun |= {
+            next(iter(constraint.columns)).name
+            for constraint in table.constraints
+            if isinstance(constraint, sa.UniqueConstraint)
+        }
+        without |= {(table.name, key.parent.name) for key in table.foreign_keys if key.parent.name not in begun}
+    assert without == set(UNINDEXED)

@@ -1,0 +1,167 @@
+"""Promise 8: whatever authors, moderators, workers and publishers do, the counters are those of a recount."""
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as bounded
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from service.composition import open_context
+from service.settings import Settings
+from service.store import tables as t
+from service.store.database import Database
+from service.store.recount import Mismatch, recount
+from tests.contracts.walker import Walker, Written
+from tests.seeding import seed_site, seed_thread
+from tests.service_fixture import Clock
+
+T = TypeVar("T")
+PAGES = st.sampled_from(["first", "second", "third"])
+WORDS = st.sampled_from(["civil", "civil", "civil", "rude", "vile"])
+CHOICES = st.integers(0, 999)
+
+
+class Discussion(RuleBasedStateMachine):
+    """A site in use. After every step each counter is recounted, and each page compared with what it was."""
+
+    walked: Settings
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        self.clock = Clock()
+        self.walker = self.run(self._open())
+        self.before: dict[str, tuple[int, Any]] = {}
+
+    async def _open(self) -> Walker:
+        context = await self.stack.enter_async_context(open_context(self.walked, consumer="walk", now=self.clock))
+        await context.author_tokens.ensure_key(now=self.clock())
+        return await Walker(context).begin()
+
+    def run(self, step: Awaitable[T]) -> T:
+        """Run one step to its end."""
+
+        async def complete() -> T:
+            return await step
+
+        return self.runner.run(complete())
+
+    def one(self, choice: int) -> Written:
+        """One of the comments."""
+        return self.walker.written[choice % len(self.walker.written)]
+
+    def has_comments(self) -> bool:
+        return bool(self.walker.written)
+
+    @rule(word=WORDS, page=PAGES, drain=st.booleans())
+    def submit(self, word: str, page: str, drain: bool) -> None:
+        self.run(self.walker.submit(word, page))
+        if drain:
+            self.run(self.walker.drain())
+
+    @precondition(has_comments)
+    @rule(word=WORDS, choice=CHOICES, drain=st.booleans())
+    def reply(self, word: str, choice: int, drain: bool) -> None:
+        parent = self.one(choice)
+        self.run(self.walker.submit(word, parent.page, parent=parent))
+        if drain:
+            self.run(self.walker.drain())
+
+    @rule()
+    def drain(self) -> None:
+        self.run(self.walker.drain())
+
+    @precondition(has_comments)
+    @rule(choice=CHOICES, word=WORDS)
+    def edit(self, choice: int, word: str) -> None:
+        self.run(self.walker.edit(self.one(choice), word))
+
+    @precondition(has_comments)
+    @rule(choice=CHOICES)
+    def delete(self, choice: int) -> None:
+        self.run(self.walker.delete(self.one(choice)))
+
+    @rule(action=st.sampled_from(["approve", "reject"]), limit=st.integers(1, 3))
+    def claim_and_decide(self, action: str, limit: int) -> None:
+        for item in self.run(self.walker.claim(limit)):
+            self.run(self.walker.decide(item, action))
+
+    @precondition(has_comments)
+    @rule(choice=CHOICES, action=st.sampled_from(["remove", "restore"]))
+    def act(self, choice: int, action: str) -> None:
+        self.run(self.walker.act(self.one(choice), action))
+
+    @rule(page=PAGES, to_page=PAGES)
+    def move(self, page: str, to_page: str) -> None:
+        self.run(self.walker.move(page, to_page))
+
+    @invariant()
+    def counters_equal_a_recount(self) -> None:
+        """No counter differs."""
+        assert self.run(self.walker.recount()) == []
+
+    @invariant()
+    def versions_grow_with_what_is_seen(self) -> None:
+        """A page that looks different has a greater version, and no version ever falls."""
+        for page in ("first", "second", "third"):
+            version, seen = self.run(self.walker.seen(page))
+            was, looked = self.before.get(page, (0, seen))
+            assert version >= was
+            assert version > was or seen == looked or was == 0
+            self.before[page] = (version, seen)
+
+    def teardown(self) -> None:
+        self.run(self.stack.aclose())
+        self.runner.close()
+
+
+@pytest.mark.slow
+def test_counters_survive_whatever_people_do(settings: Settings, anyio_backend: str) -> None:
+    """No sequence of acts, merges of threads among them, leaves a counter, a visibility or a version wrong."""
+
+    class Machine(Discussion):
+        walked = settings
+
+    unhurried = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    run_state_machine_as_test(
+        Machine,
+        settings=bounded(max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=unhurried),
+    )
+
+
+@pytest.mark.anyio
+async def test_a_seeded_thread_is_coherent(database: Database) -> None:
+    """What benches and plans are measured on has the counters that a recount gives."""
+    site_id = await seed_site(database, "seeded")
+    await seed_thread(database, site_id, comments=300)
+    async with database.reading() as connection:
+        assert await recount(connection, site_id) == []
+
+
+@pytest.mark.anyio
+async def test_a_recount_names_what_is_wrong(database: Database) -> None:
+    """Each counter that was tampered with is reported with its comment or thread, both numbers, and nothing else."""
+    site_id, other = await seed_site(database, "tampered"), await seed_site(database, "other")
+    seeded = await seed_thread(database, site_id, comments=50, hidden_share=0)
+    await seed_thread(database, other, comments=50, hidden_share=0)
+    last = seeded.comment_ids[-1]
+    async with database.writing() as connection:
+        wrong = {"visible": False, "visible_replies": 3, "reply_count": 2}
+        await connection.execute(t.comments.update().where(t.comments.c.id == last).values(**wrong))
+        await connection.execute(
+            t.threads.update().where(t.threads.c.id == seeded.thread_id).values(published_count=49)
+        )
+    async with database.reading() as connection:
+        assert set(await recount(connection, site_id)) == {
+            Mismatch("comments", last, "visible", 0, 1),
+            Mismatch("comments", last, "visible_replies", 3, 0),
+            Mismatch("comments", last, "reply_count", 2, 0),
+            Mismatch("threads", seeded.thread_id, "published_count", 49, 50),
+        }
+        assert await recount(connection, other) == []

@@ -1,0 +1,187 @@
+"""The documentation is held to the code, and the README's tour is run."""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from moderation.policy import default_policy
+from service import __main__ as command_line
+from service.app import create_litestar, own_handlers
+from service.errors import CODES
+from service.settings import Settings
+from tests.journey.harness import Installation
+from tests.programs import need_program
+
+ROOT = Path(__file__).parent.parent
+API, OPERATIONS = ROOT / "docs/api.md", ROOT / "docs/operations.md"
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "moderation/models").glob("*.md")])
+PAGES = sorted((ROOT / "service/static").rglob("*.*"))
+LINK = re.compile(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"")
+NEXT = "==== next block ===="
+
+
+def without_code(text: str) -> str:
+    """Answer a document without its fenced blocks, in which brackets mean other things."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(document: Path) -> set[str]:
+    """Answer the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", without_code(document.read_text()), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def relative_links(document: Path) -> Iterator[tuple[Path, str]]:
+    """Yield where the links to other files and headings lead."""
+    for match in LINK.finditer(without_code(document.read_text())):
+        target = match.group(1) or match.group(2)
+        if not re.match(r"[a-z]+:", target):
+            path, _, anchor = target.partition("#")
+            yield (document.parent / path).resolve() if path else document, anchor
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """Every link to a file of the project leads to one, and to a heading that it has."""
+    for target, anchor in relative_links(document):
+        assert target.exists(), f"{target} is not there"
+        assert not anchor or anchor in anchors(target), f"{target.name} has no heading #{anchor}"
+
+
+def test_every_setting_is_documented() -> None:
+    """Each setting has a row in the operations page, with the default that the code has."""
+    text = OPERATIONS.read_text()
+    defaults = Settings.from_environment({})
+    for field in Settings.__struct_fields__:
+        row = re.search(rf"^\| `{field.upper()}` \| (.+?) \|", text, flags=re.MULTILINE)
+        assert row is not None, field
+        default = getattr(defaults, field)
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        assert shown == "" or row.group(1) == f"`{shown}`", f"{field}: {row.group(1)} is not {shown}"
+
+
+def test_every_error_code_is_documented() -> None:
+    """The table of errors has each code with its status, and no other."""
+    rows = re.findall(r"^\| `([a-z_]+\.?[a-z_]*)` \| (\d{3}) \|", API.read_text(), flags=re.MULTILINE)
+    assert {code: int(status) for code, status in rows} == {code: status for code, (status, _) in CODES.items()}
+
+
+def test_every_route_is_documented() -> None:
+    """Each method and path that is served is named in the API page, and no other."""
+    app = create_litestar(Settings.from_environment({}))
+    served = {
+        f"{method} {re.sub(r':[a-z]+}', '}', path)}"
+        for handler in own_handlers(app)
+        for path in handler.paths
+        for method in getattr(handler, "http_methods", ())
+    }
+    named = set(re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^\s`?]*)`", API.read_text()))
+    assert named - {"GET /schema"} == {route for route in served if not route.startswith("OPTIONS")}
+
+
+def commands(parser: argparse.ArgumentParser, name: str = "python -m service") -> Iterator[str]:
+    """Yield every command of a command line that its help lists."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        yield name
+    for group in groups:
+        for listed in group._choices_actions:
+            yield from commands(group.choices[listed.dest], f"{name} {listed.dest}")
+
+
+def test_every_command_is_documented() -> None:
+    """Each command that the help lists is named in the operations page."""
+    text = OPERATIONS.read_text()
+    found = list(commands(command_line._parser(admin=True)))
+    assert len(found) > 10
+    assert [command for command in found if f"`{command}" not in text] == []
+
+
+def test_every_default_reason_is_documented() -> None:
+    """Moderators find the sentence that the author will read beside each code of the default policy."""
+    text = (ROOT / "docs/moderators.md").read_text()
+    for reason in default_policy().reasons:
+        assert f"| `{reason.code}` | {reason.text} |" in text
+
+
+def test_named_targets_exist() -> None:
+    """Each `make` target that a document names is one of the Makefile's."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = {name for path in DOCUMENTS for name in re.findall(r"`(?:\w+=\S+ )?make ([a-z]+)", path.read_text())}
+    assert {"run", "test", "check", "setup", "help"} <= named <= targets
+
+
+def test_the_size_of_the_model_is_the_one_shipped() -> None:
+    """The README states the size of the weights in the repository."""
+    size = (ROOT / "moderation/models/hashed.bin").stat().st_size
+    assert f"{size:,} bytes" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_path_of_a_developers_machine(path: Path) -> None:
+    """No document or page names a folder of the machine that it was written on."""
+    text = path.read_text()
+    here = {str(ROOT), str(ROOT.parent), str(Path.home())} - {"/"}
+    assert [place for place in here if f"{place}/" in text] == []
+    assert re.findall(r"(?<![\w.:/])/(?:home|Users|tmp)/\w+", text) == []
+
+
+def test_the_changelog_has_this_version() -> None:
+    """The changelog has a part for what is coming and one for the version in pyproject.toml."""
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    assert version is not None
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert headings[:2] == ["Unreleased", version.group(1)]
+
+
+def test_decision_records_are_numbered_in_a_row() -> None:
+    """Decision records have the numbers 1, 2, 3 ... and each begins with its own."""
+    records = sorted((ROOT / "docs/decisions").glob("*.md"))
+    assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
+    for path in records:
+        assert path.read_text().startswith(f"# {path.name[:4]}: ")
+
+
+def tour() -> list[str]:
+    """Answer the blocks of shell under the README's tour."""
+    _, _, after = (ROOT / "README.md").read_text().partition("\n## A tour with curl\n")
+    return re.findall(r"^```sh\n(.*?)^```", after.partition("\n## ")[0], flags=re.MULTILINE | re.DOTALL)
+
+
+async def run_tour(home: Path) -> list[Any]:
+    """Run the blocks in one shell, as somebody who pastes them; answer the JSON that each prints."""
+    script = "set -eu\n" + f"echo '{NEXT}'\n".join(tour())
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shell = await anyio.run_process(
+        ["sh", "-c", script], env={"PATH": path, "COLLOQUY_HOME": str(home)}, cwd=home.parent
+    )
+    return [json.loads(printed or "null") for printed in shell.stdout.decode().split(NEXT)]
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_the_tour_works_when_pasted(tmp_path: Path) -> None:
+    """The README's blocks submit, read, hold, claim, approve and count on a fresh demo."""
+    need_program("curl", package="curl")
+    home = tmp_path / "home"
+    async with Installation(home) as installation:
+        await installation.start()
+        silent, civil, thread, borderline, claim, decided, counts = await run_tour(home)
+        page = installation.demo["page"]
+    assert silent is None
+    assert civil["comment"]["status"] == "published"
+    assert civil["author_token"]
+    assert [comment["id"] for comment in thread["comments"]] == [civil["comment"]["id"]]
+    assert borderline["comment"]["status"] == "held"
+    assert [reason["code"] for reason in borderline["comment"]["reasons"]] == ["toxicity"]
+    assert [item["comment"]["id"] for item in claim["items"]] == [borderline["comment"]["id"]]
+    assert decided["comment"]["status"] == "published"
+    assert counts == {"counts": {page: 2}}
