@@ -87,6 +87,8 @@ def _say(line: str) -> None:
 def _api(_options: argparse.Namespace, settings: Settings) -> int:
     _require_redis(settings)
     supervised = _end_with_supervisor()
+    if not supervised:
+        _require_tables(settings)
     from service.api_server import run_api
 
     return run_api(settings, supervised=supervised)
@@ -94,7 +96,8 @@ def _api(_options: argparse.Namespace, settings: Settings) -> int:
 
 def _work(_options: argparse.Namespace, settings: Settings) -> int:
     _require_redis(settings)
-    _end_with_supervisor()
+    if not _end_with_supervisor():
+        _require_tables(settings)
     import uvloop
 
     from service.composition import run_worker
@@ -126,6 +129,22 @@ def _scorer(_options: argparse.Namespace, settings: Settings) -> int:
 def _require_redis(settings: Settings) -> None:
     if not settings.redis_url:
         raise SettingsError("REDIS_URL: is needed here; only `serve` with its own workers starts a Redis by itself")
+
+
+def _require_tables(settings: Settings) -> None:
+    """Under a supervisor this was done; elsewhere migrating is a step of its own, before the processes start."""
+    import asyncio
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from service.store.migrate import is_current
+
+    try:
+        current = asyncio.run(is_current(settings.database))
+    except (SQLAlchemyError, OSError) as error:
+        raise SettingsError(f"DATABASE_URL: the database cannot be reached ({type(error).__name__})") from None
+    if not current:
+        raise SettingsError("DATABASE_URL: its tables are not of this version; run `python -m service migrate` first")
 
 
 def _end_with_supervisor() -> bool:

@@ -24,6 +24,7 @@ SUPERVISOR_VARIABLE = "COLLOQUY_SUPERVISOR"
 """Set for the processes of a supervisor: its process id, with which they end."""
 PORT_WAIT_SECONDS = 5.0
 API_STOP_SECONDS = 8.0
+SCORER_WAIT_SECONDS = 5.0
 WORKER_STOP_SECONDS = 12.0
 
 _log = logging.getLogger(__name__)
@@ -152,7 +153,12 @@ def _exit_on_termination() -> Iterator[None]:
 def _announce(
     settings: Settings, lines: list[str], began_at: float, ended: threading.Event, say: Callable[[str], None]
 ) -> None:
-    while not answers(settings):
+    while not answers(settings, "/health/live"):
+        if ended.wait(0.05):
+            return
+    # A comment sent in the first moment shall find a scorer; one that is broken keeps nobody from reading this.
+    patience = time.monotonic() + SCORER_WAIT_SECONDS
+    while not answers(settings, "/health/workers") and time.monotonic() < patience:
         if ended.wait(0.05):
             return
     seconds = round(time.monotonic() - began_at, 2)
@@ -162,12 +168,12 @@ def _announce(
         say(f"  {line}")
 
 
-def answers(settings: Settings) -> bool:
-    """True when the API says on its own address that it lives."""
+def answers(settings: Settings, path: str) -> bool:
+    """True when the API answers 200 on its own address."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     connection = http.client.HTTPConnection(host, settings.port, timeout=1)
     try:
-        connection.request("GET", "/health/live")
+        connection.request("GET", path)
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False

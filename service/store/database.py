@@ -15,6 +15,8 @@ from service.errors import unavailable
 from service.store.inline_sqlite import BEGIN_WRITING, connect
 
 BUSY_TIMEOUT_MS = 5_000
+#: SQLSTATEs after which the same transaction may succeed: a deadlock, a conflict, no free connection, a restart.
+_TRY_AGAIN = frozenset({"40P01", "40001", "53300", "57P01", "57P02", "57P03"})
 
 
 class Database:
@@ -63,13 +65,13 @@ class Database:
 
 @asynccontextmanager
 async def _translated() -> AsyncIterator[None]:
-    """Turn a database that cannot be reached into the caller's 503; a wrong statement stays an error of ours."""
+    """Turn a database that cannot do it now into the caller's 503; a wrong statement stays an error of ours."""
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, ConnectionError) as error:
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError) as error:
         raise unavailable("database") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
             raise unavailable("database") from error
         raise
 

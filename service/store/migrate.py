@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 #: Any constant: every migrator of one PostgreSQL database waits for the same advisory lock.
@@ -26,6 +27,18 @@ def alembic_config(url: str) -> Config:
 def upgrade(url: str) -> str:
     """Run every migration that is missing and answer the revision the database is at."""
     return asyncio.run(upgrade_async(url))
+
+
+async def is_current(url: str) -> bool:
+    """Answer whether the database has every migration of this version; a database without tables has none."""
+    engine = create_async_engine(url, hide_parameters=True)
+    head = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
+    try:
+        async with engine.connect() as connection:
+            found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+    finally:
+        await engine.dispose()
+    return found == head
 
 
 async def upgrade_async(url: str) -> str:

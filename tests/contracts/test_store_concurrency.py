@@ -15,10 +15,12 @@ import sqlalchemy as sa
 
 from moderation.decision import Status
 from service.composition import open_context
+from service.errors import Problem
 from service.flow.score import read_owed, record
 from service.flow.sweep import sweep
 from service.settings import Settings
 from service.store import tables as t
+from service.store import threads
 from service.store.database import Database
 from tests.contracts.walker import Walker, Written
 from tests.seeding import seed_site, seed_thread
@@ -217,16 +219,36 @@ async def test_an_edit_during_a_decision_is_before_or_after_it(walkers: list[Wal
     assert await one.recount() == []
 
 
+@pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgres)])
 async def test_submits_go_on_while_a_batch_holds_the_thread(walkers: list[Walker]) -> None:
     """A viral thread has no hot row: a comment is committed while a transaction holds its thread for counting."""
     one, two = walkers
-    if one.context.database.is_sqlite:
-        assert await one.submit("civil", "page")
-        return
     await written(one, 1, "civil", "page")
     async with two.context.database.writing() as connection:
-        await connection.execute(sa.select(t.threads.c.id).with_for_update(key_share=True))
-        assert await one.submit("civil", "page")
+        await threads.lock(connection, list((await connection.execute(sa.select(t.threads.c.id))).scalars()))
+        async with asyncio.timeout(4):
+            assert await one.submit("civil", "page")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def test_a_deadlock_is_an_answer_to_try_again(database: Database) -> None:
+    """Should two transactions deadlock after all, one commits and the caller of the other is told to try again."""
+    site_id = await seed_site(database, "locked")
+    ids = [(await seed_thread(database, site_id, comments=1, page=page)).thread_id for page in ("first", "second")]
+    both = asyncio.Barrier(2)
+
+    async def take(order: list[str]) -> str:
+        try:
+            async with database.writing() as connection:
+                await threads.lock(connection, order[:1])
+                await both.wait()
+                await threads.lock(connection, order[1:])
+        except Problem as problem:
+            return problem.code
+        return "committed"
+
+    assert sorted(await at_once([take(ids), take(ids[::-1])])) == ["committed", "service.unavailable"]
 
 
 async def test_two_databases_in_one_process_take_turns(database: Database) -> None:
