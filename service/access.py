@@ -60,7 +60,10 @@ async def may_be_author(connection: Connection, handler: BaseRouteHandler) -> No
 async def requires_author(connection: Connection, handler: BaseRouteHandler) -> None:
     """The holder of an author token of the site."""
     await may_be_author(connection, handler)
-    if visit_of(connection).commenter is None:
+    visit = visit_of(connection)
+    if visit.principal is not None:
+        raise Problem("auth.forbidden", "This is the author's own; an API token does not stand for an author.")
+    if visit.commenter is None:
         raise Problem("auth.required", "Send the author token as `Authorization: Bearer`.")
 
 

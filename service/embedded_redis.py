@@ -80,12 +80,7 @@ class EmbeddedRedis:
         """Adopt the Redis of this home or start one; return when it answers; raise `RedisWouldNotStart`."""
         self._home.make()
         self._fresh = None
-        try:
-            started = _becomes_true(self._adopt_or_spawn, self._patience_seconds)
-        except (KeyboardInterrupt, SystemExit):
-            self._end_fresh()
-            raise
-        if not started:
+        if not _becomes_true(self._adopt_or_spawn, self._patience_seconds):
             raise RedisWouldNotStart(f"Redis does not answer on {self._home.socket}; see {self._home.log}")
 
     def alive(self) -> bool:
@@ -157,12 +152,6 @@ class EmbeddedRedis:
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )
-
-    def _end_fresh(self) -> None:
-        """Nobody was told of it yet, so nobody else would end it."""
-        if self._fresh is not None:
-            self._fresh.terminate()
-            self._forget()
 
     def _shut_down(self) -> None:
         # The server closes the connection instead of answering, and the caller looks whether it ended.

@@ -40,9 +40,10 @@ def serve(settings: Settings, environment: Mapping[str, str], *, demo: bool, say
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with only_one(settings.home), _exit_on_termination(), contextlib.ExitStack() as undo:
         wait_for_port(settings.host, settings.port)
-        server, redis_url = _redis(settings)
-        if server:
-            undo.callback(server.stop)
+        with _undisturbed():
+            server, redis_url = _redis(settings)
+            if server:
+                undo.callback(server.stop)
         given = handed_on(settings, environment, redis_url=redis_url)
         lines = _prepare(Settings.from_environment(given), demo=demo)
         up = threading.Event()
@@ -148,6 +149,24 @@ def _exit_on_termination() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, former)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let an order to stop wait for the end of the block: what is started must be known to who ends it."""
+    waiting: list[int] = []
+    # Handlers and not a mask, which a process started in the block would inherit.
+    former = {
+        number: signal.signal(number, lambda number, _frame: waiting.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        if waiting:
+            signal.raise_signal(waiting[0])
 
 
 def _announce(

@@ -64,6 +64,14 @@ def check_body(body: str, *, minimum: int, maximum: int) -> None:
     raise Problem("request.invalid", f"body {message}.", fields=[("body", message)])
 
 
+def shown_name(name: str) -> str:
+    """Answer a name without spaces around it, or raise request.invalid where nothing of it would be seen."""
+    if not any(is_ink(character) for character in name):
+        message = "must not be blank"
+        raise Problem("request.invalid", f"The name {message}.", fields=[("author.name", message)])
+    return name.strip()
+
+
 def is_ink(character: str) -> bool:
     """Answer whether a character shows anything: spaces, controls and invisible format characters do not."""
     return not character.isspace() and unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Cn")

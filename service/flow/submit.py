@@ -149,7 +149,7 @@ async def _author(
     connection: AsyncConnection, context: Context, site_id: str, request: Request, now: datetime
 ) -> tuple[Commenter, bool]:
     """Answer who writes and whether they are new; a guest's name may differ from comment to comment."""
-    name = request.input.author.name.strip() if request.input.author else None
+    name = sanitise.shown_name(request.input.author.name) if request.input.author else None
     if request.commenter is not None:
         known = request.commenter
         return Commenter(known.commenter_id, known.kind, name or known.name, known.generation), False

@@ -81,7 +81,9 @@ _RECENT_TWIN = (
         sa.func.coalesce(comments.c.parent_id, "") == sa.bindparam("of_parent"),
         comments.c.deleted_at.is_(None),
         sa.or_(
-            comments.c.commenter_id == sa.bindparam("of_commenter"), comments.c.author_name == sa.bindparam("of_name")
+            comments.c.commenter_id == sa.bindparam("of_commenter"),
+            # Guests without a token are only known by their name, or by having none.
+            sa.func.coalesce(comments.c.author_name, "") == sa.bindparam("of_name"),
         ),
     )
     .limit(1)
@@ -107,7 +109,7 @@ async def has_recent_twin(
         "of_parent": parent_id or "",
         "of_hash": body_hash,
         "of_commenter": commenter_id,
-        "of_name": author_name,
+        "of_name": author_name or "",
     }
     return (await connection.execute(_RECENT_TWIN, values)).first() is not None
 

@@ -272,7 +272,7 @@ async def test_two_processes_take_turns(database: Database) -> None:
         for _ in range(2)
     ]
     assert [await process.wait() for process in started] == [0, 0]
-    assert await version_of(database) == 1 + 2 * 200
+    assert await version_of(database) == 1 + 2 * 100
 
 
 async def bump(database: Database, thread_id: str, times: int) -> None:
@@ -292,4 +292,4 @@ async def version_of(database: Database) -> int:
 
 def main() -> None:
     """Be one of the processes."""
-    asyncio.run(bump(Database(sys.argv[1]), sys.argv[2], 200))
+    asyncio.run(bump(Database(sys.argv[1]), sys.argv[2], 100))

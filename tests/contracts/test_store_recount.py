@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from service.composition import open_context
+from service.flow.context import Context
 from service.settings import Settings
 from service.store import tables as t
 from service.store.database import Database
@@ -133,6 +134,22 @@ def test_counters_survive_whatever_people_do(settings: Settings, anyio_backend: 
         Machine,
         settings=bounded(max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=unhurried),
     )
+
+
+@pytest.mark.anyio
+async def test_a_merge_never_turns_a_version_back(context: Context) -> None:
+    """Readers of a busy page whose thread is merged into a quiet one are told a greater version, as the others are."""
+    walker = await Walker(context).begin()
+    for _ in range(3):
+        await walker.submit("civil", "busy")
+        await walker.drain()
+    await walker.submit("civil", "quiet")
+    await walker.drain()
+    before = [await walker.seen(page) for page in ("busy", "quiet")]
+    await walker.move("busy", "quiet")
+    after = [await walker.seen(page) for page in ("busy", "quiet")]
+    assert all(new > old for (new, _), (old, _) in zip(after, before, strict=True))
+    assert after[0][1]["thread"]["count"] == 4
 
 
 @pytest.mark.anyio

@@ -259,3 +259,16 @@ async def test_nobody_waits_for_a_scorer_that_is_not_up(service: Service) -> Non
         assert answer.status_code == 202
         assert answer.json()["comment"]["status"] == "pending"
     assert hub.asked == []
+
+
+async def test_an_invisible_name_is_refused(service: Service) -> None:
+    """A name of zero-width characters only would be no name on the page."""
+    answer = await service.submit("A civil opinion.", author={"name": "\u200b\u2060"}, expect=400)
+    assert answer["fields"][0]["field"] == "author.name"
+
+
+async def test_a_nameless_guest_cannot_say_the_same_twice(service: Service) -> None:
+    """Two clicks of a guest without name and token make one comment."""
+    await service.submit("A civil opinion.")
+    answer = await service.submit("A civil opinion.", expect=409)
+    assert answer["code"] == "comment.duplicate"

@@ -246,12 +246,12 @@ def test_a_refusal_is_one_line(arguments: list[str], environment: dict[str, str]
 def test_a_crash_of_a_command_shows_no_message() -> None:
     """An unforeseen exception is logged with its type and frames, and its message, which may quote text, is not."""
     program = (
-        "import sys, types; app = types.ModuleType('service.app'); sys.modules['service.app'] = app\n"
+        "import sys, types; plugged = types.ModuleType('service.composition')\n"
         "async def run_worker(settings): raise ValueError('words-a-reader-wrote')\n"
-        "app.run_worker = run_worker\n"
+        "plugged.run_worker = run_worker; sys.modules['service.composition'] = plugged\n"
         "from service.__main__ import main; sys.exit(main(['work']))"
     )
-    environment = os.environ | {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    environment = os.environ | {"REDIS_URL": "redis://127.0.0.1:1/0", "COLLOQUY_SUPERVISOR": str(os.getpid())}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert '"exception": "ValueError"' in done.stderr
