@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
+from moderation.decision import Status
 from service.store.types import Id, Instant, Json, Path
 
 metadata = sa.MetaData(
@@ -14,6 +16,7 @@ metadata = sa.MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
 
@@ -36,6 +39,15 @@ def _at(name: str, *, nullable: bool = False) -> sa.Column[Any]:
 
 def _count(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Integer, nullable=False, server_default="0")
+
+
+def _one_of(name: str, values: Iterable[str]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{name} IN ({listed})", name=name)
+
+
+def _not_negative(*names: str) -> list[sa.CheckConstraint]:
+    return [sa.CheckConstraint(f"{name} >= 0", name=name) for name in names]
 
 
 def _flag(name: str) -> sa.Column[Any]:
@@ -87,6 +99,8 @@ threads = sa.Table(
     _count("version"),
     sa.Column("policy_version", sa.String(40), nullable=True),
     _at("created_at"),
+    _one_of("state", ["open", "closed"]),
+    *_not_negative("published_count", "version"),
     sa.Index("ix_threads_site_id", "site_id", "id"),
 )
 
@@ -137,6 +151,8 @@ comments = sa.Table(
     _at("created_at"),
     _at("edited_at", nullable=True),
     _at("deleted_at", nullable=True),
+    _one_of("status", Status),
+    *_not_negative("visible_replies", "reply_count", "likes"),
 )
 _ROOTS = sa.and_(comments.c.parent_id.is_(None), comments.c.visible.is_(sa.true()))
 for _name, _columns in {
@@ -167,7 +183,7 @@ revisions = sa.Table(
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("body", sa.Text, nullable=True),
     sa.Column("html", sa.Text, nullable=True),
-    sa.Column("body_hash", sa.String(64), nullable=False),
+    sa.Column("body_hash", sa.String(64), nullable=True),
     sa.Column("language", sa.String(8), nullable=True),
     sa.Column("network_hash", sa.String(64), nullable=True),
     sa.Column("status", sa.String(10), nullable=False),
@@ -176,6 +192,7 @@ revisions = sa.Table(
     _at("superseded_at", nullable=True),
     _at("erased_at", nullable=True),
     sa.UniqueConstraint("comment_id", "number"),
+    _one_of("status", Status),
     sa.Index("ix_revisions_twin", "body_hash", "comment_id"),
 )
 sa.Index(
@@ -218,6 +235,7 @@ review_items = sa.Table(
     _at("lease_expires_at", nullable=True),
     sa.Column("claimed_by", sa.String(80), nullable=True),
     _count("claim_number"),
+    _one_of("state", ["open", "decided", "superseded"]),
     sa.Index("ix_review_items_comment_id", "comment_id"),
     sa.Index("ix_review_items_thread_id", "thread_id"),
 )

@@ -20,7 +20,7 @@ from service.flow.sweep import owed_pages
 from service.queue.client import QueueUnavailable
 from service.queue.scoring import Entry
 from service.workers.loop import Parts
-from service.workers.scorer_process import ScorerFailed
+from service.workers.scorer_process import ScorerFailed, ScorerFailure
 
 logger = logging.getLogger(__name__)
 
@@ -165,9 +165,8 @@ class ScoringWorker:
             if len(owed) == 1:
                 await self._record({owed[0].revision_id: await self._score_alone(owed[0])})
                 return
-            middle = len(owed) // 2
-            await self._decide(owed[:middle])
-            await self._decide(owed[middle:])
+            for part in _parts_of(owed, failure):
+                await self._decide(part)
             return
         await self._record({one.revision_id: score for one, score in zip(owed, scores, strict=True)})
 
@@ -211,6 +210,14 @@ class ScoringWorker:
                 await self._context.stream.keep(entries)
             except QueueUnavailable:
                 logger.warning("entries could not be kept")
+
+
+def _parts_of(owed: Sequence[Owed], failure: ScorerFailed) -> list[Sequence[Owed]]:
+    """Answer what to try next: halves, or single texts where each failure costs the whole timeout."""
+    if failure.reason is ScorerFailure.TIMEOUT:
+        return [[one] for one in owed]
+    middle = len(owed) // 2
+    return [owed[:middle], owed[middle:]]
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -78,17 +78,17 @@ REFUSALS: dict[str, dict[str, str]] = {
     "expired key": _INVALID_EVERYWHERE,
     "key of a disabled member": _INVALID_EVERYWHERE,
     "author": dict.fromkeys(GUARDS[4:], INVALID),
-    "root": {"requires_author": MISSING},
-    "admin": {"requires_author": MISSING, "requires_installation_admin": FORBIDDEN},
-    "publisher": {"requires_author": MISSING}
+    "root": {"requires_author": FORBIDDEN},
+    "admin": {"requires_author": FORBIDDEN, "requires_installation_admin": FORBIDDEN},
+    "publisher": {"requires_author": FORBIDDEN}
     | dict.fromkeys(
         ["requires_moderator", "requires_admin", "requires_any_admin", "requires_installation_admin"], FORBIDDEN
     ),
-    "moderator": {"requires_author": MISSING}
+    "moderator": {"requires_author": FORBIDDEN}
     | dict.fromkeys(
         ["requires_publisher", "requires_admin", "requires_any_admin", "requires_installation_admin"], FORBIDDEN
     ),
-    "foreign admin": {"requires_author": MISSING}
+    "foreign admin": {"requires_author": FORBIDDEN}
     | dict.fromkeys(
         ["requires_moderator", "requires_publisher", "requires_admin", "requires_installation_admin"], FORBIDDEN
     ),

@@ -117,6 +117,9 @@ def upgrade() -> None:
         sa.Column("policy_version", sa.String(length=40), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_threads_site_id")),
+        sa.CheckConstraint("state IN ('open', 'closed')", name=op.f("ck_threads_state")),
+        sa.CheckConstraint("published_count >= 0", name=op.f("ck_threads_published_count")),
+        sa.CheckConstraint("version >= 0", name=op.f("ck_threads_version")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_threads")),
     )
     op.create_index("ix_threads_site_id", "threads", ["site_id", "id"], unique=False)
@@ -163,6 +166,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["parent_id"], ["comments.id"], name=op.f("fk_comments_parent_id")),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_comments_site_id")),
         sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], name=op.f("fk_comments_thread_id")),
+        sa.CheckConstraint(
+            "status IN ('pending', 'held', 'published', 'rejected', 'removed', 'deleted')",
+            name=op.f("ck_comments_status"),
+        ),
+        sa.CheckConstraint("visible_replies >= 0", name=op.f("ck_comments_visible_replies")),
+        sa.CheckConstraint("reply_count >= 0", name=op.f("ck_comments_reply_count")),
+        sa.CheckConstraint("likes >= 0", name=op.f("ck_comments_likes")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_comments")),
     )
     op.create_index("ix_comments_author", "comments", ["commenter_id", "id"], unique=False)
@@ -230,7 +240,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("html", sa.Text(), nullable=True),
-        sa.Column("body_hash", sa.String(length=64), nullable=False),
+        sa.Column("body_hash", sa.String(length=64), nullable=True),
         sa.Column("language", sa.String(length=8), nullable=True),
         sa.Column("network_hash", sa.String(length=64), nullable=True),
         sa.Column("status", sa.String(length=10), nullable=False),
@@ -240,6 +250,10 @@ def upgrade() -> None:
         sa.Column("erased_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["comment_id"], ["comments.id"], name=op.f("fk_revisions_comment_id")),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_revisions_site_id")),
+        sa.CheckConstraint(
+            "status IN ('pending', 'held', 'published', 'rejected', 'removed', 'deleted')",
+            name=op.f("ck_revisions_status"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revisions")),
         sa.UniqueConstraint("comment_id", "number", name=op.f("uq_revisions_comment_id_number")),
     )
@@ -293,6 +307,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["revision_id"], ["revisions.id"], name=op.f("fk_review_items_revision_id")),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_review_items_site_id")),
         sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], name=op.f("fk_review_items_thread_id")),
+        sa.CheckConstraint("state IN ('open', 'decided', 'superseded')", name=op.f("ck_review_items_state")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review_items")),
     )
     op.create_index("ix_review_items_comment_id", "review_items", ["comment_id"], unique=False)
