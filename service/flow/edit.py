@@ -14,7 +14,7 @@ from service.flow.announce import Told, announce, close_items
 from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.identify import Commenter
-from service.flow.submit import new_revision
+from service.flow.new_comment import new_revision
 from service.flow.transition import Actor, Decision
 from service.store import comments, records, review_items, threads
 from service.store.types import Row

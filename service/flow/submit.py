@@ -6,7 +6,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,7 @@ from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.find_thread import find_or_create
 from service.flow.identify import Commenter
+from service.flow.new_comment import new_comment, pending_view
 from service.flow.transition import event_row
 from service.store import comments, people, records, threads
 from service.store.paths import child_path, depth
@@ -104,7 +105,18 @@ async def _write(connection: AsyncConnection, context: Context, site: Row, reque
     author, is_new = await _author(connection, context, site.id, request, now)
     body_hash = sanitise.hash_of(request.input.body)
     await _refuse_twin(connection, site, thread.id, request.input.parent_id, author, body_hash, now)
-    comment, revision = _rows(site.id, thread.id, request, author, path, comment_id, revision_id, body_hash, now)
+    comment, revision = new_comment(
+        site.id,
+        thread.id,
+        request.input.body,
+        request.input.parent_id,
+        author,
+        path,
+        comment_id,
+        revision_id,
+        body_hash,
+        now,
+    )
     await comments.insert(connection, comment, revision)
     await _keep_key(connection, site.id, request, request_hash, comment_id, now)
     event = event_row(
@@ -112,7 +124,7 @@ async def _write(connection: AsyncConnection, context: Context, site: Row, reque
         revision_id=revision_id, at=now,
     )  # fmt: skip
     await records.append_events(connection, [event])
-    return _Written(comment_id, revision_id, _pending_view(comment, revision), author.commenter_id if is_new else None)
+    return _Written(comment_id, revision_id, pending_view(comment, revision), author.commenter_id if is_new else None)
 
 
 def _hash_request(request: Request) -> str:
@@ -184,56 +196,6 @@ async def _refuse_twin(
         raise Problem("comment.duplicate", "You said exactly this here a moment ago.")
 
 
-def first_id_at(moment: datetime) -> str:
-    """Answer the smallest UUIDv7 of a time; ids from then on are greater."""
-    milliseconds = int(moment.timestamp() * 1000)
-    return str(UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62)))
-
-
-def _rows(
-    site_id: str,
-    thread_id: str,
-    request: Request,
-    author: Commenter,
-    path: str,
-    comment_id: str,
-    revision_id: str,
-    body_hash: str,
-    now: datetime,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    comment = {
-        "id": comment_id,
-        "site_id": site_id,
-        "thread_id": thread_id,
-        "parent_id": request.input.parent_id,
-        "commenter_id": author.commenter_id,
-        "path": path,
-        "author_name": author.name,
-        "author_kind": author.kind,
-        "status": Status.PENDING.value,
-        "latest_revision": 1,
-        "created_at": now,
-    }
-    return comment, new_revision(site_id, comment_id, revision_id, 1, request.input.body, body_hash, now)
-
-
-def new_revision(
-    site_id: str, comment_id: str, revision_id: str, number: int, body: str, body_hash: str, now: datetime
-) -> dict[str, Any]:
-    """Answer the row of an unscored revision."""
-    return {
-        "id": revision_id,
-        "site_id": site_id,
-        "comment_id": comment_id,
-        "number": number,
-        "body": body,
-        "html": sanitise.to_html(body),
-        "body_hash": body_hash,
-        "status": Status.PENDING.value,
-        "created_at": now,
-    }
-
-
 async def _keep_key(
     connection: AsyncConnection, site_id: str, request: Request, request_hash: str, comment_id: str, now: datetime
 ) -> None:
@@ -250,24 +212,12 @@ async def _keep_key(
         )
 
 
-def _pending_view(comment: dict[str, Any], revision: dict[str, Any]) -> schemas.Comment:
-    return schemas.Comment(
-        id=comment["id"],
-        parent_id=comment["parent_id"],
-        author=schemas.Author(comment["author_name"], comment["author_kind"]),
-        body=revision["body"],
-        html=revision["html"],
-        created_at=comment["created_at"],
-        edited_at=None,
-        status=Status.PENDING,
-        reply_count=0,
-        likes=0,
-        revision=1,
-        reasons=[],
-        pending_edit=None,
-    )
-
-
 async def _as_it_is_now(context: Context, site_id: str, comment_id: str) -> schemas.Comment:
     async with context.database.reading() as connection:
         return (await views.full_views(connection, site_id, [comment_id]))[comment_id]
+
+
+def first_id_at(moment: datetime) -> str:
+    """Answer the smallest UUIDv7 of a time; ids from then on are greater."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return str(UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62)))

@@ -21,6 +21,17 @@ def _unleased(now: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(review_items.c.lease_expires_at.is_(None), review_items.c.lease_expires_at <= now)
 
 
+def _held(site_id: str, item_id: str, lease_hash: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Answer what makes this lease the valid one of an item."""
+    return (
+        review_items.c.site_id == site_id,
+        review_items.c.id == item_id,
+        _IS_OPEN,
+        review_items.c.lease_hash == lease_hash,
+        review_items.c.lease_expires_at > now,
+    )
+
+
 async def candidates(connection: AsyncConnection, site_id: str, *, now: datetime, limit: int) -> list[str]:
     """Answer open items that nobody holds or is just taking, in order; used while Redis cannot say."""
     query = (
@@ -76,15 +87,7 @@ async def renew(
 ) -> bool:
     """Prolong a lease that is still valid; answer whether it was."""
     renewed = await connection.execute(
-        review_items.update()
-        .where(
-            review_items.c.site_id == site_id,
-            review_items.c.id == item_id,
-            _IS_OPEN,
-            review_items.c.lease_hash == lease_hash,
-            review_items.c.lease_expires_at > now,
-        )
-        .values(lease_expires_at=until)
+        review_items.update().where(*_held(site_id, item_id, lease_hash, now)).values(lease_expires_at=until)
     )
     return renewed.rowcount == 1
 
@@ -93,13 +96,7 @@ async def release(connection: AsyncConnection, site_id: str, item_id: str, *, no
     """Give a leased item back; answer whether the lease was valid."""
     released = await connection.execute(
         review_items.update()
-        .where(
-            review_items.c.site_id == site_id,
-            review_items.c.id == item_id,
-            _IS_OPEN,
-            review_items.c.lease_hash == lease_hash,
-            review_items.c.lease_expires_at > now,
-        )
+        .where(*_held(site_id, item_id, lease_hash, now))
         .values(lease_hash=None, lease_expires_at=None, claimed_by=None)
     )
     return released.rowcount == 1

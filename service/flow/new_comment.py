@@ -1,0 +1,76 @@
+"""The rows of a comment that comes in, and what its author is answered before anybody decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from moderation.decision import Status
+from service import schemas
+from service.flow import sanitise
+from service.flow.identify import Commenter
+
+
+def new_comment(
+    site_id: str,
+    thread_id: str,
+    body: str,
+    parent_id: str | None,
+    author: Commenter,
+    path: str,
+    comment_id: str,
+    revision_id: str,
+    body_hash: str,
+    now: datetime,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Answer the rows of a comment and its first revision."""
+    comment = {
+        "id": comment_id,
+        "site_id": site_id,
+        "thread_id": thread_id,
+        "parent_id": parent_id,
+        "commenter_id": author.commenter_id,
+        "path": path,
+        "author_name": author.name,
+        "author_kind": author.kind,
+        "status": Status.PENDING.value,
+        "latest_revision": 1,
+        "created_at": now,
+    }
+    return comment, new_revision(site_id, comment_id, revision_id, 1, body, body_hash, now)
+
+
+def new_revision(
+    site_id: str, comment_id: str, revision_id: str, number: int, body: str, body_hash: str, now: datetime
+) -> dict[str, Any]:
+    """Answer the row of an unscored revision."""
+    return {
+        "id": revision_id,
+        "site_id": site_id,
+        "comment_id": comment_id,
+        "number": number,
+        "body": body,
+        "html": sanitise.to_html(body),
+        "body_hash": body_hash,
+        "status": Status.PENDING.value,
+        "created_at": now,
+    }
+
+
+def pending_view(comment: dict[str, Any], revision: dict[str, Any]) -> schemas.Comment:
+    """Answer what the author sees of a comment that was just committed."""
+    return schemas.Comment(
+        id=comment["id"],
+        parent_id=comment["parent_id"],
+        author=schemas.Author(comment["author_name"], comment["author_kind"]),
+        body=revision["body"],
+        html=revision["html"],
+        created_at=comment["created_at"],
+        edited_at=None,
+        status=Status.PENDING,
+        reply_count=0,
+        likes=0,
+        revision=1,
+        reasons=[],
+        pending_edit=None,
+    )
