@@ -21,7 +21,7 @@ def _unleased(now: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(review_items.c.lease_expires_at.is_(None), review_items.c.lease_expires_at <= now)
 
 
-def _held(site_id: str, item_id: str, lease_hash: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+def _under_lease(site_id: str, item_id: str, lease_hash: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """Answer what makes this lease the valid one of an item."""
     return (
         review_items.c.site_id == site_id,
@@ -87,7 +87,7 @@ async def renew(
 ) -> bool:
     """Prolong a lease that is still valid; answer whether it was."""
     renewed = await connection.execute(
-        review_items.update().where(*_held(site_id, item_id, lease_hash, now)).values(lease_expires_at=until)
+        review_items.update().where(*_under_lease(site_id, item_id, lease_hash, now)).values(lease_expires_at=until)
     )
     return renewed.rowcount == 1
 
@@ -96,7 +96,7 @@ async def release(connection: AsyncConnection, site_id: str, item_id: str, *, no
     """Give a leased item back; answer whether the lease was valid."""
     released = await connection.execute(
         review_items.update()
-        .where(*_held(site_id, item_id, lease_hash, now))
+        .where(*_under_lease(site_id, item_id, lease_hash, now))
         .values(lease_hash=None, lease_expires_at=None, claimed_by=None)
     )
     return released.rowcount == 1
