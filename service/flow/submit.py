@@ -134,6 +134,8 @@ def _hash_request(request: Request) -> str:
 
 async def _replayed(connection: AsyncConnection, site_id: str, key: str, request_hash: str) -> str | None:
     """Answer the comment that this very request made before."""
+    # Of two requests under one key the second must see what the first has made, not race it.
+    await records.in_turn(connection, site_id, f"key:{key}")
     kept = await records.idempotency(connection, site_id, key)
     if kept is None:
         return None
@@ -183,7 +185,10 @@ async def _refuse_twin(
     now: datetime,
 ) -> None:
     window = site.duplicate_window_seconds
-    if window and await comments.has_recent_twin(
+    if not window:
+        return
+    await records.in_turn(connection, site.id, f"twin:{thread_id}:{body_hash}")
+    if await comments.has_recent_twin(
         connection,
         site.id,
         thread_id,

@@ -24,6 +24,18 @@ async def append_audit(connection: AsyncConnection, row: Mapping[str, Any]) -> N
     await connection.execute(audit_events.insert(), dict(row))
 
 
+_IN_TURN = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+async def in_turn(connection: AsyncConnection, site_id: str, name: str) -> None:
+    """Wait until no other transaction is under this name, and hold it until this one ends.
+
+    SQLite's write lock does that for every name.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_IN_TURN, {"name": f"{site_id}:{name}"})
+
+
 _BY_KEY = sa.select(idempotency_keys).where(
     idempotency_keys.c.site_id == sa.bindparam("of_site"), idempotency_keys.c.key == sa.bindparam("of_key")
 )

@@ -161,7 +161,7 @@ async def test_only_the_author_edits_and_deletes(service: Service) -> None:
         for method in ("PATCH", "DELETE"):
             answer = await service.call(method, path, as_=other["author_token"], json={"body": "Taken."})
             problem(answer, "comment.unknown")
-            problem(await service.call(method, path, as_="moderator", json={"body": "Taken."}), "auth.required")
+            problem(await service.call(method, path, as_="moderator", json={"body": "Taken."}), "auth.forbidden")
     assert (await service.thread())["comments"][0]["body"] == "Mine."
 
 

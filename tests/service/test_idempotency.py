@@ -111,3 +111,11 @@ async def test_a_key_is_kept_for_seven_days(service: Service) -> None:
     service.clock.moment += timedelta(seconds=60)
     await service.sweep()
     assert (await service.submit("Once.", headers=KEY))["comment"]["id"] != first["comment"]["id"]
+
+
+async def test_twins_at_once_make_one_comment(service: Service) -> None:
+    """Of identical comments of one guest that run at once without a key, one is taken."""
+    answers = await asyncio.gather(
+        *(service.call("POST", COMMENTS, json={"body": "Twice.", "author": {"name": "Ada"}}) for _ in range(8))
+    )
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 7
