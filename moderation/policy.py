@@ -7,12 +7,12 @@ from typing import Annotated
 
 import msgspec
 
-from moderation.policy_checks import problems_in
-from moderation.policy_reading import PolicyError, Problem, read_struct
+from moderation.policy_checks import problems_in, problems_in_parts
+from moderation.policy_reading import PolicyError, Problem, Reading
 from moderation.rules import (
+    BUILT_IN_REASONS,
     LONGEST_NAME,
     OTHER,
-    OTHER_REASON,
     Condition,
     Mode,
     OnScorerFailure,
@@ -40,7 +40,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Mode = Mode.MODEL_FIRST
     on_scorer_failure: OnScorerFailure = OnScorerFailure.WAIT
     rules: tuple[Rule, ...] = ()
-    reasons: tuple[Reason, ...] = (OTHER_REASON,)
+    reasons: tuple[Reason, ...] = BUILT_IN_REASONS
     words: tuple[str, ...] = ()
 
     @property
@@ -49,9 +49,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"sha256:{hashlib.sha256(policy_to_json(self)).hexdigest()[:_VERSION_DIGITS]}"
 
     def reason(self, code: str) -> Reason:
-        """Return the reason of a code, or `other` when the site does not know the code."""
-        known = {reason.code: reason for reason in self.reasons}
-        return known.get(code) or known.get(OTHER) or OTHER_REASON
+        """Return the reason of a code, in the site's words where it has some, or `other` for an unknown code."""
+        known = {reason.code: reason for reason in (*BUILT_IN_REASONS, *self.reasons)}
+        return known.get(code) or known[OTHER]
 
 
 def problems_of(policy: Policy) -> list[Problem]:
@@ -64,18 +64,19 @@ def policy_to_json(policy: Policy) -> bytes:
     return msgspec.json.encode(policy, order="sorted")
 
 
-def _with_other(policy: Policy) -> Policy:
-    if any(reason.code == OTHER for reason in policy.reasons):
-        return policy
-    return msgspec.structs.replace(policy, reasons=(*policy.reasons, OTHER_REASON))
+def _with_built_in_reasons(policy: Policy) -> Policy:
+    worded = {reason.code for reason in policy.reasons}
+    added = (reason for reason in BUILT_IN_REASONS if reason.code not in worded)
+    return msgspec.structs.replace(policy, reasons=(*policy.reasons, *added))
 
 
 def _parse(raw: object) -> Policy:
-    problems: list[Problem] = []
-    read = read_struct(Policy, raw, "", problems)
+    reading = Reading()
+    read = reading.read_struct(Policy, raw, "")
     if read is None:
-        raise PolicyError(problems)
-    policy = _with_other(read)
+        # A condition is told of alone and once more with its rule.
+        raise PolicyError(list(dict.fromkeys([*reading.problems, *problems_in_parts(reading.sound, raw)])))
+    policy = _with_built_in_reasons(read)
     if problems := problems_of(policy):
         raise PolicyError(problems)
     return policy

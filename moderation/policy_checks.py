@@ -1,10 +1,12 @@
 """What types alone cannot say about a policy: which parts contradict each other or go over a limit."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from moderation.policy_reading import Problem
 from moderation.rules import (
+    BUILT_IN_REASONS,
     LONGEST_WORD,
     MOST_CONDITIONS,
     MOST_REASONS,
@@ -18,6 +20,7 @@ from moderation.rules import (
 )
 
 _COUNTED = frozenset({Signal.WORDS, Signal.EVASIONS})
+_BUILT_IN = frozenset(reason.code for reason in BUILT_IN_REASONS)
 
 
 def _threshold_problems(condition: Condition, path: str) -> Iterator[Problem]:
@@ -56,12 +59,19 @@ def _rule_problems(rule: Rule, path: str, codes: frozenset[str]) -> Iterator[Pro
         yield from _condition_problems(condition, f"{path}.when[{at}]")
 
 
-def _repeated(names: Sequence[str], path: str, field: str) -> Iterator[Problem]:
+def _repeated(names: Iterable[tuple[str, str]]) -> Iterator[Problem]:
     seen: set[str] = set()
-    for at, name in enumerate(names):
+    for path, name in names:
         if name in seen:
-            yield f"{path}[{at}].{field}", f"{name!r} is used twice"
+            yield path, f"{name!r} is used twice"
         seen.add(name)
+
+
+def _limit_problems(rules: int, reasons: int, words: int) -> Iterator[Problem]:
+    counts = (("rules", rules, MOST_RULES), ("reasons", reasons, MOST_REASONS), ("words", words, MOST_WORDS))
+    for name, count, most in counts:
+        if count > most:
+            yield name, f"Expected at most {most} entries, got {count}"
 
 
 def _word_problems(words: Sequence[str]) -> Iterator[Problem]:
@@ -74,13 +84,38 @@ def _word_problems(words: Sequence[str]) -> Iterator[Problem]:
 
 def problems_in(rules: Sequence[Rule], reasons: Sequence[Reason], words: Sequence[str]) -> Iterator[Problem]:
     """Yield every problem of the parts of a policy whose types are already right."""
-    limits = (("rules", len(rules), MOST_RULES), ("reasons", len(reasons), MOST_REASONS))
-    for name, count, most in (*limits, ("words", len(words), MOST_WORDS)):
-        if count > most:
-            yield name, f"Expected at most {most} entries, got {count}"
-    yield from _repeated([rule.id for rule in rules], "rules", "id")
-    yield from _repeated([reason.code for reason in reasons], "reasons", "code")
-    codes = frozenset(reason.code for reason in reasons)
+    # What is added to a policy must not be what makes it too long.
+    own = [reason for reason in reasons if reason.code not in _BUILT_IN]
+    yield from _limit_problems(len(rules), len(own), len(words))
+    yield from _repeated((f"rules[{at}].id", rule.id) for at, rule in enumerate(rules))
+    yield from _repeated((f"reasons[{at}].code", reason.code) for at, reason in enumerate(reasons))
+    codes = _BUILT_IN.union(reason.code for reason in reasons)
     for at, rule in enumerate(rules):
         yield from _rule_problems(rule, f"rules[{at}]", codes)
     yield from _word_problems(words)
+
+
+def problems_in_parts(sound: Mapping[str, Any], raw: object) -> Iterator[Problem]:
+    """Yield what is wrong, besides the types, with the sound parts, by path, of a document that is not sound whole."""
+    document = raw if isinstance(raw, Mapping) else {}
+    rules, reasons = _entries(document, "rules"), _entries(document, "reasons")
+    words = len(_entries(document, "words"))
+    yield from _limit_problems(len(rules), sum(_name_of(one, "code") not in _BUILT_IN for one in reasons), words)
+    yield from _repeated((path, part) for path, part in sound.items() if path.endswith("].id"))
+    yield from _repeated((path, part) for path, part in sound.items() if path.endswith("].code"))
+    codes = _BUILT_IN.union(str(_name_of(one, "code")) for one in reasons)
+    for path, part in sound.items():
+        if isinstance(part, Condition):
+            yield from _condition_problems(part, path)
+        elif isinstance(part, Rule):
+            yield from _rule_problems(part, path, codes)
+    yield from _word_problems(sound.get("words", ()))
+
+
+def _entries(document: Mapping[str, Any], name: str) -> list[Any]:
+    entries = document.get(name)
+    return entries if isinstance(entries, list) else []
+
+
+def _name_of(entry: object, field: str) -> object:
+    return entry.get(field) if isinstance(entry, Mapping) else None

@@ -14,9 +14,14 @@ MOST_WORDS = 2000
 LONGEST_WORD = 100
 LONGEST_NAME = 100
 LONGEST_TEXT = 500
-CODE_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
+# In Python `$` also stands before a last line end, which would be part of the code.
+CODE_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)"
 OTHER = "other"
-"""The reason code that every policy has."""
+"""The reason code of a rule that names none."""
+REVIEW = "needs_review"
+"""The reason code of a hold that no rule asked for."""
+LANGUAGE = "language"
+"""The reason code of a hold for a language that the model does not support."""
 
 Code = Annotated[str, msgspec.Meta(pattern=CODE_PATTERN)]
 """A stable name: lower-case letters, digits, - and _, at most 64."""
@@ -87,5 +92,13 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)]
 
 
-OTHER_REASON = Reason(code=OTHER, text="A moderator found that this comment does not follow our guidelines.")
-"""What is added to a policy that does not word the reason `other` itself."""
+BUILT_IN_REASONS = (
+    # Nobody has found a fault in a comment that only waits, so these two blame its author for nothing.
+    Reason(code=REVIEW, text="A moderator reads this comment before it appears."),
+    Reason(
+        code=LANGUAGE,
+        text="A moderator reads this comment, because it is in a language that our automatic check does not know.",
+    ),
+    Reason(code=OTHER, text="This comment does not follow our guidelines."),
+)
+"""The reasons that every policy has; each is added to a policy that does not word it itself."""

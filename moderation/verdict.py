@@ -6,14 +6,21 @@ from enum import StrEnum
 import msgspec
 
 from moderation.policy import Policy
-from moderation.rules import OTHER, Condition, Mode, OnScorerFailure, Outcome, Reason, Rule, Signal
+from moderation.rules import (
+    LANGUAGE,
+    OTHER,
+    REVIEW,
+    Condition,
+    Mode,
+    OnScorerFailure,
+    Outcome,
+    Reason,
+    Rule,
+    Signal,
+)
 from moderation.scores import Attribute, Scores, is_sound
 from moderation.signals import Signals
 
-REVIEW = "needs_review"
-"""The reason code of a hold that no rule asked for; `other` where the site does not word it."""
-LANGUAGE = "language"
-"""The reason code of a hold for a language that the model does not support."""
 _STRENGTH = {Outcome.PUBLISH: 0, Outcome.HOLD: 1, Outcome.REJECT: 2}
 
 
@@ -100,7 +107,9 @@ def _rule_causes(rule: Rule, scores: Scores | None, signals: Signals) -> list[Ca
             return []
         causes.append(cause)
     weakest = min((cause.outcome for cause in causes), key=_STRENGTH.__getitem__, default=Outcome.PUBLISH)
-    return [msgspec.structs.replace(cause, outcome=weakest) for cause in causes]
+    # With an attribute unscored nobody knows that the rule matches, so its reason would be an accusation.
+    reason = REVIEW if any(cause.value is None for cause in causes) else rule.reason
+    return [msgspec.structs.replace(cause, outcome=weakest, reason=reason) for cause in causes]
 
 
 def _model_causes(scores: Scores | None, policy: Policy) -> Iterator[Cause]:

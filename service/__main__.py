@@ -8,8 +8,17 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from moderation.scorers import Scorer
-from service.settings import Settings, SettingsError
+try:
+    from moderation.scorers import Scorer
+    from service.settings import Settings, SettingsError, make_home
+except ModuleNotFoundError as missing:
+    # The first thing that somebody meets who did not run `make setup`, and no place for a traceback.
+    if __name__ != "__main__":
+        raise
+    print(
+        f"colloquy: {missing.name} is not installed; run make setup, then .venv/bin/python -m service", file=sys.stderr
+    )
+    sys.exit(2)
 
 Command = Callable[[argparse.Namespace, Settings], int]
 
@@ -22,11 +31,14 @@ _log = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and answer its exit code; what the operator can mend is one line, never a traceback."""
+    # The database, its journals and Redis's files hold what readers wrote, also in a folder that others may enter.
+    os.umask(0o077)
     given = list(sys.argv[1:] if arguments is None else arguments)
     # A restarted process does not wait for commands that it will not run.
-    options = _parser(admin=given[:1] != [] and given[0] not in CHILD_COMMANDS).parse_args(given)
-    run: Command = options.run
+    admin = given[:1] != [] and given[0] not in CHILD_COMMANDS
     try:
+        options = _parser(admin=admin).parse_args(given)
+        run: Command = options.run
         settings = Settings.from_environment(os.environ)
         from service.telemetry import configure_logging
 
@@ -34,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options, settings)
     except SettingsError as error:
         print(f"colloquy: {error}", file=sys.stderr)
+        return REFUSED
+    except ModuleNotFoundError as error:
+        print(f"colloquy: {error.name} is not installed; run make setup again", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         return 130
@@ -59,7 +74,7 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
     demo.set_defaults(run=_serve, demo=True, no_workers=False)
     api = commands.add_parser("api", help="run one API server; needs REDIS_URL")
     api.set_defaults(run=_api)
-    work = commands.add_parser("work", help="run one worker: scoring, webhooks, sweeps; needs REDIS_URL")
+    work = commands.add_parser("work", help="run one worker: scoring and the sweep; needs REDIS_URL")
     work.set_defaults(run=_work)
     migrate = commands.add_parser("migrate", help="bring the database to this version's tables")
     migrate.set_defaults(run=_migrate)
@@ -88,7 +103,7 @@ def _api(_options: argparse.Namespace, settings: Settings) -> int:
     _require_redis(settings)
     supervised = _end_with_supervisor()
     if not supervised:
-        _require_tables(settings)
+        _require_database(settings)
     from service.api_server import run_api
 
     return run_api(settings, supervised=supervised)
@@ -97,7 +112,7 @@ def _api(_options: argparse.Namespace, settings: Settings) -> int:
 def _work(_options: argparse.Namespace, settings: Settings) -> int:
     _require_redis(settings)
     if not _end_with_supervisor():
-        _require_tables(settings)
+        _require_database(settings)
     import uvloop
 
     from service.composition import run_worker
@@ -109,8 +124,8 @@ def _work(_options: argparse.Namespace, settings: Settings) -> int:
 def _migrate(_options: argparse.Namespace, settings: Settings) -> int:
     from service.store.migrate import upgrade
 
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    print(upgrade(settings.database))
+    make_home(settings)
+    print(f"database is at {upgrade(settings.database)}")
     return 0
 
 
@@ -131,20 +146,17 @@ def _require_redis(settings: Settings) -> None:
         raise SettingsError("REDIS_URL: is needed here; only `serve` with its own workers starts a Redis by itself")
 
 
-def _require_tables(settings: Settings) -> None:
+def _require_database(settings: Settings) -> None:
     """Under a supervisor this was done; elsewhere migrating is a step of its own, before the processes start."""
     import asyncio
 
-    from sqlalchemy.exc import SQLAlchemyError
+    from service.composition import check_keys, check_tables
 
-    from service.store.migrate import is_current
+    async def check() -> None:
+        await check_tables(settings)
+        await check_keys(settings)
 
-    try:
-        current = asyncio.run(is_current(settings.database))
-    except (SQLAlchemyError, OSError) as error:
-        raise SettingsError(f"DATABASE_URL: the database cannot be reached ({type(error).__name__})") from None
-    if not current:
-        raise SettingsError("DATABASE_URL: its tables are not of this version; run `python -m service migrate` first")
+    asyncio.run(check())
 
 
 def _end_with_supervisor() -> bool:

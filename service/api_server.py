@@ -11,6 +11,7 @@ from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.log import LogLevels
 
 from service.parent_watch import end_with_parent
 from service.settings import Settings, SettingsError
@@ -41,7 +42,8 @@ def run_api(settings: Settings, *, supervised: bool) -> int:
         respawn_failed_workers=True,
         workers_kill_timeout=KILL_SECONDS,
         log_access=False,
-        log_dictconfig=_logging(),
+        log_level=LogLevels(settings.log_level.lower()),
+        log_dictconfig=_logging(settings.log_level),
     ).serve(target_loader=load, wrap_loader=False)
     return 0
 
@@ -68,11 +70,11 @@ def _numeric(host: str) -> str:
         raise SettingsError(f"HOST: {host} cannot be resolved") from None
 
 
-def _logging() -> dict[str, Any]:
+def _logging(level: str) -> dict[str, Any]:
     return {
         "formatters": {"json": {"()": JsonFormatter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
-        "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+        "loggers": {"_granian": {"handlers": ["stderr"], "level": level, "propagate": False}},
     }
 
 

@@ -5,27 +5,38 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from moderation.policy import PolicyError, parse_policy_toml
+from moderation.policy import PolicyError, parse_policy_json, parse_policy_toml
 from service import schemas
-from service.composition import open_context
+from service.composition import check_tables, open_context
 from service.errors import Problem
-from service.flow import manage_people, manage_sites
+from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
 from service.flow.identify import find_site
 from service.settings import Settings, SettingsError
 
+LONGEST_EXPIRY_DAYS = 3650
 Act = Callable[[Context, argparse.Namespace], Awaitable[None]]
 
 
 def add_commands(subparsers: Any) -> None:
     """Add the operator's commands to the command line."""
-    _group(subparsers, "admin", "admins of the whole installation", {"create": (_create_admin, ["--name"])})
+    _group(
+        subparsers,
+        "admin",
+        "admins of the whole installation",
+        {
+            "create": (_create_admin, ["--name", "--expires?"]),
+            "list": (_list_admins, []),
+            "disable": (_disable_admin, ["id"]),
+        },
+    )
     _group(
         subparsers,
         "site",
@@ -87,19 +98,29 @@ def _runner(act: Act) -> Callable[[argparse.Namespace, Settings], int]:
 
 
 async def _run(act: Act, options: argparse.Namespace, settings: Settings) -> int:
+    await check_tables(settings)
     # No command reads or writes Redis; a client that is never used connects nowhere.
     offline = settings if settings.redis_url else msgspec.structs.replace(settings, redis_url="redis://127.0.0.1:1")
     async with open_context(offline) as context:
         try:
             await act(context, options)
         except Problem as problem:
-            fields = "".join(f"\n  {field.field}: {field.message}" for field in problem.fields)
+            fields = _listed((field.field, field.message) for field in problem.fields)
             raise SettingsError(f"{problem.title}. {problem.detail}{fields}") from None
     return 0
 
 
 def _out(line: str) -> None:
     sys.stdout.write(line + "\n")
+
+
+def _note(line: str) -> None:
+    """What is said beside the result, which a script can then take as it is."""
+    sys.stderr.write(line + "\n")
+
+
+def _listed(problems: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"\n  {f'{place}: ' if place else ''}{message}" for place, message in problems)
 
 
 def _json(value: Any) -> None:
@@ -114,8 +135,30 @@ def _input(kind: type[msgspec.Struct], **values: Any) -> Any:
 
 
 async def _create_admin(context: Context, options: argparse.Namespace) -> None:
-    """make an admin of the installation and print the token, this once"""
-    _out(await manage_people.create_installation_admin(context, options.name))
+    """make an admin of the installation and print the token, this once; --expires DAYS ends it by itself"""
+    expires_at = None
+    if options.expires is not None:
+        expires_at = context.now() + timedelta(days=_days(options.expires))
+    made = await manage_admins.create_admin(context, options.name, expires_at=expires_at)
+    _note(f"id {made.member_id}; the token follows, keep it: shown once")
+    _out(made.token)
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= LONGEST_EXPIRY_DAYS):
+        raise SettingsError(f"--expires: must be a whole number of days from 1 to {LONGEST_EXPIRY_DAYS}")
+    return int(text)
+
+
+async def _list_admins(context: Context, _options: argparse.Namespace) -> None:
+    """list the admins of the installation"""
+    _json(await manage_admins.list_admins(context))
+
+
+async def _disable_admin(context: Context, options: argparse.Namespace) -> None:
+    """end an admin's access with all tokens, at once"""
+    await manage_admins.disable_admin(context, options.id)
+    _note(f"{options.id} is disabled")
 
 
 async def _create_site(context: Context, options: argparse.Namespace) -> None:
@@ -137,27 +180,53 @@ async def _emergency(context: Context, options: argparse.Namespace) -> None:
 
 
 async def _show_policy(context: Context, options: argparse.Namespace) -> None:
-    """print the policy in force as JSON"""
+    """print the policy in force as JSON, as `policy set` takes it"""
     site = await find_site(context, options.slug)
-    _json(await manage_sites.read_policy(context, site, options.page))
+    view = await manage_sites.read_policy(context, site, options.page)
+    _note(f"version {view.version}")
+    _json(view.policy)
 
 
 async def _set_policy(context: Context, options: argparse.Namespace) -> None:
     """put a policy from a TOML or JSON file in force"""
     site = await find_site(context, options.slug)
-    path = Path(options.file)
+    view = await manage_sites.set_policy(context, site, "cli", _read_policy(Path(options.file)), options.page)
+    for line in _misfits(context.settings, view.policy):
+        _note(f"colloquy: warning: {line}")
+    _out(view.version)
+
+
+def _read_policy(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")  # noqa: ASYNC240 - A command has nothing else to do.
+        text = path.read_text(encoding="utf-8")
         if path.suffix == ".toml":
-            document = manage_sites.as_document(parse_policy_toml(text))
-        else:
-            document = msgspec.json.decode(text)
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise SettingsError(f"{path}: {type(error).__name__}") from None
+            return manage_sites.as_document(parse_policy_toml(text))
+        document: dict[str, Any] = msgspec.json.decode(text)
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: it cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: it is not text in UTF-8") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise SettingsError(f"{path}: it is not JSON ({error})") from None
     except PolicyError as error:
-        problems = "".join(f"\n  {where}: {message}" for where, message in error.problems)
-        raise SettingsError(f"{path} is not a valid policy:{problems}") from None
-    _json(await manage_sites.set_policy(context, site, "cli", document, options.page))
+        raise SettingsError(f"{path} is not a valid policy:{_listed(error.problems)}") from None
+    return document
+
+
+def _misfits(settings: Settings, document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of a policy does not go with the model that will score."""
+    # Imported here, because no other command needs the model.
+    from service.scorers import build_scorer
+
+    model, policy = build_scorer(settings), parse_policy_json(msgspec.json.encode(document))
+    if policy.model != model.model_id:
+        yield f"the policy is for the model {policy.model}, and {model.model_id} scores here: thresholds may not fit"
+    for rule in policy.rules:
+        used = {condition.attribute for condition in rule.when if condition.attribute is not None}
+        for attribute in sorted(used.difference(model.attributes)):
+            yield f"the rule {rule.id} uses {attribute}, which the model {model.model_id} does not score"
 
 
 async def _add_member(context: Context, options: argparse.Namespace) -> None:
@@ -177,4 +246,6 @@ async def _list_members(context: Context, options: argparse.Namespace) -> None:
 
 async def _rotate_keys(context: Context, _options: argparse.Namespace) -> None:
     """sign author tokens with a new key from now on; tokens given out stay valid"""
-    _out(await context.author_tokens.rotate(now=context.now()))
+    # With another SECRET_KEY the new key would keep every process from opening the older ones.
+    await context.author_tokens.ensure_key(now=context.now())
+    _out(f"signing with key {await context.author_tokens.rotate(now=context.now())} from now on")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
 from service.flow.context import Context, new_uuid7, utc_now
@@ -16,7 +16,8 @@ from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.review import ReviewQueue
 from service.queue.scorer_status import ScorerBoard
 from service.queue.scoring import ScoringStream
-from service.settings import Settings, SettingsError, secret_key_of
+from service.settings import Settings, SettingsError, has_secret_key, secret_key_of
+from service.store import records
 from service.store.database import Database
 
 
@@ -29,28 +30,51 @@ async def open_context(
     new_id: Callable[[], str] = new_uuid7,
 ) -> AsyncIterator[Context]:
     """Give the parts of one process, connected, and close them at the end."""
-    database = Database(settings.database, readers=settings.database_pool)
-    client, blocking = connect(settings.redis_url), connect_blocking(settings.redis_url)
-    prefix = settings.redis_prefix
-    context = Context(
-        settings=settings,
-        database=database,
-        stream=ScoringStream(client, blocking, consumer=consumer, prefix=prefix),
-        reviews=ReviewQueue(client, prefix),
-        scorers=ScorerBoard(client, prefix),
-        decisions=DecisionBoard(client, prefix),
-        hub=DecisionHub(blocking, prefix),
-        author_tokens=AuthorTokens(database, secret_key_of(settings)),
-        directory=Directory(database, now),
-        now=now,
-        new_id=new_id,
-    )
-    try:
-        yield context
-    finally:
-        await client.aclose()
-        await blocking.aclose()
-        await database.dispose()
+    async with AsyncExitStack() as closing:
+        database = Database(settings.database, readers=settings.database_pool)
+        closing.push_async_callback(database.dispose)
+        secret_key = await _secret_key(settings, database)
+        client, blocking = connect(settings.redis_url), connect_blocking(settings.redis_url)
+        closing.push_async_callback(blocking.aclose)
+        closing.push_async_callback(client.aclose)
+        prefix = settings.redis_prefix
+        yield Context(
+            settings=settings,
+            database=database,
+            stream=ScoringStream(client, blocking, consumer=consumer, prefix=prefix),
+            reviews=ReviewQueue(client, prefix),
+            scorers=ScorerBoard(client, prefix),
+            decisions=DecisionBoard(client, prefix),
+            hub=DecisionHub(blocking, prefix),
+            author_tokens=AuthorTokens(database, secret_key),
+            directory=Directory(database),
+            now=now,
+            new_id=new_id,
+        )
+
+
+async def _secret_key(settings: Settings, database: Database) -> str:
+    """A key made beside signing keys that it cannot open would keep every process from starting."""
+    if not has_secret_key(settings):
+        async with database.reading() as connection:
+            if await records.all_signing_keys(connection):
+                raise SettingsError("SECRET_KEY: the database has signing keys made with another one; set it")
+    return secret_key_of(settings)
+
+
+async def check_keys(settings: Settings) -> None:
+    """Open the signing keys once, the first made where there is none; raise SettingsError when SECRET_KEY does not."""
+    async with open_context(settings) as context:
+        await context.author_tokens.ensure_key(now=context.now())
+
+
+async def check_tables(settings: Settings) -> None:
+    """Raise SettingsError unless the database can be reached and has the tables of this version."""
+    # Imported here, because a process that a supervisor starts again needs no migrations.
+    from service.store.migrate import is_current
+
+    if not await is_current(settings.database):
+        raise SettingsError("DATABASE_URL: its tables are not of this version; run `python -m service migrate` first")
 
 
 async def run_worker(settings: Settings) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from service import schemas
 from service.composition import open_context
 from service.errors import Problem
-from service.flow import manage_people, manage_sites
+from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
 from service.flow.identify import find_site, principal_of
-from service.flow.manage_people import create_installation_admin
 from service.flow.manage_threads import create_thread
+from service.routes.pages import DEMO_SITE
 from service.settings import Settings
 
-SITE = "demo"
+SITE = DEMO_SITE
 PAGE = "https://news.example/opinion/should-the-city-close-its-centre-to-cars"
 TITLE = "Should the city close its centre to cars?"
 
@@ -24,11 +24,11 @@ TITLE = "Should the city close its centre to cars?"
 async def prepare(settings: Settings) -> list[str]:
     """Make what is missing of the demo, write demo.json, and answer the lines to print."""
     async with open_context(settings) as context:
-        await context.author_tokens.ensure_key(now=context.now())
         path = settings.home / "demo.json"
         known = _read(path)
-        admin = await _valid(context, known.get("admin_token")) or await create_installation_admin(
-            context, "Demo admin"
+        admin = (
+            await _valid(context, known.get("admin_token"))
+            or (await manage_admins.create_admin(context, "Demo admin")).token
         )
         await _site(context, settings)
         moderators = [
@@ -49,6 +49,7 @@ async def prepare(settings: Settings) -> list[str]:
         f"schema    {settings.url}/schema",
         f"health    {settings.url}/health/ready",
         f"tokens    {path} (readable by you only)",
+        "Write a comment, then a rude one; README.md has a tour with curl. Ctrl-C stops everything, the data stays.",
     ]
 
 

@@ -106,6 +106,6 @@ def unavailable(part: str, *, retry_after_seconds: int = 5) -> Problem:
     """Answer the problem for a part that is down; nothing was changed when it is raised."""
     return Problem(
         "service.unavailable",
-        f"The {part} cannot be reached; nothing was changed. Try again.",
+        f"The {part} cannot be reached. Try again.",
         headers={"retry-after": str(retry_after_seconds)},
     )

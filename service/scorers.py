@@ -12,4 +12,4 @@ def build_scorer(settings: Settings) -> Scorer:
         from moderation.scorers.hashed import HashedScorer
 
         return HashedScorer.load()
-    raise SettingsError(f"SCORER: {settings.scorer!r} is not known; use `hashed`")
+    raise SettingsError(f"SCORER: {settings.scorer!r} has no builder here")

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from service.settings import Settings, SettingsError
+from service.settings import Settings, SettingsError, make_home
 from service.supervisor import ProcessSpec, Server, Supervisor
 
 SUPERVISOR_VARIABLE = "COLLOQUY_SUPERVISOR"
@@ -37,9 +37,11 @@ class CannotServe(SettingsError):  # noqa: N818 - Named for the fact.
 def serve(settings: Settings, environment: Mapping[str, str], *, demo: bool, say: Callable[[str], None]) -> int:
     """Run until a signal and answer the exit code; raise CannotServe when another program is in the way."""
     began_at = time.monotonic()
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_home(settings)
     with only_one(settings.home), _exit_on_termination(), contextlib.ExitStack() as undo:
         wait_for_port(settings.host, settings.port)
+        if worker_port := int(_worker_port(environment)):
+            wait_for_port("127.0.0.1", worker_port, setting="WORKER_PORT")
         with _undisturbed():
             server, redis_url = _redis(settings)
             if server:
@@ -60,10 +62,15 @@ def specs(environment: Mapping[str, str]) -> list[ProcessSpec]:
         ProcessSpec(
             name="worker",
             command=(*command, "work"),
-            environment={**environment, "WORKER_NAME": "embedded", "WORKER_PORT": "0"},
+            environment={**environment, "WORKER_NAME": "embedded", "WORKER_PORT": _worker_port(environment)},
             stop_seconds=WORKER_STOP_SECONDS,
         ),
     ]
+
+
+def _worker_port(environment: Mapping[str, str]) -> str:
+    """The default port is for a worker on its own; here the page is on a socket file, and a port is asked for."""
+    return environment.get("WORKER_PORT") or "0"
 
 
 def handed_on(settings: Settings, environment: Mapping[str, str], *, redis_url: str) -> dict[str, str]:
@@ -87,14 +94,14 @@ def only_one(home: Path) -> Iterator[None]:
         yield
 
 
-def wait_for_port(host: str, port: int, *, seconds: float = PORT_WAIT_SECONDS) -> None:
+def wait_for_port(host: str, port: int, *, setting: str = "PORT", seconds: float = PORT_WAIT_SECONDS) -> None:
     """Wait until nothing listens there any more; raise CannotServe when something still does at the end."""
     deadline = time.monotonic() + seconds
     while (refusal := _bind_refusal(host, port)) is not None:
         if refusal != errno.EADDRINUSE:
-            raise CannotServe(f"HOST, PORT: cannot listen on {host}:{port}: {os.strerror(refusal)}")
+            raise CannotServe(f"HOST, {setting}: cannot listen on {host}:{port}: {os.strerror(refusal)}")
         if time.monotonic() >= deadline:
-            raise CannotServe(f"PORT: {port} is held by another program; set PORT to a free one")
+            raise CannotServe(f"{setting}: {port} is held by another program; set {setting} to a free one")
         time.sleep(0.1)
 
 
@@ -127,9 +134,11 @@ def _redis(settings: Settings) -> tuple[Server | None, str]:
 
 
 def _prepare(settings: Settings, *, demo: bool) -> list[str]:
+    from service.composition import check_keys
     from service.store.migrate import upgrade
 
     upgrade(settings.database)
+    asyncio.run(check_keys(settings))
     if not demo:
         return []
     from service.demo import prepare

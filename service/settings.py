@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta
 
 MINIMUM_SECRET_CHARACTERS = 32
+SCORERS = ("hashed",)
+"""The names that SCORER may have."""
 
 
 class SettingsError(Exception):
@@ -90,11 +93,45 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Raise SettingsError for what types alone cannot refuse."""
         if self.secret_key and len(self.secret_key) < MINIMUM_SECRET_CHARACTERS:
             raise SettingsError(f"SECRET_KEY: at least {MINIMUM_SECRET_CHARACTERS} characters")
-        scheme = urlsplit(self.database).scheme
-        if scheme not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+        if self.scorer not in SCORERS:
+            raise SettingsError(f"SCORER: {self.scorer!r} is not known; the models are: {', '.join(SCORERS)}")
+        if self.public_url and not _is_origin(_split("PUBLIC_URL", self.public_url)):
+            raise SettingsError("PUBLIC_URL: must be http://HOST or https://HOST, with a port where needed and no path")
+        if _split("DATABASE_URL", self.database).scheme not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
             raise SettingsError("DATABASE_URL: must begin with sqlite+aiosqlite:// or postgresql+asyncpg://")
-        if self.redis_url and urlsplit(self.redis_url).scheme not in ("redis", "rediss", "unix"):
+        if self.redis_url and _split("REDIS_URL", self.redis_url).scheme not in ("redis", "rediss", "unix"):
             raise SettingsError("REDIS_URL: must begin with redis://, rediss:// or unix://")
+
+
+def _split(name: str, url: str) -> SplitResult:
+    """The message of a broken address would quote its password, so only the setting is named."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise SettingsError(f"{name}: is not a valid address") from None
+    return parts
+
+
+def _is_origin(parts: SplitResult) -> bool:
+    bare = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and bare
+
+
+def make_home(settings: Settings) -> None:
+    """Make the home folder where it is missing (mode 0700); raise SettingsError when it cannot be made or written to."""
+    home = settings.home
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"COLLOQUY_HOME: {home} cannot be made ({error.strerror})") from None
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise SettingsError(f"COLLOQUY_HOME: {home} cannot be written to")
+
+
+def has_secret_key(settings: Settings) -> bool:
+    """Answer whether there is a secret key already, set or kept in the home folder."""
+    return bool(settings.secret_key) or (settings.home / "secret.key").exists()
 
 
 def secret_key_of(settings: Settings) -> str:
@@ -103,9 +140,12 @@ def secret_key_of(settings: Settings) -> str:
         return settings.secret_key
     path = settings.home / "secret.key"
     if not path.exists():
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_home(settings)
         _write_once(path, secrets.token_urlsafe(48))
-    return path.read_text().strip()
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"COLLOQUY_HOME: {path} cannot be read ({error.strerror})") from None
 
 
 def _write_once(path: Path, text: str) -> None:

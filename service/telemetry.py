@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -14,20 +15,42 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
 
-registry = CollectorRegistry()
-submitted_total = Counter("colloquy_comments_submitted_total", "Comments accepted over HTTP.", registry=registry)
-decided_total = Counter("colloquy_revisions_decided_total", "Decisions.", ["actor", "outcome"], registry=registry)
-enqueue_failed_total = Counter("colloquy_enqueue_failed_total", "Comments left to the sweep.", registry=registry)
-stage_seconds = Histogram("colloquy_stage_seconds", "Time of one stage of a batch.", ["stage"], registry=registry)
-batch_comments = Histogram(
-    "colloquy_batch_comments", "Comments in one batch.", buckets=(1, 2, 4, 8, 16, 32, 64, 128), registry=registry
+api_registry, worker_registry = CollectorRegistry(), CollectorRegistry()
+submitted_total = Counter("colloquy_comments_submitted_total", "Comments accepted over HTTP.", registry=api_registry)
+decided_total = Counter("colloquy_revisions_decided_total", "Decisions.", ["actor", "outcome"], registry=api_registry)
+# People decide through the API and the machine in a worker, so both pages show it.
+worker_registry.register(decided_total)
+enqueue_failed_total = Counter("colloquy_enqueue_failed_total", "Comments left to the sweep.", registry=api_registry)
+stage_seconds = Histogram(
+    "colloquy_stage_seconds", "Time of one stage of a batch.", ["stage"], registry=worker_registry
 )
-scorer_up = Gauge("colloquy_scorer_up", "1 while the scorer answers, else 0.", registry=registry)
-scorer_failures_total = Counter("colloquy_scorer_failures_total", "Failed batches.", ["reason"], registry=registry)
-swept_total = Counter("colloquy_swept_total", "Entries put back by the sweep.", ["kind"], registry=registry)
-http_seconds = Histogram("colloquy_http_seconds", "Time of one HTTP request.", ["method", "status"], registry=registry)
+batch_comments = Histogram(
+    "colloquy_batch_comments", "Comments in one batch.", buckets=(1, 2, 4, 8, 16, 32, 64, 128), registry=worker_registry
+)
+scorer_up = Gauge("colloquy_scorer_up", "1 while the scorer answers, else 0.", registry=worker_registry)
+scorer_failures_total = Counter(
+    "colloquy_scorer_failures_total", "Failed batches.", ["reason"], registry=worker_registry
+)
+swept_total = Counter("colloquy_swept_total", "Entries put back by the sweep.", ["kind"], registry=worker_registry)
+http_seconds = Histogram(
+    "colloquy_http_seconds", "Time of one HTTP request.", ["method", "status"], registry=api_registry
+)
 
+_requests = logging.getLogger("service.requests")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: Libraries whose messages hold the repr of exceptions, tasks, arguments or statements.
+_QUOTING = ("asyncio", "concurrent.futures", "aiosqlite")
+#: The server's messages are wanted, but some end with a traceback and the message of its exception.
+_SERVER = ("_granian",)
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n((?: .*\n)+)([\w.]+)", re.MULTILINE)
+_FRAME = re.compile(r'^  File "(.*)", line (\d+), in (.*)$', re.MULTILINE)
+_WITHHELD = "message withheld: it may quote a comment"
 _RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "taskName"}
+
+
+def method_label(method: str) -> str:
+    """Answer the label of a method: any token is one to HTTP, and each label stays in memory for good."""
+    return method if method in _METHODS else "OTHER"
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,7 +63,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            **_event(record),
         }
         if rid := request_id.get():
             line["request_id"] = rid
@@ -49,6 +72,24 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = record.exc_info[0].__name__
             line["frames"] = _frames(record.exc_info[2])
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _event(record: logging.LogRecord) -> dict[str, object]:
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    if _is_of(record, _QUOTING) or any(isinstance(one, BaseException) for one in arguments):
+        return {"event": _WITHHELD, "source": f"{record.filename}:{record.lineno} {record.funcName}"}
+    message = record.getMessage()
+    if not _is_of(record, _SERVER):
+        return {"event": message}
+    event: dict[str, object] = {"event": message.partition("\n")[0]}
+    if found := _TRACEBACK.search(message):
+        event["exception"] = found.group(2)
+        event["frames"] = [f"{file}:{line} {name}" for file, line, name in _FRAME.findall(found.group(1))][-12:]
+    return event
+
+
+def _is_of(record: logging.LogRecord, libraries: tuple[str, ...]) -> bool:
+    return any(record.name == name or record.name.startswith(f"{name}.") for name in libraries)
 
 
 def _frames(trace: TracebackType | None) -> list[str]:
@@ -64,3 +105,16 @@ def configure_logging(level: str) -> None:
     root.setLevel(level)
     for noisy in ("httpx", "httpcore", "alembic", "uvicorn.access", "aiosqlite"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def log_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Log one answered request by its route's template; the path and the query are its sender's business."""
+    _requests.info(
+        "request",
+        extra={
+            "method": method_label(method),
+            "route": route,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 1),
+        },
+    )

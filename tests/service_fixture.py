@@ -14,7 +14,7 @@ from service import schemas
 from service.app import create_litestar
 from service.composition import open_context
 from service.embedded_redis import EmbeddedRedis
-from service.flow import manage_people, manage_sites
+from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
 from service.flow.identify import find_site
 from service.flow.sweep import sweep
@@ -195,7 +195,7 @@ async def client(settings: Settings, context: Context) -> AsyncIterator[httpx.As
 @pytest.fixture
 async def service(context: Context, client: httpx.AsyncClient, clock: Clock) -> Service:
     """The application with the site `test` and tokens for admin, moderator, moderator2 and publisher."""
-    tokens = {"root": await manage_people.create_installation_admin(context, "Root")}
+    tokens = {"root": (await manage_admins.create_admin(context, "Root")).token}
     wanted = schemas.SiteInput(slug="test", name="Test", allowed_origins=["https://news.example"])
     await manage_sites.create_site(context, "test", wanted)
     site = await find_site(context, "test")

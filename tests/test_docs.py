@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import pytest
 
 from moderation.policy import default_policy
+from moderation.rules import BUILT_IN_REASONS
 from service import __main__ as command_line
 from service.app import create_litestar, own_handlers
 from service.errors import CODES
@@ -112,6 +114,13 @@ def test_every_default_reason_is_documented() -> None:
         assert f"| `{reason.code}` | {reason.text} |" in text
 
 
+def test_the_built_in_reasons_are_documented() -> None:
+    """Who writes a policy finds the sentence of each reason that every policy has."""
+    text = (ROOT / "docs/policy.md").read_text()
+    for reason in BUILT_IN_REASONS:
+        assert re.search(rf"^\| `{reason.code}` \| .+ \| {re.escape(reason.text)} \|$", text, flags=re.MULTILINE)
+
+
 def test_named_targets_exist() -> None:
     """Each `make` target that a document names is one of the Makefile's."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
@@ -150,38 +159,70 @@ def test_decision_records_are_numbered_in_a_row() -> None:
         assert path.read_text().startswith(f"# {path.name[:4]}: ")
 
 
-def tour() -> list[str]:
-    """Answer the blocks of shell under the README's tour."""
-    _, _, after = (ROOT / "README.md").read_text().partition("\n## A tour with curl\n")
-    return re.findall(r"^```sh\n(.*?)^```", after.partition("\n## ")[0], flags=re.MULTILINE | re.DOTALL)
+def blocks(document: Path, heading: str) -> list[str]:
+    """Answer the blocks of shell under a heading of a document."""
+    _, _, after = document.read_text().partition(f"\n{heading}\n")
+    level = heading.partition(" ")[0]
+    return re.findall(r"^```sh\n(.*?)^```", after.partition(f"\n{level} ")[0], flags=re.MULTILINE | re.DOTALL)
 
 
-async def run_tour(home: Path) -> list[Any]:
-    """Run the blocks in one shell, as somebody who pastes them; answer the JSON that each prints."""
-    script = "set -eu\n" + f"echo '{NEXT}'\n".join(tour())
+async def paste(script: list[str], home: Path) -> list[Any]:
+    """Run blocks in one shell, as somebody who pastes them; answer the JSON that each prints."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = await anyio.run_process(
-        ["sh", "-c", script], env={"PATH": path, "COLLOQUY_HOME": str(home)}, cwd=home.parent
+        ["sh", "-c", "set -eu\n" + f"echo '{NEXT}'\n".join(script)],
+        env={"PATH": path, "COLLOQUY_HOME": str(home)},
+        cwd=home.parent,
     )
     return [json.loads(printed or "null") for printed in shell.stdout.decode().split(NEXT)]
+
+
+TOUR = blocks(ROOT / "README.md", "## A tour with curl")
+ADMIN = blocks(API, "### With curl")
+OTHERS_RUDE = {"body": "You are an idiot and you know it.", "author": {"name": "Mallory"}}
 
 
 @pytest.mark.slow
 @pytest.mark.anyio
 async def test_the_tour_works_when_pasted(tmp_path: Path) -> None:
-    """The README's blocks submit, read, hold, claim, approve and count on a fresh demo."""
+    """The README's blocks submit, hold, claim, approve and count, after another was rude, and say if none is free."""
     need_program("curl", package="curl")
     home = tmp_path / "home"
     async with Installation(home) as installation:
         await installation.start()
-        silent, civil, thread, borderline, claim, decided, counts = await run_tour(home)
-        page = installation.demo["page"]
+        comments = f"/v1/sites/demo/threads/{quote(installation.demo['page'], safe='')}/comments"
+        rude = await installation.client.post(comments, json=OTHERS_RUDE, headers={"prefer": "wait=5"})
+        assert rude.json()["comment"]["status"] == "held"
+        silent, civil, thread, borderline, claim, decided, counts = await paste(TOUR, home)
+        nothing = await anyio.run_process(["sh", "-c", f"CLAIM='{{}}'\n{TOUR[0]}{TOUR[5]}"], check=False,
+                                          env={**os.environ, "COLLOQUY_HOME": str(home)})  # fmt: skip
     assert silent is None
     assert civil["comment"]["status"] == "published"
     assert civil["author_token"]
     assert [comment["id"] for comment in thread["comments"]] == [civil["comment"]["id"]]
     assert borderline["comment"]["status"] == "held"
     assert [reason["code"] for reason in borderline["comment"]["reasons"]] == ["toxicity"]
-    assert [item["comment"]["id"] for item in claim["items"]] == [borderline["comment"]["id"]]
+    assert [item["comment"]["author"]["name"] for item in claim["items"]] == ["Mallory", "Bob"]
+    assert decided["comment"]["id"] == borderline["comment"]["id"]
     assert decided["comment"]["status"] == "published"
-    assert counts == {"counts": {page: 2}}
+    assert counts == {"counts": {installation.demo["page"]: 2}}
+    assert nothing.stderr.decode().strip() == "nothing of Bob to claim"
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_the_admin_examples_work_when_pasted(tmp_path: Path) -> None:
+    """The API page's blocks make and change a site, a thread, a policy, a member and a key on a fresh demo."""
+    need_program("curl", package="curl")
+    home = tmp_path / "home"
+    async with Installation(home) as installation:
+        await installation.start()
+        silent, site, emergency, thread, closed, policy, key = await paste(ADMIN, home)
+        queue = f"/v1/review/{site['slug']}/queue"
+        seen = await installation.client.get(queue, headers={"authorization": f"Bearer {key['token']}"})
+    assert silent is None
+    assert emergency == site | {"emergency_pre_moderation": True}
+    assert closed == thread | {"state": "closed", "version": closed["version"]}
+    assert thread["page"] == "https://daily.example/article?id=3"
+    assert (policy["overrides_thread"], policy["policy"]["mode"]) == (True, "pre-moderation")
+    assert seen.status_code == 200

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from uuid6 import uuid7
-
 from service.flow.directory import Directory
+from service.flow.ids import Uuid7
 from service.flow.signing import AuthorTokens
 from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.review import ReviewQueue
@@ -26,9 +25,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_uuid7() -> str:
-    """Answer a new UUIDv7 (RFC 9562): ids order by time."""
-    return str(uuid7())
+new_uuid7 = Uuid7()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,11 @@ async def decide(
     context: Context, site: Row, principal: Principal, item_id: str, wanted: schemas.DecideInput
 ) -> schemas.Decided:
     """Approve or reject the revision that was read; a late or second decision is a conflict, never an overwrite."""
-    now = context.now()
     async with context.database.writing() as connection:
-        item = check_lease(await _locked_item(connection, site.id, item_id), wanted.lease, now)
+        item = await _locked_item(connection, site.id, item_id)
+        # Taken behind the locks: a lease that ended while we waited for them has ended.
+        now = context.now()
+        item = check_lease(item, wanted.lease, now)
         revision = (await comments.revisions_by_ids(connection, site.id, [item.revision_id]))[item.revision_id]
         _check_revision(revision, wanted.revision)
         version, policy = await _policy_of(connection, site, item.thread_id)
@@ -163,6 +165,11 @@ async def _apply(
         after = _after(before, judgement.action, by_person=node.status_by_person)
         if after is Status.PUBLISHED:
             standings.show(node.id, number, edited_at=judgement.revision.created_at if number > 1 else None)
+            await review_items.supersede(connection, site_id, node.id, at=now, before=number)
+        elif before is Status.PUBLISHED:
+            # It is down: neither an edit of it nor anything asked about it matters now.
+            await review_items.supersede(connection, site_id, node.id, at=now)
+            await comments.supersede(connection, site_id, node.id, at=now)
         standings.set_status(node.id, after, by_person=True)
         await comments.set_revision_status(connection, site_id, judgement.revision.id, after)
     version = await transition.save(connection, site_id, judgement.thread_id, standings)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from service.errors import Problem
 from service.store import sites
 from service.store.database import Database
 from service.store.types import Row
 
-FRESH = timedelta(seconds=2)
+FRESH_SECONDS = 2.0
 _SLUG = re.compile(r"[a-z0-9-]{1,63}")
 _KEPT = 10_000
 
@@ -22,15 +22,16 @@ class Directory:
     What decides about a comment (policy, emergency switch) is never read from here, but in the deciding transaction.
     """
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
-        self._now = now
-        self._known: dict[str, tuple[Row, datetime]] = {}
+        # Not the time of day, for one that steps back would keep what is known fresh until it has caught up.
+        self._clock = clock
+        self._known: dict[str, tuple[Row, float]] = {}
 
     async def find(self, slug: str) -> Row:
         """Answer the site, or raise site.unknown."""
-        found, now = self._known.get(slug), self._now()
-        if found is not None and now - found[1] < FRESH:
+        found, now = self._known.get(slug), self._clock()
+        if found is not None and now - found[1] < FRESH_SECONDS:
             return found[0]
         self._known.pop(slug, None)
         site = await self.read(slug)

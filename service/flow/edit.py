@@ -19,6 +19,7 @@ from service.flow.transition import Actor, Decision
 from service.store import comments, records, review_items, threads
 from service.store.types import Row
 
+MAXIMUM_REVISIONS = 50
 _EDITABLE = frozenset({Status.PENDING.value, Status.HELD.value, Status.PUBLISHED.value})
 
 
@@ -33,19 +34,23 @@ async def edit(
 ) -> schemas.Comment:
     """Add a revision that is scored like any other; a text that is published stays until the new one is decided."""
     sanitise.check_body(body, minimum=site.body_min_characters, maximum=site.body_max_characters)
-    now, revision_id = context.now(), context.new_id()
+    now, revision_id, html = context.now(), context.new_id(), sanitise.to_html(body)
     async with context.database.writing() as connection:
         comment = await _own(connection, site.id, commenter, comment_id)
         if comment.status not in _EDITABLE:
             raise Problem("comment.final", f"A comment that is {comment.status} cannot be edited.")
+        if comment.latest_revision >= MAXIMUM_REVISIONS:
+            raise Problem("edit.too_late", f"A comment can be edited {MAXIMUM_REVISIONS - 1} times.")
         if now - comment.created_at > timedelta(seconds=site.edit_window_seconds):
             raise Problem("edit.too_late", f"Comments can be edited for {site.edit_window_seconds} seconds here.")
         thread = (await threads.by_ids(connection, site.id, [comment.thread_id]))[comment.thread_id]
         if threads.state_at(thread, now) == "closed":
             raise Problem("thread.closed", "This thread is closed; its comments stay as they are.")
-        closed = await review_items.supersede(connection, site.id, comment_id, at=now)
+        # The text that readers see goes on being asked about, until another is shown.
+        shown = comment.shown_revision
+        closed = await review_items.supersede(connection, site.id, comment_id, at=now, keep=shown)
         number, body_hash = comment.latest_revision + 1, sanitise.hash_of(body)
-        row = new_revision(site.id, comment_id, revision_id, number, body, body_hash, now)
+        row = new_revision(site.id, comment_id, revision_id, number, body, html, body_hash, now)
         await comments.insert_revision(connection, row)
         if comment.status == Status.HELD.value:
             standings = await transition.standings_of(connection, site.id, [comment_id])

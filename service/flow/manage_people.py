@@ -91,32 +91,11 @@ async def revoke_key(context: Context, site: Row, actor: str, key_id: str) -> No
         await audit(connection, context, site.id, actor, "key.revoked", key_id)
 
 
-async def revoke_author_tokens(context: Context, site: Row, actor: str, commenter_id: str) -> None:
+async def revoke_author_tokens(
+    context: Context, site: Row, actor: str, commenter_id: str, *, kind: str = "admin"
+) -> None:
     """Make every author token of a commenter useless at once."""
     async with context.database.writing() as connection:
         if not await people.revoke_tokens(connection, site.id, commenter_id):
             raise Problem("comment.unknown", "The site has no such commenter.")
-        await audit(connection, context, site.id, actor, "commenter.tokens_revoked", commenter_id)
-
-
-async def create_installation_admin(context: Context, name: str) -> str:
-    """Make an admin of the whole installation and answer the token; done by the operator's CLI only."""
-    now, member_id, token = context.now(), context.new_id(), new_api_token()
-    async with context.database.writing() as connection:
-        await people.insert_member(
-            connection, {"id": member_id, "site_id": None, "name": name, "role": "admin", "created_at": now}
-        )
-        await people.insert_token(
-            connection,
-            {
-                "id": context.new_id(),
-                "site_id": None,
-                "member_id": member_id,
-                "name": name,
-                "scopes": list(ALL_SCOPES),
-                "token_hash": hash_token(token),
-                "created_at": now,
-            },
-        )
-        await audit(connection, context, None, "cli", "admin.created", member_id)
-    return token
+        await audit(connection, context, site.id, actor, "commenter.tokens_revoked", commenter_id, kind=kind)

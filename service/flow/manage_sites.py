@@ -15,6 +15,7 @@ from service.errors import Problem
 from service.flow import policies
 from service.flow.context import Context
 from service.flow.find_thread import existing, locked
+from service.flow.site_rules import check_site
 from service.flow.transition import event_row
 from service.store import records, sites, threads
 from service.store.types import Row
@@ -23,7 +24,7 @@ from service.store.types import Row
 async def create_site(context: Context, actor: str, wanted: schemas.SiteInput) -> schemas.SiteView:
     """Make a site with the default policy."""
     now, site_id, policy = context.now(), context.new_id(), default_policy()
-    values = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
+    values = check_site({name: getattr(wanted, name) for name in wanted.__struct_fields__}, None)
     try:
         async with context.database.writing() as connection:
             row = values | {"id": site_id, "policy_version": policy.version, "created_at": now}
@@ -37,7 +38,7 @@ async def create_site(context: Context, actor: str, wanted: schemas.SiteInput) -
 
 async def change_site(context: Context, site: Row, actor: str, wanted: schemas.SiteChange) -> schemas.SiteView:
     """Change the given columns; the emergency switch counts for the next batch already."""
-    values = given(wanted)
+    values = check_site(given(wanted), site)
     if values:
         async with context.database.writing() as connection:
             await sites.change(connection, site.id, values)
@@ -128,13 +129,15 @@ async def audit(
     actor: str,
     action: str,
     subject: str | None,
+    *,
+    kind: str = "admin",
     **data: Any,
 ) -> None:
     """Write who did what; the data holds settings and ids, never comment text or tokens."""
     row = {
         "id": context.new_id(),
         "site_id": site_id,
-        "actor_kind": "admin",
+        "actor_kind": "operator" if actor == "cli" else kind,
         "actor": actor,
         "action": action,
         "subject": subject,

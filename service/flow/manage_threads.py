@@ -52,7 +52,7 @@ async def move_thread(
     """Give a thread another page key; where that page has a thread both become one. Old keys keep working."""
     for _ in range(3):
         try:
-            async with context.database.writing() as connection:
+            async with context.database.writing(heavy=True) as connection:
                 await _move(connection, site.id, page, wanted)
                 await audit(connection, context, site.id, actor, "thread.moved", page, to_page=wanted.to_page)
                 return await _view(connection, context, site, wanted.to_page)

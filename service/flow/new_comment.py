@@ -7,7 +7,6 @@ from typing import Any
 
 from moderation.decision import Status
 from service import schemas
-from service.flow import sanitise
 from service.flow.identify import Commenter
 
 
@@ -15,6 +14,7 @@ def new_comment(
     site_id: str,
     thread_id: str,
     body: str,
+    html: str,
     parent_id: str | None,
     author: Commenter,
     path: str,
@@ -37,11 +37,11 @@ def new_comment(
         "latest_revision": 1,
         "created_at": now,
     }
-    return comment, new_revision(site_id, comment_id, revision_id, 1, body, body_hash, now)
+    return comment, new_revision(site_id, comment_id, revision_id, 1, body, html, body_hash, now)
 
 
 def new_revision(
-    site_id: str, comment_id: str, revision_id: str, number: int, body: str, body_hash: str, now: datetime
+    site_id: str, comment_id: str, revision_id: str, number: int, body: str, html: str, body_hash: str, now: datetime
 ) -> dict[str, Any]:
     """Answer the row of an unscored revision."""
     return {
@@ -50,7 +50,7 @@ def new_revision(
         "comment_id": comment_id,
         "number": number,
         "body": body,
-        "html": sanitise.to_html(body),
+        "html": html,
         "body_hash": body_hash,
         "status": Status.PENDING.value,
         "created_at": now,

@@ -6,6 +6,11 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import NamedTuple
 
+#: What the cache's own objects take beside a page and its key, about.
+ENTRY_BYTES = 1024
+#: One page that took a larger part would push out too many others.
+_LARGEST_PART = 16
+
 
 class Rendered(NamedTuple):
     """A page as it goes out, and its strong ETag."""
@@ -20,20 +25,27 @@ class PageCache:
     def __init__(self, maximum_bytes: int = 32 * 1024 * 1024) -> None:
         self._maximum = maximum_bytes
         self._bytes = 0
-        self._pages: OrderedDict[Hashable, Rendered] = OrderedDict()
+        self._pages: OrderedDict[Hashable, tuple[Rendered, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._pages)
 
     def get(self, key: Hashable) -> Rendered | None:
         """Answer a page and remember that it was wanted."""
-        page = self._pages.get(key)
-        if page is not None:
-            self._pages.move_to_end(key)
-        return page
+        found = self._pages.get(key)
+        if found is None:
+            return None
+        self._pages.move_to_end(key)
+        return found[0]
 
     def put(self, key: Hashable, page: Rendered) -> None:
-        """Keep a page, and let go of the ones that were not wanted for longest."""
+        """Keep a page that is not too large, and let go of the ones that were not wanted for longest."""
+        size = len(page.body) + len(repr(key).encode()) + ENTRY_BYTES
+        if size > self._maximum // _LARGEST_PART:
+            return
         if (old := self._pages.pop(key, None)) is not None:
-            self._bytes -= len(old.body)
-        self._pages[key] = page
-        self._bytes += len(page.body)
-        while self._bytes > self._maximum and self._pages:
-            self._bytes -= len(self._pages.popitem(last=False)[1].body)
+            self._bytes -= old[1]
+        self._pages[key] = (page, size)
+        self._bytes += size
+        while self._bytes > self._maximum:
+            self._bytes -= self._pages.popitem(last=False)[1][1]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moderation.policy import Policy, PolicyError, parse_policy_json
+from moderation.policy import Mode, Policy, PolicyError, default_policy, parse_policy_json
 from moderation.words import WordList
 from service.errors import Problem
 from service.store import sites
 
 _KEPT = 256
+
+logger = logging.getLogger(__name__)
 
 
 class Prepared(NamedTuple):
@@ -31,11 +34,21 @@ async def prepared(connection: AsyncConnection, wanted: Iterable[tuple[str, str]
     pairs = set(wanted)
     missing = pairs - _prepared.keys()
     for key, document in (await sites.policy_documents(connection, missing)).items():
-        policy = parse_policy_json(msgspec.json.encode(document))
+        policy = _readable(key, document)
         if len(_prepared) >= _KEPT:
             _prepared.pop(next(iter(_prepared)))
         _prepared[key] = Prepared(policy, WordList(policy.words))
     return {key: _prepared[key] for key in pairs}
+
+
+def _readable(key: tuple[str, str], document: Any) -> Policy:
+    """Answer a stored policy; one that this version cannot read any more holds everything for a person."""
+    try:
+        return parse_policy_json(msgspec.json.encode(document))
+    except PolicyError as error:
+        extra = {"site_id": key[0], "version": key[1], "problems": len(error.problems)}
+        logger.error("a stored policy cannot be read; every comment under it is held", extra=extra)
+        return msgspec.structs.replace(default_policy(), mode=Mode.PRE_MODERATION)
 
 
 def parsed(document: Any) -> Policy:

@@ -18,6 +18,7 @@ from service.store import comments, pages, threads
 from service.store.types import Row
 
 MAXIMUM_COUNTED_PAGES = 500
+MAXIMUM_REPLIES_ON_A_PAGE = 500
 
 
 class PageWanted(NamedTuple):
@@ -33,16 +34,19 @@ class PageWanted(NamedTuple):
 async def thread_page(context: Context, cache: PageCache, site: Row, wanted: PageWanted) -> Rendered:
     """Answer the page as bytes with its ETag; built once per version of the thread, from one snapshot."""
     after = cursors.read(wanted.sort, wanted.after)
+    wanted = wanted._replace(replies=min(wanted.replies, MAXIMUM_REPLIES_ON_A_PAGE // wanted.limit))
     async with context.database.reading() as connection:
         thread = await threads.by_page(connection, site.id, wanted.page)
         view = views.thread_view(site, thread, wanted.page, now=context.now())
         # The view is part of the key: a closing time that came, or a new prompt, changes the page too.
-        key = (site.id, thread.id if thread else "", view, wanted)
-        if (ready := cache.get(key)) is not None:
+        key = (site.id, thread.id, view, wanted) if thread else None
+        if key is not None and (ready := cache.get(key)) is not None:
             return ready
         body = msgspec.json.encode(await _build(connection, site.id, thread, view, wanted, after))
     rendered = Rendered(body, '"' + hashlib.sha256(body).hexdigest()[:32] + '"')
-    cache.put(key, rendered)
+    # Page keys without a thread are anybody's to make up, and their page costs nothing to build.
+    if key is not None:
+        cache.put(key, rendered)
     return rendered
 
 

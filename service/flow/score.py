@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -15,13 +16,14 @@ from moderation.rules import OnScorerFailure, Outcome
 from moderation.scores import Scores
 from moderation.signals import Signals, read_signals
 from moderation.verdict import Verdict, judge
+from moderation.words import WordList
 from service import telemetry
 from service.flow import policies, transition
 from service.flow.announce import Told, announce
 from service.flow.context import Context
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
-from service.store import scoring, threads
+from service.store import review_items, scoring, threads
 from service.store.types import Row
 
 _ACTIONS = {Outcome.PUBLISH: Action.APPROVE, Outcome.HOLD: Action.HOLD, Outcome.REJECT: Action.REJECT}
@@ -30,6 +32,10 @@ _EVENTS = {
     Outcome.PUBLISH: "comment.published", Outcome.HOLD: "comment.held", Outcome.REJECT: "comment.rejected"
 }  # fmt: skip
 _MACHINE = Actor(ActorKind.MACHINE)
+_NOTHING_READ = Signals(links=0, shouting=0.0, repeats=0, words=(), evasions=(), language=None, characters=0)
+_Signals = dict[tuple[str, str], Signals | None]
+
+logger = logging.getLogger(__name__)
 
 
 class Owed(msgspec.Struct, frozen=True):
@@ -76,10 +82,11 @@ async def record(
 
     None stands for a text without scores: in an outage its policy says what becomes of it, else a person looks at it.
     """
+    known = await _read_signals(context, scored)
     while True:
         try:
             async with context.database.writing() as connection:
-                told = await _record(connection, context, scored, languages, outage)
+                told = await _record(connection, context, scored, known, languages, outage)
             break
         except ThreadsMoved:
             continue
@@ -89,10 +96,34 @@ async def record(
     return told
 
 
+async def _read_signals(context: Context, revision_ids: Iterable[str]) -> _Signals:
+    """Read the signals before the transaction, which holds a lock that every submit waits for.
+
+    Each stands under its revision and policy version: one that changes in between is read again inside.
+    """
+    async with context.database.reading() as connection:
+        rows = await scoring.owed(connection, revision_ids)
+        policies_ = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
+    return {
+        (row.revision_id, row.policy_version): _signals_of(row, policies_[row.site_id, row.policy_version].words)
+        for row in rows
+    }
+
+
+def _signals_of(row: Row, words: WordList) -> Signals | None:
+    """Read one text's signals; None for a text that they cannot be read from, which a person then looks at."""
+    try:
+        return read_signals(row.body or "", words)
+    except Exception:
+        logger.exception("signals cannot be read", extra={"revision_id": row.revision_id})
+        return None
+
+
 async def _record(
     connection: AsyncConnection,
     context: Context,
     scored: Mapping[str, Scores | None],
+    signals: _Signals,
     languages: frozenset[str] | None,
     outage: bool,
 ) -> list[Told]:
@@ -103,7 +134,7 @@ async def _record(
         rows = await scoring.owed(connection, list(scored))
         if not {row.thread_id for row in rows} <= locked:
             raise ThreadsMoved
-    judged = await _judge_all(connection, rows, scored, languages, outage)
+    judged = await _judge_all(connection, rows, scored, signals, languages, outage)
     now = context.now()
     told: list[Told] = []
     for (site_id, thread_id), group in groupby(judged, key=lambda one: (one.row.site_id, one.row.thread_id)):
@@ -117,6 +148,7 @@ async def _judge_all(
     connection: AsyncConnection,
     rows: Iterable[Row],
     scored: Mapping[str, Scores | None],
+    signals: _Signals,
     languages: frozenset[str] | None,
     outage: bool,
 ) -> list[_Judged]:
@@ -126,13 +158,15 @@ async def _judge_all(
     judged = []
     for row in rows:
         policy, words = known[row.site_id, row.policy_version]
-        if not outage:
+        key = (row.revision_id, row.policy_version)
+        read = signals[key] if key in signals else _signals_of(row, words)
+        if not outage or read is None:
             # Else whoever found a text that breaks the model could publish it on a site that publishes in outages.
             policy = msgspec.structs.replace(policy, on_scorer_failure=OnScorerFailure.HOLD)
-        signals = read_signals(row.body or "", words)
-        scores = scored[row.revision_id]
-        verdict = judge(scores, signals, policy, languages=languages, emergency=row.emergency_pre_moderation)
-        judged.append(_Judged(row, verdict, signals, scores, row.policy_version))
+        scores = scored[row.revision_id] if read is not None else None
+        facts = read or _NOTHING_READ
+        verdict = judge(scores, facts, policy, languages=languages, emergency=row.emergency_pre_moderation)
+        judged.append(_Judged(row, verdict, facts, scores, row.policy_version))
     return judged
 
 
@@ -149,6 +183,10 @@ async def _record_thread(
     version = await transition.save(connection, site_id, thread_id, standings)
     events = {decision.id: _event_of(one) for one, decision in zip(judged, decisions, strict=True)}
     await transition.append(connection, context, decisions, event_of=events)
+    for one in judged:
+        if one.row.number > 1 and standings.nodes[one.row.comment_id].shown_revision == one.row.number:
+            # Readers see this text now; what was asked about an earlier one is no question any more.
+            await review_items.supersede(connection, site_id, one.row.comment_id, at=now, before=one.row.number)
     items = [_item_row(context, one, now) for one in judged if one.verdict.review]
     await scoring.insert_items(connection, items)
     opened = {item["comment_id"]: item for item in items}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -53,7 +54,6 @@ class _Written(NamedTuple):
     comment_id: str
     revision_id: str | None
     view: schemas.Comment | None
-    new_commenter_id: str | None
 
 
 async def submit(context: Context, site: Row, request: Request) -> Submitted:
@@ -61,35 +61,40 @@ async def submit(context: Context, site: Row, request: Request) -> Submitted:
     sanitise.check_body(request.input.body, minimum=site.body_min_characters, maximum=site.body_max_characters)
     if request.commenter is None and not site.guests_allowed:
         raise Problem("guests.refused", "Sign in to comment here.")
-    written = await _write_once(context, site, request)
-    if written.revision_id is None:
+    author = _author(context, request)
+    # Made before the transaction: after it nothing that can fail may stand between the commit and the answer.
+    token = None
+    if request.commenter is None:
+        token = await context.author_tokens.issue(site.id, author.commenter_id, author.generation, now=context.now())
+    html = sanitise.to_html(request.input.body)
+    written = await _write_once(context, site, request, author, html)
+    if written.revision_id is None or written.view is None:
         return Submitted(await _as_it_is_now(context, site.id, written.comment_id), None)
     telemetry.submitted_total.inc()
-    token = None
-    if written.new_commenter_id is not None:
-        token = await context.author_tokens.issue(site.id, written.new_commenter_id, 1, now=context.now())
-    decided = await enqueue_and_wait(context, written.revision_id, request.wait_seconds)
-    if decided or written.view is None:
-        return Submitted(await _as_it_is_now(context, site.id, written.comment_id), token)
+    if await enqueue_and_wait(context, written.revision_id, request.wait_seconds):
+        with suppress(Problem):
+            return Submitted(await _as_it_is_now(context, site.id, written.comment_id), token)
     return Submitted(written.view, token)
 
 
-async def _write_once(context: Context, site: Row, request: Request) -> _Written:
+async def _write_once(context: Context, site: Row, request: Request, author: Commenter, html: str) -> _Written:
     try:
         async with context.database.writing() as connection:
-            return await _write(connection, context, site, request)
+            return await _write(connection, context, site, request, author, html)
     except IntegrityError:
         # Another request kept the same key, or merged the thread away, between our reading and writing.
         async with context.database.writing() as connection:
-            return await _write(connection, context, site, request)
+            return await _write(connection, context, site, request, author, html)
 
 
-async def _write(connection: AsyncConnection, context: Context, site: Row, request: Request) -> _Written:
+async def _write(
+    connection: AsyncConnection, context: Context, site: Row, request: Request, author: Commenter, html: str
+) -> _Written:
     request_hash = _hash_request(request) if request.idempotency_key else ""
     if request.idempotency_key:
         replayed = await _replayed(connection, site.id, request.idempotency_key, request_hash)
         if replayed is not None:
-            return _Written(replayed, None, None, None)
+            return _Written(replayed, None, None)
     now, comment_id, revision_id = context.now(), context.new_id(), context.new_id()
     thread = await find_or_create(
         connection,
@@ -102,13 +107,15 @@ async def _write(connection: AsyncConnection, context: Context, site: Row, reque
     if threads.state_at(thread, now) == "closed":
         raise Problem("thread.closed", "This thread takes no more comments.")
     path = child_path(await _parent_path(connection, site, thread.id, request.input.parent_id), comment_id)
-    author, is_new = await _author(connection, context, site.id, request, now)
+    if request.commenter is None:
+        await _add_guest(connection, site.id, author, now)
     body_hash = sanitise.hash_of(request.input.body)
-    await _refuse_twin(connection, site, thread.id, request.input.parent_id, author, body_hash, now)
+    await _refuse_twin(connection, site, thread.id, request, author, body_hash, now)
     comment, revision = new_comment(
         site.id,
         thread.id,
         request.input.body,
+        html,
         request.input.parent_id,
         author,
         path,
@@ -124,7 +131,7 @@ async def _write(connection: AsyncConnection, context: Context, site: Row, reque
         revision_id=revision_id, at=now,
     )  # fmt: skip
     await records.append_events(connection, [event])
-    return _Written(comment_id, revision_id, pending_view(comment, revision), author.commenter_id if is_new else None)
+    return _Written(comment_id, revision_id, pending_view(comment, revision))
 
 
 def _hash_request(request: Request) -> str:
@@ -159,33 +166,33 @@ async def _parent_path(connection: AsyncConnection, site: Row, thread_id: str, p
     return str(parent.path)
 
 
-async def _author(
-    connection: AsyncConnection, context: Context, site_id: str, request: Request, now: datetime
-) -> tuple[Commenter, bool]:
-    """Answer who writes and whether they are new; a guest's name may differ from comment to comment."""
+def _author(context: Context, request: Request) -> Commenter:
+    """Answer who writes, a new guest where no token was sent; a name may differ from comment to comment."""
     name = sanitise.shown_name(request.input.author.name) if request.input.author else None
-    if request.commenter is not None:
-        known = request.commenter
-        return Commenter(known.commenter_id, known.kind, name or known.name, known.generation), False
-    commenter = Commenter(context.new_id(), "guest", name, 1)
-    await people.insert_commenter(
-        connection,
-        {"id": commenter.commenter_id, "site_id": site_id, "kind": "guest", "name": name, "first_seen_at": now},
-    )
-    return commenter, True
+    if request.commenter is None:
+        return Commenter(context.new_id(), "guest", name, 1)
+    known = request.commenter
+    return Commenter(known.commenter_id, known.kind, name or known.name, known.generation)
+
+
+async def _add_guest(connection: AsyncConnection, site_id: str, author: Commenter, now: datetime) -> None:
+    row = {"id": author.commenter_id, "site_id": site_id, "kind": "guest", "name": author.name, "first_seen_at": now}
+    await people.insert_commenter(connection, row)
 
 
 async def _refuse_twin(
     connection: AsyncConnection,
     site: Row,
     thread_id: str,
-    parent_id: str | None,
+    request: Request,
     author: Commenter,
     body_hash: str,
     now: datetime,
 ) -> None:
+    """Refuse a second click: the holder of a token is known, a guest without one only by a name and the same words."""
     window = site.duplicate_window_seconds
-    if not window:
+    is_guest = request.commenter is None
+    if not window or (is_guest and author.name is None):
         return
     await records.in_turn(connection, site.id, f"twin:{thread_id}:{body_hash}")
     if await comments.has_recent_twin(
@@ -193,10 +200,10 @@ async def _refuse_twin(
         site.id,
         thread_id,
         since_id=first_id_at(now - timedelta(seconds=window)),
-        parent_id=parent_id,
+        parent_id=request.input.parent_id,
         body_hash=body_hash,
-        commenter_id=author.commenter_id,
-        author_name=author.name,
+        commenter_id=None if is_guest else author.commenter_id,
+        author_name=author.name if is_guest else None,
     ):
         raise Problem("comment.duplicate", "You said exactly this here a moment ago.")
 

@@ -68,7 +68,7 @@ async def _review(context: Context, now: datetime) -> int:
 
 
 async def _retention(context: Context, now: datetime) -> int:
-    async with context.database.writing() as connection:
+    async with context.database.writing(heavy=True) as connection:
         keys = await records.forget_idempotency(connection, before=now - timedelta(days=IDEMPOTENCY_DAYS))
         events = await records.forget_events(connection, before=now - timedelta(days=OUTBOX_DAYS))
     return keys + events

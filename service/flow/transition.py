@@ -49,7 +49,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     def row(self) -> dict[str, Any]:
         """Answer the row to append. The ground is the site's guidelines unless a person names a law."""
-        restricts = self.to_status in (Status.HELD, Status.REJECTED, Status.REMOVED)
+        restricts = self.action in (Action.HOLD, Action.REJECT, Action.REMOVE)
         return {
             "id": self.id,
             "site_id": self.site_id,

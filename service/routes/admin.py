@@ -16,6 +16,7 @@ from service.access import (
     requires_publisher,
     visit_of,
 )
+from service.errors import Problem
 from service.flow import manage_people, manage_sites, manage_threads
 from service.routes import requests
 from service.routes.requests import PagePath, SiteSlug
@@ -83,10 +84,13 @@ async def set_policy(
 async def drop_policy_override(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
-    page: Annotated[str, QueryParameter(description="The page key of the thread.", min_length=1, max_length=512)],
+    page: Page = None,
 ) -> None:
-    """Let a thread follow the site's policy again."""
+    """Let a thread follow the site's policy again; `page` is needed."""
     context, found, visit = requests.visited(request)
+    if page is None:
+        message = "must name the thread whose own policy ends; a site always has one, put another in its place"
+        raise Problem("request.invalid", f"page: {message}.", fields=[("page", message)])
     page = requests.check_pages([page])[0]
     await manage_sites.drop_override(context, found, requests.as_member(visit).actor, page)
 

@@ -146,7 +146,7 @@ async def sign_out_everywhere(
     """Make every token of the author useless, this one too."""
     context, found, visit = requests.visited(request)
     commenter_id = requests.as_author(visit).commenter_id
-    await revoke_author_tokens(context, found, commenter_id, commenter_id)
+    await revoke_author_tokens(context, found, commenter_id, commenter_id, kind="author")
 
 
 HANDLERS = [

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from uuid6 import uuid7
 
 from service import telemetry
 from service.errors import PROBLEM_MEDIA_TYPE, Problem
@@ -41,7 +41,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
-        request_id = given if _REQUEST_ID.match(given) else str(uuid7()).encode()
+        request_id = given if _REQUEST_ID.match(given) else str(uuid.uuid4()).encode()
         token = telemetry.request_id.set(request_id.decode())
         try:
             await self._http(scope, receive, send, request_id)
@@ -50,7 +50,6 @@ class Edge:
 
     async def _http(self, scope: Any, receive: Receive, send: Send, request_id: bytes) -> None:
         started, method, path = time.perf_counter(), scope["method"], scope["path"]
-        scope["path"] = routed_path(scope)
         is_head = method == "HEAD"
         if is_head:
             scope["method"] = "GET"
@@ -59,13 +58,17 @@ class Edge:
             if message["type"] == "http.response.start":
                 headers = [*message["headers"], (b"x-request-id", request_id), *_cors_of(scope)]
                 message = {**message, "headers": headers}
-                label = "HEAD" if is_head else method
                 seconds = time.perf_counter() - started
-                telemetry.http_seconds.labels(label, str(message["status"])).observe(seconds)
+                telemetry.http_seconds.labels(telemetry.method_label(method), str(message["status"])).observe(seconds)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
+        try:
+            scope["path"] = routed_path(scope)
+        except Problem as problem:
+            await _refuse(send_on, problem)
+            return
         if method == "OPTIONS" and (site := _SITE.match(path)) and _header(scope, b"access-control-request-method"):
             await self._preflight(scope, send_on, site.group(1))
             return
@@ -79,11 +82,9 @@ class Edge:
             if origin not in site.allowed_origins:
                 raise Problem("origin.refused", "The site does not embed comments on this origin.")
         except Problem as problem:
-            headers: Headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode())]
-            await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-            await send({"type": "http.response.body", "body": problem.body(), "more_body": False})
+            await _refuse(send, problem)
             return
-        headers = [
+        headers: Headers = [
             *_allow(origin.encode("latin-1")),
             (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
             (b"access-control-allow-headers", _ALLOWED_HEADERS),
@@ -94,14 +95,29 @@ class Edge:
 
 
 def routed_path(scope: Any) -> str:
-    """Answer the path to route by: decoded, but for the page key's segment."""
+    """Answer the path to route by, decoded but for the page key's segment; raise for one that can be read twice."""
+    path: str = scope["path"]
     raw: bytes | None = scope.get("raw_path")
-    found = _PAGE.match(raw.partition(b"?")[0]) if raw else None
-    if found is None:
-        path: str = scope["path"]
+    if not raw:
         return path
-    before, page, after = (part.decode("ascii", "replace") for part in found.groups())
-    return unquote(before) + page + unquote(after)
+    sent = raw.partition(b"?")[0]
+    if not sent.isascii():
+        message = "must be percent-encoded UTF-8"
+        raise Problem("request.invalid", f"The path {message}.", fields=[("path", message)])
+    found = _PAGE.match(sent)
+    if found is not None:
+        before, page, after = (part.decode() for part in found.groups())
+        path = unquote(before) + page + unquote(after)
+    # The router skips empty segments and would decode a page key once more that this layer did not find.
+    if path.lstrip("/").startswith("v1/") and ("//" in path or (found is None and "/threads/" in path)):
+        raise Problem("route.unknown", "Nothing is served under this path.")
+    return path
+
+
+async def _refuse(send: Send, problem: Problem) -> None:
+    headers: Headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": problem.body(), "more_body": False})
 
 
 def _header(scope: Any, name: bytes) -> bytes | None:

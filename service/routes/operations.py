@@ -38,9 +38,9 @@ async def workers(request: Request[Any, Any, Any]) -> Response[schemas.Ready]:
 
 @get("/metrics", guards=[open_to_all], include_in_schema=False)
 async def metrics() -> Response[bytes]:
-    """Answer the metrics of this process in Prometheus' text format."""
+    """Answer the metrics of this process in Prometheus' text format; a worker's are on its own page."""
     media_type = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
-    return Response(generate_latest(telemetry.registry), media_type=media_type, headers=_NO_STORE)
+    return Response(generate_latest(telemetry.api_registry), media_type=media_type, headers=_NO_STORE)
 
 
 HANDLERS = [live, ready, workers, metrics]

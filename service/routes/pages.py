@@ -1,16 +1,18 @@
-"""Our own pages: the demo article. Strict content policy, no third party."""
+"""Our own pages: the demo article where there is one. Strict content policy, no third party."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from service.access import open_to_all
+from service.access import Connection, context_of, open_to_all
 from service.errors import Problem
 
+DEMO_SITE = "demo"
 STATIC = Path(__file__).parent.parent / "static"
 _MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS = {
@@ -33,22 +35,40 @@ def _file(name: str) -> Response[bytes]:
     return Response(path.read_bytes(), media_type=media_type, headers=_HEADERS)
 
 
-@get("/", guards=[open_to_all], include_in_schema=False)
-async def home() -> Redirect:
-    """Lead a newcomer to the demo."""
-    return Redirect("/demo", status_code=302)
+async def _has_demo(request: Connection) -> bool:
+    try:
+        await context_of(request).directory.find(DEMO_SITE)
+    except Problem as problem:
+        if problem.code != "site.unknown":
+            raise
+        return False
+    return True
 
 
-@get("/demo", guards=[open_to_all], include_in_schema=False, sync_to_thread=False)
-def demo() -> Response[bytes]:
-    """The demo article with its thread and form."""
-    return _file("demo/index.html")
-
-
-@get("/demo/{name:str}", guards=[open_to_all], include_in_schema=False, sync_to_thread=False)
-def demo_file(name: FromPath[str]) -> Response[bytes]:
-    """A style or script of the demo."""
+async def _demo_file(request: Connection, name: str) -> Response[bytes]:
+    if not await _has_demo(request):
+        raise Problem("route.unknown", "This installation has no demo; `python -m service demo` makes one.")
     return _file(f"demo/{name}")
+
+
+@get("/", guards=[open_to_all], include_in_schema=False)
+async def home(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Lead a newcomer to the demo, or say what runs here where there is none."""
+    if await _has_demo(request):
+        return Redirect("/demo", status_code=302)
+    return _file("home/index.html")
+
+
+@get("/demo", guards=[open_to_all], include_in_schema=False)
+async def demo(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The demo article with its thread and form."""
+    return await _demo_file(request, "index.html")
+
+
+@get("/demo/{name:str}", guards=[open_to_all], include_in_schema=False)
+async def demo_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
+    """A style or script of the demo."""
+    return await _demo_file(request, name)
 
 
 HANDLERS = [home, demo, demo_file]

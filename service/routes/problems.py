@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from litestar import Request, Response
@@ -14,9 +15,11 @@ from litestar.exceptions import (
 )
 
 from service.errors import CODES, PROBLEM_MEDIA_TYPE, Problem
+from service.routes.messages import plainly
 from service.settings import SettingsError
 
 logger = logging.getLogger(__name__)
+OUTAGE_ENDS_SECONDS = 60.0
 
 
 def answer(problem: Problem) -> Response[bytes]:
@@ -27,8 +30,26 @@ def answer(problem: Problem) -> Response[bytes]:
     return Response(problem.body(), status_code=problem.status, media_type=PROBLEM_MEDIA_TYPE, headers=headers)
 
 
-def on_problem(_request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
-    """Answer one of our own problems."""
+class Outages:
+    """Tells the first refusal of an outage from the many that follow; a minute without any ends it."""
+
+    def __init__(self) -> None:
+        self._refused_at: dict[str, float] = {}
+
+    def begins(self, detail: str, at: float) -> bool:
+        """Take note of a refusal at a time in seconds, and answer whether it is the first."""
+        before = self._refused_at.get(detail)
+        self._refused_at[detail] = at
+        return before is None or at - before > OUTAGE_ENDS_SECONDS
+
+
+_outages = Outages()
+
+
+def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+    """Answer one of our own problems; that a part is out is logged too, once per outage."""
+    if problem.code == "service.unavailable" and _outages.begins(problem.detail, time.monotonic()):
+        logger.warning("unavailable", extra={"route": _template(request), "detail": problem.detail})
     return answer(problem)
 
 
@@ -47,12 +68,19 @@ def _translate(request: Request[Any, Any, Any], error: HTTPException) -> Problem
             "request.invalid", "; ".join(f"{f}: {m}" for f, m in fields) or "Check the request.", fields=fields
         )
     if isinstance(error, NotFoundException):
-        return Problem("route.unknown", f"Nothing is served under {request.scope['path'][:200]}.")
+        return Problem("route.unknown", _nothing_under(request.scope["path"]))
     if isinstance(error, MethodNotAllowedException):
         return Problem("method.not_allowed", f"{request.method} is not served here.", headers=_allowed(error))
     by_status = {413: "request.too_large", 415: "request.content_type", 401: "auth.required", 403: "auth.forbidden"}
     code = by_status.get(error.status_code, "request.invalid" if error.status_code < 500 else "internal")
     return Problem(code, CODES[code][1] + ".")
+
+
+def _nothing_under(path: str) -> str:
+    # A page key is often a URL, whose own slashes cut the path into pieces that no route has.
+    _, threads, page = path.partition("/threads/")
+    hint = " Percent-encode the page key, its slashes as %2F." if threads and "/" in page else ""
+    return f"Nothing is served under {path[:200]}.{hint}"
 
 
 def _allowed(error: HTTPException) -> dict[str, str]:
@@ -62,7 +90,7 @@ def _allowed(error: HTTPException) -> dict[str, str]:
 
 def _field(extra: dict[str, Any]) -> tuple[str, str]:
     """Answer the parameter and what is wrong with it."""
-    return str(extra.get("key") or "request"), str(extra.get("message", "not valid"))
+    return str(extra.get("key") or "request"), plainly(str(extra.get("message", "not valid")))
 
 
 def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

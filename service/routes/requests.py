@@ -14,9 +14,11 @@ from service.access import Visit, context_of, visit_of
 from service.errors import Problem
 from service.flow.context import Context, Row
 from service.flow.identify import Commenter, Principal
+from service.routes.messages import explained
 from service.schemas import PAGE_KEY_CHARACTERS
+from service.schemas.base import SITE_PATH_PATTERN
 
-SiteSlug = Annotated[str, PathParameter(description="The site's slug.", pattern=r"^[a-z0-9-]{1,63}$")]
+SiteSlug = Annotated[str, PathParameter(description="The site's slug.", pattern=SITE_PATH_PATTERN)]
 PagePath = Annotated[str, PathParameter(description="The page key, percent-encoded, up to 512 characters.")]
 CommentId = Annotated[str, PathParameter(description="A comment id (UUIDv7).")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many, at most.")]
@@ -62,7 +64,9 @@ def convert_strictly(value: Any, wanted: Any) -> Any:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
-        field = ".".join(part for part in (path.rstrip("`").lstrip("."), *_NAMED.findall(message)) if part)
+        place = path.rstrip("`").lstrip(".")
+        field = ".".join(part for part in (place, *_NAMED.findall(message)) if part)
+        message = explained(message, place, wanted)
         fields = [(field, message)] if field else []
         raise Problem("request.invalid", f"{field or 'The body'}: {message}.", fields=fields) from None
 

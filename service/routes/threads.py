@@ -15,6 +15,17 @@ from service.flow.page_cache import PageCache
 from service.routes import requests
 from service.routes.requests import After, Limit, PagePath, SiteSlug
 
+#: 500 page keys of 512 characters in UTF-8, with their quotes and commas, are more than other bodies may have.
+COUNTS_BODY_BYTES = 1_100_000
+Replies = Annotated[
+    int,
+    QueryParameter(
+        ge=0,
+        le=50,
+        description="Descendants shown under each root; at most 500 / `limit`, so that a page holds 500 at most.",
+    ),
+]
+
 
 @get(
     "/v1/sites/{site:str}/threads/{page:str}",
@@ -31,7 +42,7 @@ async def read_thread(
     page: PagePath,
     sort: Annotated[schemas.Sort, QueryParameter(description="Order of the roots.")] = "newest",
     limit: Limit = 20,
-    replies: Annotated[int, QueryParameter(ge=0, le=50, description="Descendants shown under each root.")] = 3,
+    replies: Replies = 3,
     after: After = None,
 ) -> Response[bytes | None]:
     """Read a page of a thread: roots in the order asked for, each with its first replies. Creates nothing."""
@@ -64,7 +75,13 @@ async def read_counts(
     return await read.counts(context, found, requests.check_pages(page or []))
 
 
-@post("/v1/sites/{site:str}/counts", guards=[of_site], status_code=200, tags=["readers"])
+@post(
+    "/v1/sites/{site:str}/counts",
+    guards=[of_site],
+    status_code=200,
+    request_max_body_size=COUNTS_BODY_BYTES,
+    tags=["readers"],
+)
 async def read_many_counts(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from service.schemas.base import (
+    BODY_CHARACTERS,
     DEFAULT_PROMPT,
     Input,
     Name,
@@ -31,7 +32,7 @@ class SiteInput(Input, frozen=True):
     prompt: Prompt = DEFAULT_PROMPT
     guests_allowed: bool = True
     body_min_characters: Annotated[int, Meta(ge=1, le=1000)] = 1
-    body_max_characters: Annotated[int, Meta(ge=1, le=50_000)] = 5_000
+    body_max_characters: Annotated[int, Meta(ge=1, le=BODY_CHARACTERS)] = 5_000
     max_depth: Annotated[int, Meta(ge=0, le=20, description="Levels under a root; 0: no replies.")] = 8
     edit_window_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] = 900
     duplicate_window_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 60
@@ -45,7 +46,7 @@ class SiteChange(Input, frozen=True):
     prompt: Prompt | UnsetType = UNSET
     guests_allowed: bool | UnsetType = UNSET
     body_min_characters: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
-    body_max_characters: Annotated[int, Meta(ge=1, le=50_000)] | UnsetType = UNSET
+    body_max_characters: Annotated[int, Meta(ge=1, le=BODY_CHARACTERS)] | UnsetType = UNSET
     max_depth: Annotated[int, Meta(ge=0, le=20)] | UnsetType = UNSET
     edit_window_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] | UnsetType = UNSET
     duplicate_window_seconds: Annotated[int, Meta(ge=0, le=86_400)] | UnsetType = UNSET

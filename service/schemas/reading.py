@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from moderation.decision import Status
-from service.schemas.base import Input, Name, PageKey, ThreadState, Title, Url, UuidText
+from service.schemas.base import BODY_CHARACTERS, Input, Name, PageKey, ThreadState, Title, Url, UuidText
 
 
 class AuthorInput(Input, frozen=True):
@@ -20,7 +20,7 @@ class AuthorInput(Input, frozen=True):
 class SubmitComment(Input, frozen=True):
     """A comment or, with `parent_id`, a reply."""
 
-    body: Annotated[str, Meta(min_length=1, max_length=50_000)]
+    body: Annotated[str, Meta(min_length=1, max_length=BODY_CHARACTERS)]
     parent_id: UuidText | None = None
     author: AuthorInput | None = None
     title: Title | None = None
@@ -30,7 +30,7 @@ class SubmitComment(Input, frozen=True):
 class EditComment(Input, frozen=True):
     """The new text of an author's own comment."""
 
-    body: Annotated[str, Meta(min_length=1, max_length=50_000)]
+    body: Annotated[str, Meta(min_length=1, max_length=BODY_CHARACTERS)]
 
 
 class CountsInput(Input, frozen=True):

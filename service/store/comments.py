@@ -82,8 +82,7 @@ _RECENT_TWIN = (
         comments.c.deleted_at.is_(None),
         sa.or_(
             comments.c.commenter_id == sa.bindparam("of_commenter"),
-            # Guests without a token are only known by their name, or by having none.
-            sa.func.coalesce(comments.c.author_name, "") == sa.bindparam("of_name"),
+            comments.c.author_name == sa.bindparam("of_name"),
         ),
     )
     .limit(1)
@@ -98,10 +97,10 @@ async def has_recent_twin(
     since_id: str,
     parent_id: str | None,
     body_hash: str,
-    commenter_id: str,
+    commenter_id: str | None,
     author_name: str | None,
 ) -> bool:
-    """Answer whether the same author said the same in the same place since an id (ids order by time)."""
+    """Answer whether this commenter, or one of this name, said the same in the same place since an id."""
     values = {
         "of_site": site_id,
         "of_thread": thread_id,
@@ -109,7 +108,7 @@ async def has_recent_twin(
         "of_parent": parent_id or "",
         "of_hash": body_hash,
         "of_commenter": commenter_id,
-        "of_name": author_name or "",
+        "of_name": author_name,
     }
     return (await connection.execute(_RECENT_TWIN, values)).first() is not None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -42,10 +42,15 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed at the end of the block, rolled back by any exception."""
-        async with _translated(), self._writer.begin() as connection:
-            yield connection
+    async def writing(self, *, heavy: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back by any exception.
+
+        A heavy one touches rows without a bound; on SQLite all its statements leave the event loop's thread.
+        """
+        async with _translated(), self._writer.connect() as connection:
+            apart = _in_thread(connection) if heavy and self.is_sqlite else nullcontext()
+            async with apart, connection.begin():
+                yield connection
 
     async def ping(self) -> bool:
         """Answer whether the database answers."""
@@ -74,6 +79,16 @@ async def _translated() -> AsyncIterator[None]:
         if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
             raise unavailable("database") from error
         raise
+
+
+@asynccontextmanager
+async def _in_thread(connection: AsyncConnection) -> AsyncIterator[None]:
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    driver.heavy = True
+    try:
+        yield
+    finally:
+        driver.heavy = False
 
 
 def _sqlite_engine(url: str, *, pool: int, begin: str) -> AsyncEngine:

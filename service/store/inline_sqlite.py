@@ -1,12 +1,13 @@
 """SQLite on the event loop's own thread, but for the statements that can wait for a lock or the disk.
 
 A statement on a local file takes 5 to 50 microseconds, and handing it to a thread and back takes more than 100. So
-statements run inline, and only `BEGIN IMMEDIATE` (waits for another writer) and `COMMIT` (waits for the disk) go to
-the connection's thread. See docs/decisions/0010-inline-sqlite.md for the figures.
+statements run inline, and only `BEGIN IMMEDIATE` (waits for another writer), `COMMIT` (waits for the disk) and what is
+known to be heavy go to the connection's thread. See docs/decisions/0010-inline-sqlite.md for the figures.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -20,11 +21,15 @@ BEGIN_WRITING = "BEGIN IMMEDIATE"
 class InlineConnection(aiosqlite.Connection):
     """An aiosqlite connection whose short statements do not leave the calling thread.
 
-    One task uses a connection at a time (the pool sees to that), so the two threads never touch it together. One that
-    only reads waits for nothing in WAL mode, and never leaves the calling thread.
+    One task uses a connection at a time (the pool sees to that), and while its thread has something to do every call
+    queues there, so the two threads never touch it together. One that only reads waits for nothing in WAL mode, and
+    never leaves the calling thread.
     """
 
     writes = False
+    #: While it is set, every statement goes to the thread.
+    heavy = False
+    _outstanding = 0
 
     def begin_reading(self) -> None:
         """Take a snapshot; it waits for nothing, so it needs none of the layers above."""
@@ -33,9 +38,24 @@ class InlineConnection(aiosqlite.Connection):
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not self._running or not self._connection:
             raise ValueError("Connection closed")
-        if self.writes and _may_wait(fn, args):
-            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        # What a cancelled task left in the thread holds SQLite's mutex, and the loop would stand still before it.
+        if self.heavy or self._outstanding or (self.writes and _may_wait(fn, args)):
+            return await self._in_thread(partial(fn, *args, **kwargs))
         return fn(*args, **kwargs)
+
+    async def _in_thread(self, call: Callable[[], Any]) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(self._settled)
+        self._outstanding += 1
+        self._tx.put_nowait((future, call))
+        # A cancelled waiter must not cancel the future, which alone tells when the thread is through.
+        return await asyncio.shield(future)
+
+    def _settled(self, future: asyncio.Future[Any]) -> None:
+        self._outstanding -= 1
+        if not future.cancelled():
+            # Asked for, so that asyncio does not complain when nobody waits for it any more.
+            future.exception()
 
 
 def _may_wait(fn: Callable[..., Any], args: tuple[Any, ...]) -> bool:

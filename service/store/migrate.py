@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
+import asyncpg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from service.settings import SettingsError
 
 #: Any constant: every migrator of one PostgreSQL database waits for the same advisory lock.
 _LOCK = 0x636F6C6C
+_CONNECT_SECONDS = 10
+_UNREACHABLE = (sa.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError)
 
 
 def alembic_config(url: str) -> Config:
@@ -30,31 +39,79 @@ def upgrade(url: str) -> str:
 
 
 async def is_current(url: str) -> bool:
-    """Answer whether the database has every migration of this version; a database without tables has none."""
-    engine = create_async_engine(url, hide_parameters=True)
+    """Answer whether the database has every migration of this version; SettingsError when it cannot be reached."""
+    if _is_missing_file(url):
+        # To connect would make an empty one.
+        return False
     head = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
-    try:
-        async with engine.connect() as connection:
-            found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
-    finally:
-        await engine.dispose()
+    with _reaching(url):
+        engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _CONNECT_SECONDS})
+        try:
+            async with engine.connect() as connection:
+                found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        finally:
+            await engine.dispose()
     return found == head
 
 
 async def upgrade_async(url: str) -> str:
     """Do what upgrade does, inside a running event loop."""
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 60})
+    with _reaching(url):
+        engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 60})
     try:
-        async with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            else:
-                # Alembic's own transaction begins late: two starting processes would both create the tables.
-                await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        async with AsyncExitStack() as ending:
+            with _reaching(url):
+                connection = await ending.enter_async_context(engine.begin())
+                await _lock(connection)
             return await connection.run_sync(_upgrade, alembic_config(url))
     finally:
         await engine.dispose()
+
+
+async def _lock(connection: AsyncConnection) -> None:
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    else:
+        # Alembic's own transaction begins late: two starting processes would both create the tables.
+        await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    """What the block raises is the operator's to mend: one line that names the place and never the password."""
+    try:
+        yield
+    except _UNREACHABLE as error:
+        raise SettingsError(f"DATABASE_URL: cannot connect to {_place_of(url)} ({_reason(error)})") from None
+
+
+def _place_of(url: str) -> str:
+    try:
+        parts = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        # Its message quotes the address, of which the password is a part.
+        raise SettingsError("DATABASE_URL: is not a valid address") from None
+    if parts.drivername.startswith("sqlite"):
+        return parts.database or ":memory:"
+    return f"{parts.host or 'localhost'}:{parts.port or 5432}/{parts.database or ''}"
+
+
+def _reason(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, TimeoutError):
+        return "no answer in time"
+    if isinstance(cause, OSError) and cause.errno and not isinstance(cause, socket.gaierror):
+        return os.strerror(cause.errno)
+    if isinstance(cause, ValueError | sa.exc.ArgumentError):
+        return "not a valid address"
+    text = str(getattr(cause, "strerror", None) or cause).partition("\n")[0] or type(cause).__name__
+    return text.rpartition("'>: ")[2]
+
+
+def _is_missing_file(url: str) -> bool:
+    path = url.removeprefix("sqlite+aiosqlite:///")
+    return path != url and not path.startswith((":", "file:")) and not Path(path.partition("?")[0]).exists()
 
 
 def _upgrade(connection: sa.Connection, config: Config) -> str:

@@ -67,6 +67,22 @@ async def disable_member(connection: AsyncConnection, site_id: str, member_id: s
     return changed.rowcount == 1
 
 
+async def installation_admins(connection: AsyncConnection) -> Sequence[Row]:
+    """Answer the members of the installation."""
+    query = sa.select(members).where(members.c.site_id.is_(None)).order_by(members.c.id)
+    return (await connection.execute(query)).all()
+
+
+async def disable_installation_admin(connection: AsyncConnection, member_id: str, *, at: datetime) -> bool:
+    """Disable a member of the installation, whose tokens stop working; answer whether there was one to disable."""
+    changed = await connection.execute(
+        members.update()
+        .where(members.c.site_id.is_(None), members.c.id == member_id, members.c.disabled_at.is_(None))
+        .values(disabled_at=at)
+    )
+    return changed.rowcount == 1
+
+
 async def insert_token(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
     """Add an API token by its hash."""
     await connection.execute(api_tokens.insert(), dict(values))

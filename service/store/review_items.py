@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import decisions, review_items
+from service.store.tables import decisions, review_items, revisions
 from service.store.types import Row
 
 OPEN, DECIDED, SUPERSEDED = "open", "decided", "superseded"
@@ -126,11 +126,32 @@ async def close(connection: AsyncConnection, site_id: str, item_id: str, *, at: 
     return closed.rowcount == 1
 
 
-async def supersede(connection: AsyncConnection, site_id: str, comment_id: str, *, at: datetime) -> list[str]:
-    """Close every open item of a comment that changed under it; answer their ids."""
+async def supersede(
+    connection: AsyncConnection,
+    site_id: str,
+    comment_id: str,
+    *,
+    at: datetime,
+    before: int | None = None,
+    keep: int | None = None,
+) -> list[str]:
+    """Close the open items of a comment that changed under them and answer their ids.
+
+    `before`: only those about revisions before that number; `keep`: not those about that one.
+    """
+    about = sa.select(revisions.c.id).where(revisions.c.site_id == site_id, revisions.c.comment_id == comment_id)
+    if before is not None:
+        about = about.where(revisions.c.number < before)
+    if keep is not None:
+        about = about.where(revisions.c.number != keep)
     closed = await connection.execute(
         review_items.update()
-        .where(review_items.c.site_id == site_id, review_items.c.comment_id == comment_id, _IS_OPEN)
+        .where(
+            review_items.c.site_id == site_id,
+            review_items.c.comment_id == comment_id,
+            review_items.c.revision_id.in_(about),
+            _IS_OPEN,
+        )
         .values(state=SUPERSEDED, closed_at=at)
         .returning(review_items.c.id)
     )
@@ -178,13 +199,16 @@ async def decisions_of(connection: AsyncConnection, site_id: str, comment_id: st
     return (await connection.execute(query)).all()
 
 
-_DECIDED = (
-    sa.select(decisions)
-    .where(
-        decisions.c.site_id == sa.bindparam("of_site"),
-        decisions.c.comment_id.in_(sa.bindparam("ids", expanding=True)),
-    )
-    .order_by(decisions.c.id)
+_later = decisions.alias("later")
+_DECIDED = sa.select(decisions).where(
+    decisions.c.site_id == sa.bindparam("of_site"),
+    decisions.c.comment_id.in_(sa.bindparam("ids", expanding=True)),
+    decisions.c.id
+    == sa.select(_later.c.id)
+    .where(_later.c.comment_id == decisions.c.comment_id)
+    .order_by(_later.c.id.desc())
+    .limit(1)
+    .scalar_subquery(),
 )
 
 

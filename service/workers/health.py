@@ -17,7 +17,7 @@ from litestar import Litestar, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.settings import SettingsError
-from service.telemetry import registry
+from service.telemetry import worker_registry
 
 OPEN = {"guard": "open"}
 METRICS_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar adds the charset.
@@ -67,7 +67,7 @@ def build_health_app(readiness: Callable[[], Readiness]) -> Litestar:
 
     @get("/metrics", opt=OPEN)
     async def metrics() -> Response[bytes]:
-        return Response(generate_latest(registry), media_type=METRICS_TYPE)
+        return Response(generate_latest(worker_registry), media_type=METRICS_TYPE)
 
     return Litestar([live, ready, metrics], openapi_config=None, logging_config=None)
 

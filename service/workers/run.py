@@ -77,9 +77,10 @@ class Worker:
 
     async def _sweep(self) -> None:
         swept = await sweep(self._context)
-        self.parts.succeeded("redis")
         self.parts.succeeded("database")
         await self._context.stream.forget_consumers(3_600_000)
+        # Only now, because a sweep that finds nothing to put back asks nothing of Redis.
+        self.parts.succeeded("redis")
         if swept.scoring or swept.review:
             logger.info("swept", extra={"scoring": swept.scoring, "review": swept.review})
 

@@ -202,6 +202,10 @@ class ScoringWorker:
             yield
         finally:
             task.cancel()
+            # Unlike the task itself, this raises nothing but the cancellation of whoever waits here.
+            [ended] = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(ended, Exception):
+                logger.error("entries could not be kept", exc_info=ended)
 
     async def _keep(self, entries: Sequence[Entry]) -> None:
         while True:

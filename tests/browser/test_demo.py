@@ -32,7 +32,8 @@ async def test_a_rude_comment_waits_for_a_person_and_then_appears(reader: Reader
     """A borderline comment says that it waits and why, and turns to published when a moderator approves it."""
     card = await reader.write(RUDE)
     await expect(card.locator(".badge")).to_have_text("Waiting for review")
-    await expect(card.locator(".note")).to_contain_text("toxicity")
+    await expect(card.locator(".note")).to_contain_text("This comment attacks or insults others.")
+    await expect(card.locator(".note")).not_to_contain_text("toxicity")
     headers = {"authorization": f"Bearer {installation.demo['moderator_token']}"}
     claimed = await installation.client.post("/v1/review/demo/claims", json={"limit": 50}, headers=headers)
     [item] = [item for item in claimed.json()["items"] if item["comment"]["body"] == RUDE]
@@ -40,6 +41,20 @@ async def test_a_rude_comment_waits_for_a_person_and_then_appears(reader: Reader
     path = f"/v1/review/demo/items/{item['item_id']}/decision"
     assert (await installation.client.post(path, json=decision, headers=headers)).status_code == 200
     await expect(card.locator(".badge")).to_have_text("Published", timeout=15_000)
+
+
+@pytest.mark.parametrize("width", [375, 1100])
+async def test_the_box_of_an_own_comment_keeps_to_the_column(reader: Reader, width: int) -> None:
+    """The border around one's own held comment is as wide as the thread, on a telephone as on a desk."""
+    await reader.page.set_viewport_size({"width": width, "height": 800})
+    card = await reader.write(f"You are an idiot, dear reader of {width} points.")
+    await expect(card.locator(".badge")).to_have_text("Waiting for review")
+    box, column = await card.bounding_box(), await reader.page.locator("#thread").bounding_box()
+    assert box is not None
+    assert column is not None
+    assert box["x"] >= column["x"]
+    assert box["x"] + box["width"] <= column["x"] + column["width"]
+    assert await reader.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 async def test_gross_abuse_is_not_accepted_and_the_reason_is_told(reader: Reader, browser: Browser) -> None:

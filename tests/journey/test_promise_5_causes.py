@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from moderation.policy import default_policy
-from service.store.tables import decisions
+from service.store.tables import decisions, policies, sites
 from service.workers.scoring import ScorerIsDown
 from tests.service_fixture import Service
 
@@ -126,3 +126,28 @@ async def test_an_emergency_is_a_cause(service: Service) -> None:
     assert row.to_status == "held"
     assert [cause["kind"] for cause in row.causes] == ["emergency"]
     assert row.reasons
+
+
+async def test_a_refused_edit_has_its_ground_though_the_comment_stays(service: Service) -> None:
+    """The decision on an edit that is not shown names its ground, as every restriction does."""
+    sent = await service.published("Shown.")
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    await service.call("PATCH", path, as_=sent["author_token"], json={"body": "A vile text."}, expect=200)
+    await service.drain()
+    assert [(row.action, row.to_status, row.ground) for row in await rows(service)] == [
+        ("approve", "published", None),
+        ("reject", "published", "guideline"),
+    ]
+
+
+async def test_a_stored_policy_that_cannot_be_read_holds(service: Service) -> None:
+    """A policy that this version does not understand any more publishes nothing and stops nobody's review."""
+    async with service.context.database.writing() as connection:
+        broken = {"name": "of another version", "unknown": True}
+        await connection.execute(policies.update().values(document=broken, version="sha256:0000000000000000"))
+        await connection.execute(sites.update().values(policy_version="sha256:0000000000000000"))
+    await service.submit("A civil opinion.")
+    await service.drain()
+    [item] = await service.claim()
+    assert {cause["kind"] for cause in item["causes"]} == {"mode"}
+    await service.decide(item, "approve")

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from moderation.policy import Condition, Mode, OnScorerFailure, Outcome, Policy, Reason, Rule
-from moderation.rules import Signal
+from moderation.rules import BUILT_IN_REASONS, Signal
 from moderation.scores import Attribute, Scores
 from moderation.signals import Signals
 
@@ -60,7 +60,7 @@ def toxicity(at_least: float) -> Condition:
 HARSH = Rule("harsh", Outcome.REJECT, (toxicity(0.9),), "toxicity")
 DOUBTFUL = Rule("doubtful", Outcome.HOLD, (toxicity(0.5),), "toxicity")
 LINKS = Rule("links", Outcome.HOLD, (Condition(signal=Signal.LINKS, at_least=3),), "links")
-REASONS = (Reason("toxicity", "Too harsh."), Reason("links", "Too many links."), Reason("other", "Something else."))
+REASONS = (Reason("toxicity", "Too harsh."), Reason("links", "Too many links."), *BUILT_IN_REASONS)
 
 
 def policy_of(*rules: Rule, **fields: object) -> Policy:

@@ -12,13 +12,23 @@ from moderation.policy import (
     OnScorerFailure,
     Policy,
     PolicyError,
+    Reason,
     default_policy,
     parse_policy_json,
     parse_policy_toml,
     policy_to_json,
     problems_of,
 )
-from moderation.rules import MOST_RULES, MOST_WORDS, OTHER_REASON, Condition, Outcome, Rule, Signal
+from moderation.rules import (
+    BUILT_IN_REASONS,
+    MOST_REASONS,
+    MOST_RULES,
+    MOST_WORDS,
+    Condition,
+    Outcome,
+    Rule,
+    Signal,
+)
 from tests.moderation.samples import policies, policy_of
 
 GOOD = """
@@ -58,12 +68,33 @@ def test_toml_gives_what_it_says() -> None:
     assert policy.words == ("badger",)
 
 
-def test_the_reason_other_is_always_there() -> None:
-    """A policy that does not word `other` gets a sentence for it; one that does keeps its own."""
-    assert OTHER_REASON in parse_policy_toml(GOOD).reasons
+@pytest.mark.parametrize("built_in", BUILT_IN_REASONS, ids=lambda reason: str(reason.code))
+def test_the_built_in_reasons_are_always_there(built_in: Reason) -> None:
+    """A policy that does not word a built-in reason gets its sentence; one that does keeps its own."""
+    assert built_in in parse_policy_toml(GOOD).reasons
+    own = parse_policy_toml(GOOD + f'[[reasons]]\ncode = "{built_in.code}"\ntext = "Mine."\n')
+    assert own.reason(built_in.code).text == "Mine."
+    assert [reason.code for reason in own.reasons].count(built_in.code) == 1
+
+
+def test_an_unknown_code_is_told_as_other() -> None:
+    """A code that the policy does not know reads as the site's `other`."""
     own = parse_policy_toml(GOOD + '[[reasons]]\ncode = "other"\ntext = "Mine."\n')
-    assert own.reason("other").text == "Mine."
     assert own.reason("never-heard-of").text == "Mine."
+
+
+def test_a_rule_may_name_a_built_in_reason_that_the_site_does_not_word() -> None:
+    """A rule whose reason is built in needs no sentence of the site."""
+    document = {"name": "n", "model": "m", "rules": [rule(reason=one.code, id=one.code) for one in BUILT_IN_REASONS]}
+    assert len(parse_policy_json(json.dumps(document).encode()).rules) == len(BUILT_IN_REASONS)
+
+
+def test_the_built_in_reasons_do_not_count_against_the_limit() -> None:
+    """As many reasons as a site may have can be written, read back and are one version; one more is refused."""
+    reasons = [{"code": f"r{number}", "text": "Text."} for number in range(MOST_REASONS + 1)]
+    policy = parse_policy_json(json.dumps({"name": "n", "model": "m", "reasons": reasons[1:]}).encode())
+    assert parse_policy_json(policy_to_json(policy)).version == policy.version
+    assert set(problems(reasons=reasons)) == {"reasons"}
 
 
 def test_version_does_not_depend_on_form() -> None:
@@ -102,6 +133,7 @@ def test_any_sound_policy_survives_a_round_trip(policy: Policy) -> None:
         ({"rules": [7]}, "rules[0]"),
         ({"rules": [rule(colour=1)]}, "rules[0].colour"),
         ({"rules": [rule(id="Not a code!")]}, "rules[0].id"),
+        ({"rules": [rule(id="a\n")]}, "rules[0].id"),
         ({"rules": [rule(), rule()]}, "rules[1].id"),
         ({"rules": [rule(outcome="publish")]}, "rules[0].outcome"),
         ({"rules": [rule(outcome="explode")]}, "rules[0].outcome"),
@@ -141,6 +173,46 @@ def test_all_mistakes_are_told_at_once() -> None:
         mode="x", rules=[rule(id="!"), rule(when=[{"signal": "smell"}])], reasons=[{"code": "a", "text": ""}], more=1
     )
     assert set(bad) == {"mode", "rules[0].id", "rules[1].when[0].signal", "reasons[0].text", "more"}
+
+
+def test_mistakes_of_shape_do_not_hide_the_others() -> None:
+    """One wrong type leaves everything else checked: repeats, reasons, thresholds and words are told with it."""
+    bad = problems(
+        mode="x",
+        rules=[
+            rule(outcome="publish"),
+            rule(id="!", when=[{"signal": "links", "any": True}]),
+            rule(reason="unheard"),
+            rule(id="s", reason="short"),
+        ],
+        reasons=[{"code": "a", "text": "b"}, {"code": "a", "text": "c"}, {"code": "short", "text": ""}],
+        words=[" "],
+    )
+    assert set(bad) == {
+        "mode", "rules[0].outcome", "rules[1].id", "rules[1].when[0].any", "rules[2].id", "rules[2].reason",
+        "reasons[1].code", "reasons[2].text", "words[0]",
+    }  # fmt: skip
+
+
+def test_too_many_entries_are_told_beside_a_mistake_of_shape() -> None:
+    """A list that is too long is named although something else could not be read."""
+    bad = problems(mode="x", rules=[rule(id=f"r{n}") for n in range(MOST_RULES + 1)], words=["x"] * (MOST_WORDS + 1))
+    assert set(bad) == {"mode", "rules", "words"}
+
+
+def test_a_mistake_is_told_once() -> None:
+    """No mistake is listed twice, even where a condition is read alone and with its rule."""
+    with pytest.raises(PolicyError) as caught:
+        parse_policy_json(json.dumps({"name": 5, "rules": [rule(when=[{}])]}).encode())
+    assert len(caught.value.problems) == len(set(caught.value.problems)) == 3
+
+
+def test_a_refusal_is_a_sentence_and_names_what_is_allowed() -> None:
+    """A wrong word is answered with the right ones, and a wrong code without a regular expression."""
+    bad = problems(mode="x", rules=[rule(id="!"), rule(when=[{"attribute": "rudeness"}])])
+    assert bad["mode"] == "Invalid enum value 'x'; use one of: model-first, pre-moderation, post-moderation"
+    assert bad["rules[0].id"] == "Expected 1 to 64 lower-case letters, digits, - and _, the first a letter or digit"
+    assert "toxicity" in bad["rules[1].when[0].attribute"]
 
 
 def test_missing_fields_are_named() -> None:

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.policy import Condition, Mode, OnScorerFailure, Outcome, Policy, Rule
-from moderation.rules import Signal
+from moderation.rules import BUILT_IN_REASONS, LANGUAGE, REVIEW, Signal
 from moderation.scores import Attribute, Scores
 from moderation.signals import Signals
-from moderation.verdict import CauseKind, judge
+from moderation.verdict import CauseKind, Verdict, judge
 from tests.moderation.samples import CALM, DOUBTFUL, HARSH, LINKS, MODEL, policies, policy_of, scores_of, toxicity
 from tests.moderation.samples import scores as any_scores
 from tests.moderation.samples import signals as any_signals
@@ -98,6 +98,35 @@ def test_an_attribute_the_model_does_not_score_is_held() -> None:
     verdict = judge(scores_of(0.0), CALM, policy_of(threats))
     assert verdict.outcome is Outcome.HOLD
     assert verdict.causes[0].value is None
+
+
+PRE = policy_of(HARSH, mode=Mode.PRE_MODERATION)
+UNSCORED = policy_of(Rule("threats", Outcome.REJECT, (Condition(attribute=Attribute.THREAT, at_least=0.5),), "links"))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (judge(scores_of(0.0), CALM, PRE), REVIEW),
+        (judge(scores_of(0.0), CALM, POLICY, emergency=True), REVIEW),
+        (judge(scores_of(0.0, model="model-b"), CALM, POLICY), REVIEW),
+        (judge(None, CALM, POLICY), REVIEW),
+        (judge(scores_of(0.0), CALM, UNSCORED), REVIEW),
+        (judge(scores_of(0.0), replace(CALM, language="ru"), POLICY, languages=frozenset({"en"})), LANGUAGE),
+    ],
+    ids=["mode", "emergency", "model", "scorer", "unscored attribute", "language"],
+)
+def test_a_hold_that_no_rule_asked_for_accuses_nobody(verdict: Verdict, code: str) -> None:
+    """The author of a comment that only waits reads the built-in sentence that says so, in any policy."""
+    [built_in] = [reason for reason in BUILT_IN_REASONS if reason.code == code]
+    assert (verdict.outcome, verdict.reasons) == (Outcome.HOLD, (built_in,))
+
+
+def test_a_rule_without_a_number_for_one_condition_accuses_nobody() -> None:
+    """A condition that holds beside one that nobody scored is no finding: the author reads that a person looks."""
+    conditions = (Condition(signal=Signal.LINKS, at_least=1), Condition(attribute=Attribute.THREAT, at_least=0.5))
+    verdict = judge(scores_of(0.0), replace(CALM, links=2), policy_of(Rule("both", Outcome.HOLD, conditions, "links")))
+    assert [reason.code for reason in verdict.reasons] == [REVIEW]
 
 
 def test_an_unscored_attribute_beside_a_condition_that_fails_is_silent() -> None:

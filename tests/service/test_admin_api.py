@@ -184,3 +184,13 @@ async def test_keys_are_shown_once_expire_and_are_revoked(service: Service) -> N
     await service.call("DELETE", f"{SITE}/keys/{cms['id']}", as_="admin", expect=204)
     problem(await service.call("GET", f"{SITE}/threads/a", as_="publisher"), "auth.invalid")
     problem(await service.call("DELETE", f"{SITE}/keys/{cms['id']}", as_="admin"), "key.unknown")
+
+
+async def test_a_site_cannot_contradict_itself(service: Service) -> None:
+    """Limits that no text can meet are refused, and origins are kept as browsers send them."""
+    path = "/v1/admin/sites/test"
+    answer = await service.call("PATCH", path, as_="admin", json={"body_min_characters": 10, "body_max_characters": 5})
+    assert answer.status_code == 400
+    wanted = {"allowed_origins": ["https://News.Example:443", "https://news.example", "http://127.0.0.1:8000"]}
+    changed = await service.call("PATCH", path, as_="admin", json=wanted, expect=200)
+    assert changed.json()["allowed_origins"] == ["https://news.example", "http://127.0.0.1:8000"]

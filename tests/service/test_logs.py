@@ -1,6 +1,9 @@
 """Nothing that a reader wrote and no secret is ever logged (promise 10), not even by what fails."""
 
+import asyncio
+import json
 import logging
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -30,9 +33,9 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def logged(lines: pytest.LogCaptureFixture) -> str:
-    """Answer the log as an operator reads it, but for the client of these tests and the event loop's own debugging."""
+    """Answer the log as an operator reads it, but for the client of these tests."""
     formatter = JsonFormatter()
-    ours = [one for one in lines.records if not one.name.startswith(("httpx", "httpcore", "asyncio"))]
+    ours = [one for one in lines.records if not one.name.startswith(("httpx", "httpcore"))]
     return "\n".join(formatter.format(one) for one in ours)
 
 
@@ -62,8 +65,8 @@ class BrokenDatabase(Database):
     def __init__(self, whole: Database) -> None:
         self.__dict__.update(whole.__dict__)
 
-    def writing(self) -> Any:
-        return _Failing(super().writing())
+    def writing(self, *, heavy: bool = False) -> Any:
+        return _Failing(super().writing(heavy=heavy))
 
 
 class _Failing:
@@ -150,3 +153,45 @@ async def test_a_failing_statement_is_logged_without_its_values(
     seen = logged(lines)
     assert "unforeseen error" in seen
     assert PLANTED not in seen
+
+
+async def test_a_lost_task_is_logged_without_its_message(lines: pytest.LogCaptureFixture) -> None:
+    """The event loop quotes the exception of a task that nobody waits for; the log shows its type and frames only."""
+
+    async def fail() -> None:
+        raise RuntimeError(PLANTED)
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    said = {"message": f"Exception in callback f({PLANTED!r})", "exception": task.exception(), "future": task}
+    asyncio.get_running_loop().default_exception_handler(said)
+    [line] = [json.loads(one) for one in logged(lines).splitlines() if '"error"' in one]
+    assert (line["logger"], line["exception"]) == ("asyncio", "RuntimeError")
+    assert line["frames"][-1].endswith(" fail")
+    assert PLANTED not in logged(lines)
+
+
+def test_a_callback_of_a_future_is_logged_without_its_message(lines: pytest.LogCaptureFixture) -> None:
+    """Threads' futures quote what they hold, and so may a line whose argument is an exception; neither is shown."""
+    future: Future[str] = Future()
+    future.add_done_callback(lambda _: 1 // 0)
+    future.set_exception(RuntimeError(PLANTED))
+    logging.getLogger("some.library").warning("it failed: %s", RuntimeError(PLANTED))
+    seen = logged(lines)
+    assert PLANTED not in seen
+    assert "ZeroDivisionError" in seen
+
+
+def test_the_servers_traceback_is_logged_without_its_message(lines: pytest.LogCaptureFixture) -> None:
+    """The server writes a whole traceback into its message; its first line, the frames and the type are kept."""
+    said = f"""Application callable raised an exception
+Traceback (most recent call last):
+  File "/service/app.py", line 7, in create_app
+    raise LookupError(word)
+LookupError: {PLANTED}
+and {PLANTED}"""
+    logging.getLogger("_granian.asgi.callbacks").error(said)
+    line = json.loads(logged(lines))
+    assert (line["event"], line["exception"]) == ("Application callable raised an exception", "LookupError")
+    assert line["frames"] == ["/service/app.py:7 create_app"]
+    assert PLANTED not in str(line)

@@ -267,8 +267,23 @@ async def test_an_invisible_name_is_refused(service: Service) -> None:
     assert answer["fields"][0]["field"] == "author.name"
 
 
-async def test_a_nameless_guest_cannot_say_the_same_twice(service: Service) -> None:
-    """Two clicks of a guest without name and token make one comment."""
+async def test_nameless_strangers_may_say_the_same(service: Service) -> None:
+    """Two guests without name and token cannot be told apart, so neither blocks the other."""
     await service.submit("A civil opinion.")
-    answer = await service.submit("A civil opinion.", expect=409)
-    assert answer["code"] == "comment.duplicate"
+    await service.submit("A civil opinion.")
+
+
+async def test_a_guest_who_can_be_given_no_token_leaves_no_comment(service: Service) -> None:
+    """Without signing keys a guest is refused before anything is stored, so a retry makes one comment."""
+    await service.submit("First.")
+    tokens = service.context.author_tokens
+    tokens._keys = tokens._keys and tokens._keys._replace(read_at=float("-inf"))
+    async with service.context.database.writing() as connection:
+        await connection.exec_driver_sql("ALTER TABLE signing_keys RENAME TO gone")
+    refused = await service.call("POST", COMMENTS, json={"body": "Second."})
+    assert refused.status_code >= 500
+    async with service.context.database.writing() as connection:
+        await connection.exec_driver_sql("ALTER TABLE gone RENAME TO signing_keys")
+    assert (await service.submit("Second."))["author_token"]
+    await service.drain()
+    assert (await service.thread())["thread"]["count"] == 2

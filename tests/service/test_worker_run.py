@@ -154,3 +154,11 @@ async def test_what_was_handed_out_as_redis_broke_is_asked_for_again(
         stream.losing = False
         assert await worker.drain_once(block_ms=1) == 1
     assert (await service.thread())["thread"]["count"] == 2
+
+
+async def test_a_batch_leaves_no_task_behind(service: Service) -> None:
+    """The task that keeps a batch in our name has ended when the batch is settled."""
+    await service.submit("An opinion.")
+    before = asyncio.all_tasks()
+    assert await service.worker.drain_once() == 1
+    assert asyncio.all_tasks() <= before

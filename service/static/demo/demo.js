@@ -77,7 +77,7 @@ function written(html) {
 }
 
 function note(status, reasons, sentence, ...more) {
-  const items = reasons.map((reason) => make("li", {}, `${reason.text} `, make("code", {}, reason.code)));
+  const items = reasons.map((reason) => make("li", { title: reason.code }, reason.text));
   return make("div", { class: `note ${status}` },
     make("p", {}, sentence), items.length && make("ul", {}, ...items), ...more);
 }

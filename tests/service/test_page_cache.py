@@ -1,0 +1,86 @@
+"""The memory of rendered pages is bounded: by its own account, and by what a page may hold."""
+
+import pytest
+
+from service.flow.page_cache import ENTRY_BYTES, PageCache, Rendered
+from service.flow.read import MAXIMUM_REPLIES_ON_A_PAGE, PageWanted, thread_page
+from tests.seeding import seed_thread
+from tests.service.answers import problem
+from tests.service_fixture import Service
+
+pytestmark = pytest.mark.anyio
+MAXIMUM = 64 * ENTRY_BYTES
+
+
+def page_of(size: int) -> Rendered:
+    """A page with so many bytes."""
+    return Rendered(b"x" * size, '"x"')
+
+
+async def test_small_pages_count_with_their_keys() -> None:
+    """Pages without a byte fill the cache too, sooner with longer keys."""
+    short, long = PageCache(MAXIMUM), PageCache(MAXIMUM)
+    for number in range(200):
+        short.put(("s", number), page_of(0))
+        long.put(("s" * ENTRY_BYTES, number), page_of(0))
+    assert 60 <= len(short) < 64
+    assert 30 <= len(long) < 32
+    assert short.get(("s", 199)) is not None
+    assert short.get(("s", 0)) is None
+
+
+async def test_a_large_page_pushes_nothing_out() -> None:
+    """A page of more than a sixteenth of the cache is not kept, and those that are kept stay."""
+    cache = PageCache(MAXIMUM)
+    for number in range(10):
+        cache.put(number, page_of(0))
+    cache.put("large", page_of(MAXIMUM // 16))
+    cache.put("fits", page_of(MAXIMUM // 16 - ENTRY_BYTES - 10))
+    assert cache.get("large") is None
+    assert cache.get("fits") is not None
+    assert len(cache) == 11
+
+
+async def test_the_same_page_counts_once() -> None:
+    """A page that is kept again takes no more room."""
+    cache = PageCache(MAXIMUM)
+    cache.put("other", page_of(0))
+    for size in range(200):
+        cache.put("page", page_of(size))
+    assert len(cache) == 2
+    assert cache.get("page") == page_of(199)
+
+
+async def test_pages_without_a_thread_are_not_kept(service: Service) -> None:
+    """Page keys that anybody can make up take no room; a thread's page does."""
+    cache = PageCache()
+    site = await service.context.directory.find("test")
+    for number in range(3):
+        rendered = await thread_page(service.context, cache, site, PageWanted(f"{number}", "newest", 20, 3, None))
+        assert rendered.etag
+    assert len(cache) == 0
+    await service.published()
+    await thread_page(service.context, cache, site, PageWanted("page", "newest", 20, 3, None))
+    assert len(cache) == 1
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_page_shows_a_bounded_number_of_replies(service: Service) -> None:
+    """However many replies are asked for, a page shows no more than 500, and says how to go on."""
+    site = await service.context.directory.find("test")
+    seeded = await seed_thread(service.context.database, site.id, comments=3_000, reply_share=0.95, hidden_share=0)
+    most = 0
+    for limit in (10, 20, 100):
+        path = f"/v1/sites/test/threads/{seeded.page}"
+        answer = await service.call("GET", path, params={"limit": limit, "replies": 50, "sort": "replies"}, expect=200)
+        shown = [_below(root) for root in answer.json()["comments"]]
+        assert max(shown) == min(50, MAXIMUM_REPLIES_ON_A_PAGE // limit)
+        assert answer.json()["comments"][0]["replies_next"]
+        most = max(most, sum(shown))
+    assert 0 < most <= MAXIMUM_REPLIES_ON_A_PAGE
+    problem(await service.call("GET", path, params={"replies": 51}), "request.invalid")
+
+
+def _below(comment: dict[str, object]) -> int:
+    replies: list[dict[str, object]] = comment["replies"]  # type: ignore[assignment]
+    return sum(1 + _below(one) for one in replies)
