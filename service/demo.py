@@ -13,10 +13,9 @@ from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
 from service.flow.identify import find_site, principal_of
 from service.flow.manage_threads import create_thread
-from service.routes.pages import DEMO_SITE
 from service.settings import Settings
 
-SITE = DEMO_SITE
+SITE = "demo"
 PAGE = "https://news.example/opinion/should-the-city-close-its-centre-to-cars"
 TITLE = "Should the city close its centre to cars?"
 

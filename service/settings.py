@@ -119,7 +119,7 @@ def _is_origin(parts: SplitResult) -> bool:
 
 
 def make_home(settings: Settings) -> None:
-    """Make the home folder where it is missing (mode 0700); raise SettingsError when it cannot be made or written to."""
+    """Make the home folder where it is missing (mode 0700); SettingsError when it cannot be made or written to."""
     home = settings.home
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ async def readiness(context: Context) -> Ready:
     try:
         scorer = await context.scorers.read()
         parts.append(PartView("redis", True))
-        parts.append(PartView("scorer", scorer.accepts_waiting, scorer.reason))
+        parts.append(PartView("scorer", scorer.is_up, scorer.reason))
     except QueueUnavailable:
         parts.append(PartView("redis", False, "redis.unavailable"))
         parts.append(PartView("scorer", False, "redis.unavailable"))
@@ -29,5 +29,5 @@ async def workers(context: Context) -> Ready:
         scorer = await context.scorers.read()
     except QueueUnavailable:
         return Ready("not_ready", [PartView("redis", False, "redis.unavailable")])
-    part = PartView("scorer", scorer.accepts_waiting, scorer.reason)
+    part = PartView("scorer", scorer.is_up, scorer.reason)
     return Ready("ready" if part.ok else "not_ready", [part])

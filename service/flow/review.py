@@ -27,7 +27,7 @@ async def queue_of(context: Context, site: Row) -> schemas.QueueView:
         pending = await scoring.owed_count(connection, site.id)
     degraded = []
     try:
-        if not (await context.scorers.read()).accepts_waiting:
+        if not (await context.scorers.read()).is_up:
             degraded.append("scorer")
     except QueueUnavailable:
         degraded.append("redis")

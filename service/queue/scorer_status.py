@@ -13,6 +13,7 @@ class ScorerState(StrEnum):
     """How scoring fares, best first."""
 
     UP = "up"
+    STARTING = "starting"
     STALLED = "stalled"
     DOWN = "down"
     UNKNOWN = "unknown"
@@ -27,9 +28,14 @@ class ScorerStatus(msgspec.Struct, frozen=True):
     since: float = 0.0
 
     @property
-    def accepts_waiting(self) -> bool:
-        """Whether a request may wait for its score."""
+    def is_up(self) -> bool:
+        """Whether texts are scored now."""
         return self.state is ScorerState.UP
+
+    @property
+    def accepts_waiting(self) -> bool:
+        """Whether a request may wait for its score: one is given now, or as soon as the model is loaded."""
+        return self.state in (ScorerState.UP, ScorerState.STARTING)
 
 
 NOBODY_REPORTED: Final = ScorerStatus(ScorerState.UNKNOWN, reason="scorer.silent")

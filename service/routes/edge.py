@@ -25,6 +25,8 @@ _SITE = re.compile(r"^/v1/sites/([a-z0-9-]{1,63})/")
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_.-]{8,64}$")
 _EXPOSED = b"ETag, X-Request-Id, Retry-After, Location"
 _ALLOWED_HEADERS = b"Authorization, Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, X-Request-Id"
+#: Asked every few seconds by whoever watches; a line for each would bury the others.
+_PROBED = ("/health/", "/metrics")
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -60,6 +62,9 @@ class Edge:
                 message = {**message, "headers": headers}
                 seconds = time.perf_counter() - started
                 telemetry.http_seconds.labels(telemetry.method_label(method), str(message["status"])).observe(seconds)
+                route = scope.get("path_template", "none")
+                if not route.startswith(_PROBED):
+                    telemetry.log_request(method, route, message["status"], seconds)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -110,7 +115,7 @@ def routed_path(scope: Any) -> str:
         path = unquote(before) + page + unquote(after)
     # The router skips empty segments and would decode a page key once more that this layer did not find.
     if path.lstrip("/").startswith("v1/") and ("//" in path or (found is None and "/threads/" in path)):
-        raise Problem("route.unknown", "Nothing is served under this path.")
+        raise Problem("route.unknown", "Nothing is served here; a page key is percent-encoded whole, its slashes too.")
     return path
 
 

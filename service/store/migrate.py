@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sqlite3
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +23,14 @@ from service.settings import SettingsError
 #: Any constant: every migrator of one PostgreSQL database waits for the same advisory lock.
 _LOCK = 0x636F6C6C
 _CONNECT_SECONDS = 10
-_UNREACHABLE = (sa.exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError)
+_UNREACHABLE = (
+    sa.exc.SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    sqlite3.Error,
+    OSError,
+    ValueError,
+)
 
 
 def alembic_config(url: str) -> Config:
@@ -40,11 +48,13 @@ def upgrade(url: str) -> str:
 
 async def is_current(url: str) -> bool:
     """Answer whether the database has every migration of this version; SettingsError when it cannot be reached."""
-    if _is_missing_file(url):
+    file = _file_of(url)
+    if file and not file.exists():
         # To connect would make an empty one.
         return False
     head = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
     with _reaching(url):
+        _open_once(file)
         engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _CONNECT_SECONDS})
         try:
             async with engine.connect() as connection:
@@ -57,6 +67,7 @@ async def is_current(url: str) -> bool:
 async def upgrade_async(url: str) -> str:
     """Do what upgrade does, inside a running event loop."""
     with _reaching(url):
+        _open_once(_file_of(url))
         engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 60})
     try:
         async with AsyncExitStack() as ending:
@@ -109,9 +120,15 @@ def _reason(error: BaseException) -> str:
     return text.rpartition("'>: ")[2]
 
 
-def _is_missing_file(url: str) -> bool:
-    path = url.removeprefix("sqlite+aiosqlite:///")
-    return path != url and not path.startswith((":", "file:")) and not Path(path.partition("?")[0]).exists()
+def _file_of(url: str) -> Path | None:
+    path = url.removeprefix("sqlite+aiosqlite:///").partition("?")[0]
+    return None if path == url or path.startswith((":", "file:")) else Path(path)
+
+
+def _open_once(file: Path | None) -> None:
+    """aiosqlite's thread would tell a loop that has ended meanwhile that the file does not open, with a traceback."""
+    if file:
+        sqlite3.connect(file).close()
 
 
 def _upgrade(connection: sa.Connection, config: Config) -> str:

@@ -19,7 +19,7 @@ class Parts:
 
     def __init__(self, *names: str) -> None:
         self.changed = asyncio.Event()
-        self._reasons: dict[str, str | None] = {name: _starting(name) for name in names}
+        self._reasons: dict[str, str | None] = {name: starting(name) for name in names}
         self._since: dict[str, float] = {}
 
     def ok(self, part: str) -> bool:
@@ -28,7 +28,7 @@ class Parts:
 
     def succeeded(self, part: str) -> None:
         """The part works."""
-        if self._reasons[part] not in (None, _starting(part)):
+        if self._reasons[part] not in (None, starting(part)):
             logger.warning("part is back", extra={"part": part})
         self._set(part, None)
         self._since.pop(part, None)
@@ -59,7 +59,8 @@ class Parts:
             self.changed.set()
 
 
-def _starting(part: str) -> str:
+def starting(part: str) -> str:
+    """Answer the reason of a part that was not used yet."""
     return f"{part}.starting"
 
 

@@ -16,7 +16,7 @@ from service.flow.sweep import sweep
 from service.queue.client import QueueUnavailable
 from service.queue.scorer_status import ScorerState, ScorerStatus
 from service.workers.health import serve_health
-from service.workers.loop import Parts, turn_until, wait_for_any
+from service.workers.loop import Parts, starting, turn_until, wait_for_any
 from service.workers.scorer_process import ScorerProcess
 from service.workers.scoring import ScoringWorker, failure_of
 
@@ -121,7 +121,7 @@ class Worker:
         state, reason = ScorerState.UP, self.parts.reason("scorer")
         busy_since = self._scorer.busy_since
         if reason is not None:
-            state = ScorerState.DOWN
+            state = ScorerState.STARTING if reason == starting("scorer") else ScorerState.DOWN
         elif busy_since is not None and time.monotonic() - busy_since > _SLOW_BATCH_SECONDS:
             state, reason = ScorerState.STALLED, "scorer.slow"
         if self._state_since[0] is not state:

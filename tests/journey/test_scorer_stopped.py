@@ -65,7 +65,10 @@ async def test_a_frozen_worker_is_noticed(tmp_path: Path) -> None:
 
 async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     """With a model that cannot be loaded the service starts, takes comments, publishes nothing and says why."""
-    async with Installation(tmp_path / "home", SCORER="no-such-model") as here:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text('import sys; sys.modules["moderation.scorers.hashed"] = None')
+    async with Installation(tmp_path / "home", PYTHONPATH=str(broken)) as here:
         await here.start(until=lambda: stalled(here))
         answer = await here.submit("A civil opinion without a model.", wait=10)
         assert answer.status_code == 202

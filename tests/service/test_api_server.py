@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.api_server import _logging
 from tests.eventually import eventually_now
 from tests.service.processes import is_gone
 
@@ -91,6 +92,12 @@ def test_a_worker_process_ends_with_its_server(api: Api, tmp_path: Path) -> None
         api.process.kill()
         api.process.wait()
         eventually_now(lambda: is_gone(worker), within_seconds=2)
+
+
+@pytest.mark.parametrize("level", ["INFO", "WARNING"])
+def test_the_servers_own_lines_follow_the_level(level: str) -> None:
+    """LOG_LEVEL holds for what granian says of itself too."""
+    assert _logging(level)["loggers"]["_granian"]["level"] == level
 
 
 def test_ctrl_c_reaches_the_server_alone(api: Api) -> None:

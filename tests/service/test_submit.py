@@ -261,6 +261,15 @@ async def test_nobody_waits_for_a_scorer_that_is_not_up(service: Service) -> Non
     assert hub.asked == []
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_scorer_that_is_starting_is_waited_for(service: Service) -> None:
+    """In the first moment of a service the model is being loaded, and a score will come."""
+    hub = CountingHub()
+    await service.scorer_reports(ScorerState.STARTING)
+    assert (await prefer(service, hub, "wait=5")).status_code == 202
+    assert hub.asked == [5]
+
+
 async def test_an_invisible_name_is_refused(service: Service) -> None:
     """A name of zero-width characters only would be no name on the page."""
     answer = await service.submit("A civil opinion.", author={"name": "\u200b\u2060"}, expect=400)

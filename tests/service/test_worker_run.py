@@ -127,6 +127,28 @@ async def test_an_idle_worker_says_nothing_of_sql_that_it_did_not_ask(service: S
     await scorer.stop()
 
 
+class SilentStream(ScoringStream):
+    """A stream that cannot be reached."""
+
+    async def forget_consumers(self, min_idle_ms: int) -> int:
+        raise QueueUnavailable("silent")
+
+
+async def test_a_sweep_that_used_no_redis_says_nothing_of_it(
+    service: Service, redis_client: Redis, redis_blocking_client: Redis, redis_prefix: str
+) -> None:
+    """Redis is not called back by a sweep that found nothing to put on it, so that its part does not flap."""
+    stream = SilentStream(redis_client, redis_blocking_client, consumer="silent", prefix=redis_prefix)
+    scorer = ScorerProcess([sys.executable, "-c", "pass"], timeout_seconds=5)
+    worker = Worker(dataclasses.replace(service.context, stream=stream), scorer, name="test")
+    worker.parts.failed("redis", "redis.unavailable")
+    with pytest.raises(QueueUnavailable):
+        await worker._sweep()
+    assert worker.parts.reason("redis") == "redis.unavailable"
+    assert worker.parts.ok("database")
+    await scorer.stop()
+
+
 class LosingStream(ScoringStream):
     """A stream whose answers are lost on the way while `losing`."""
 

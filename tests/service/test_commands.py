@@ -1,0 +1,232 @@
+"""The operator's commands: what they print can be used by a script, and what they refuse is one line."""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from moderation.policy import default_policy
+from service import __main__ as command_line
+from service.composition import open_context
+from service.errors import Problem
+from service.flow.identify import principal_of
+from service.serve import _prepare
+from service.settings import Settings, SettingsError, secret_key_of
+
+Run = Callable[..., tuple[str, str]]
+ROOT = Path(__file__).parents[2]
+UNREACHABLE = "postgresql+asyncpg://ada:hidden@127.0.0.1:1/colloquy"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, sqlite_template: Path) -> Settings:
+    """An installation with its tables, in a home of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(sqlite_template, home / "colloquy.db")
+    return settings_of(home)
+
+
+def settings_of(home: Path | str, **more: str) -> Settings:
+    """Settings with a Redis that is not asked here."""
+    return Settings.from_environment({"COLLOQUY_HOME": str(home), "REDIS_URL": "redis://127.0.0.1:1"} | more)
+
+
+def run_with(settings: Settings, *arguments: str) -> None:
+    """Run one command in this process."""
+    options: argparse.Namespace = command_line._parser(admin=True).parse_args(arguments)
+    assert options.run(options, settings) == 0
+
+
+@pytest.fixture
+def run(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command and answer what it printed on both streams."""
+
+    def call(*arguments: str) -> tuple[str, str]:
+        run_with(settings, *arguments)
+        printed = capsys.readouterr()
+        return printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def site(run: Run) -> str:
+    """A site with the default policy."""
+    run("site", "create", "daily", "--name", "The Daily", "--origin", "https://daily.example")
+    return "daily"
+
+
+def holder(settings: Settings, token: str) -> str | None:
+    """Answer the member who holds a token, None when it is refused."""
+
+    async def ask() -> str | None:
+        async with open_context(settings) as context:
+            try:
+                return (await principal_of(context, token)).member_id
+            except Problem:
+                return None
+
+    return asyncio.run(ask())
+
+
+def test_an_admin_is_made_listed_and_disabled(run: Run, settings: Settings) -> None:
+    """The token alone is on standard output and works until its admin is disabled, who stays on the list."""
+    out, err = run("admin", "create", "--name", "Ops", "--expires", "30")
+    token = out.removesuffix("\n")
+    assert "shown once" in err
+    [admin] = json.loads(run("admin", "list")[0])["members"]
+    assert admin["id"] in err
+    assert holder(settings, token) == admin["id"]
+    run("admin", "disable", admin["id"])
+    assert holder(settings, token) is None
+    [admin] = json.loads(run("admin", "list")[0])["members"]
+    assert admin["disabled_at"]
+    with pytest.raises(SettingsError, match="no such admin"):
+        run("admin", "disable", admin["id"])
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "soon", "3651", "1.5"])
+def test_a_term_is_a_number_of_days(run: Run, days: str) -> None:
+    """A term that is no number of days makes no admin."""
+    with pytest.raises(SettingsError, match="--expires"):
+        run("admin", "create", "--name", "Ops", f"--expires={days}")
+    assert json.loads(run("admin", "list")[0]) == {"members": []}
+
+
+def test_a_policy_that_is_shown_can_be_set(run: Run, site: str, tmp_path: Path) -> None:
+    """What `policy show` prints is what `policy set` takes, and the version stays the same."""
+    shown, said = run("policy", "show", site)
+    file = tmp_path / "policy.json"
+    file.write_text(shown)
+    version, warned = run("policy", "set", site, str(file))
+    assert version == f"{default_policy().version}\n"
+    assert default_policy().version in said
+    assert warned == ""
+
+
+def test_a_policy_for_another_model_is_warned_of(run: Run, site: str, tmp_path: Path) -> None:
+    """A policy is put in force with a warning when its model is not the one that scores here."""
+    document = json.loads(run("policy", "show", site)[0])
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(document | {"model": "other-1"}))
+    version, warned = run("policy", "set", site, str(file))
+    assert version.startswith("sha256:")
+    assert "other-1" in warned
+    assert "scores here" in warned
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("absent.json", None, "there is no such file"),
+        ("broken.json", b"{", "it is not JSON"),
+        ("latin.json", b"\xff", "it is not text in UTF-8"),
+        ("broken.toml", b"x = [", "\n  This is not TOML"),
+    ],
+)
+def test_a_policy_file_that_cannot_be_used(
+    run: Run, site: str, tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    """A file that is not there or not whole is refused in a sentence that names it."""
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError) as refused:
+        run("policy", "set", site, str(file))
+    assert str(file) in str(refused.value)
+    assert said in str(refused.value)
+
+
+def test_migrating_and_rotating_say_what_they_did(run: Run) -> None:
+    """The results of `migrate` and `keys rotate` are sentences."""
+    assert run("migrate")[0].startswith("database is at 0")
+    assert run("keys", "rotate")[0].endswith(" from now on\n")
+
+
+@pytest.mark.parametrize("arguments", [("migrate",), ("site", "list")])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (UNREACHABLE, "cannot connect to 127.0.0.1:1/colloquy (Connection refused)"),
+        ("postgresql+asyncpg://ada:hidden:hidden@/colloquy:5@x:/y", "DATABASE_URL: "),
+        ("sqlite+aiosqlite:///{here}/not-a-database", "(file is not a database)"),
+    ],
+)
+def test_a_database_that_is_out_is_one_line(
+    settings: Settings, tmp_path: Path, arguments: tuple[str, ...], url: str, said: str
+) -> None:
+    """A database that cannot be used is named by its place, with the reason and without the password."""
+    (tmp_path / "not-a-database").write_text("This is a text and no database. " * 100)
+    with pytest.raises(SettingsError) as refused:
+        run_with(settings_of(settings.home, DATABASE_URL=url.format(here=tmp_path)), *arguments)
+    assert str(refused.value).startswith("DATABASE_URL: ")
+    assert said in str(refused.value)
+    assert "hidden" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_serve_names_a_database_that_is_out(settings: Settings) -> None:
+    """`serve` refuses a database that it cannot reach before it starts a process."""
+    away = settings_of(settings.home, DATABASE_URL=UNREACHABLE)
+    with pytest.raises(SettingsError, match=r"cannot connect to 127\.0\.0\.1:1/colloquy"):
+        _prepare(away, demo=False)
+
+
+def test_a_command_before_the_first_migration_says_so(tmp_path: Path) -> None:
+    """On a database without tables a command names the step that is missing, and makes no file."""
+    with pytest.raises(SettingsError, match="migrate` first"):
+        run_with(settings_of(tmp_path), "site", "list")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_secret_key_is_refused_before_anything_starts(settings: Settings) -> None:
+    """With a key that does not open the signing keys neither `serve` nor a process on its own starts."""
+    _prepare(settings, demo=False)
+    other = settings_of(settings.home, SECRET_KEY="another-key" * 4)
+    for start in (lambda: _prepare(other, demo=False), lambda: command_line._require_database(other)):
+        with pytest.raises(SettingsError, match=r"^SECRET_KEY: it does not open"):
+            start()
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY: it does not open"):
+        run_with(other, "keys", "rotate")
+
+
+def test_a_lost_secret_key_is_not_made_anew(settings: Settings) -> None:
+    """Where the database has signing keys a missing key is named, and no file takes its place."""
+    _prepare(settings, demo=False)
+    secret_key_of(settings)
+    path = settings.home / "secret.key"
+    path.unlink()
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY: the database has signing keys made with another one"):
+        _prepare(settings, demo=False)
+    assert not path.exists()
+
+
+@pytest.mark.slow
+def test_without_its_dependencies_the_service_says_what_to_do() -> None:
+    """Whoever starts it with a Python that lacks the packages is led to `make setup`, without a traceback."""
+    told = subprocess.run(
+        [sys.executable, "-S", "-m", "service", "serve"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 2
+    assert "run make setup" in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_the_help_promises_only_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help names no webhooks while there are none."""
+    with pytest.raises(SystemExit):
+        command_line._parser(admin=True).parse_args(["--help"])
+    assert "webhook" not in capsys.readouterr().out
