@@ -40,8 +40,7 @@ def serve(settings: Settings, environment: Mapping[str, str], *, demo: bool, say
     make_home(settings)
     with only_one(settings.home), _exit_on_termination(), contextlib.ExitStack() as undo:
         wait_for_port(settings.host, settings.port)
-        if worker_port := int(_worker_port(environment)):
-            wait_for_port("127.0.0.1", worker_port, setting="WORKER_PORT")
+        wait_for_worker_port(settings, environment)
         with _undisturbed():
             server, redis_url = _redis(settings)
             if server:
@@ -103,6 +102,15 @@ def wait_for_port(host: str, port: int, *, setting: str = "PORT", seconds: float
         if time.monotonic() >= deadline:
             raise CannotServe(f"{setting}: {port} is held by another program; set {setting} to a free one")
         time.sleep(0.1)
+
+
+def wait_for_worker_port(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Do the same for the worker's page where the operator asked for one, which must not be the API's own port."""
+    port = int(_worker_port(environment))
+    if port == settings.port:
+        raise CannotServe(f"WORKER_PORT: {port} is the PORT of the API; set another one")
+    if port:
+        wait_for_port("127.0.0.1", port, setting="WORKER_PORT")
 
 
 def _bind_refusal(host: str, port: int) -> int | None:

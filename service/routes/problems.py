@@ -43,13 +43,12 @@ class Outages:
         return before is None or at - before > OUTAGE_ENDS_SECONDS
 
 
-_outages = Outages()
-
-
 def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
     """Answer one of our own problems; that a part is out is logged too, once per outage."""
-    if problem.code == "service.unavailable" and _outages.begins(problem.detail, time.monotonic()):
-        logger.warning("unavailable", extra={"route": _template(request), "detail": problem.detail})
+    if problem.code == "service.unavailable":
+        outages: Outages = request.app.state.setdefault("outages", Outages())
+        if outages.begins(problem.detail, time.monotonic()):
+            logger.warning("unavailable", extra={"route": _template(request), "detail": problem.detail})
     return answer(problem)
 
 

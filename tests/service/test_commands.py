@@ -19,6 +19,7 @@ from service.errors import Problem
 from service.flow.identify import principal_of
 from service.serve import _prepare
 from service.settings import Settings, SettingsError, secret_key_of
+from tests.database_fixture import PostgreSql
 
 Run = Callable[..., tuple[str, str]]
 ROOT = Path(__file__).parents[2]
@@ -171,6 +172,19 @@ def test_a_database_that_is_out_is_one_line(
     assert said in str(refused.value)
     assert "hidden" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("arguments", [("migrate",), ("site", "list")])
+def test_a_server_without_the_database_is_one_line(
+    settings: Settings, postgresql: PostgreSql, arguments: tuple[str, ...]
+) -> None:
+    """What the server itself refuses is told in its words."""
+    away = settings_of(settings.home, DATABASE_URL=postgresql.url("absent"))
+    with pytest.raises(SettingsError) as refused:
+        run_with(away, *arguments)
+    place = f"127.0.0.1:{postgresql.port}/absent"
+    assert str(refused.value) == f'DATABASE_URL: cannot connect to {place} (database "absent" does not exist)'
 
 
 def test_serve_names_a_database_that_is_out(settings: Settings) -> None:

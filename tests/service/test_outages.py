@@ -26,17 +26,14 @@ def test_an_outage_begins_once() -> None:
 
 
 @pytest.mark.anyio
-async def test_an_outage_is_logged_by_its_route(
-    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_outage_is_logged_by_its_route(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     """The log names the template of the route that met the outage, never the path or the query."""
-    monkeypatch.setattr("service.routes.problems._outages", Outages())
     gone = msgspec.structs.replace(settings, database_url="postgresql+asyncpg://nobody@127.0.0.1:1/none")
     async with open_context(gone) as context, client_of(gone, context) as client:
         answers = [await client.get("/v1/sites/planted/counts?page=planted") for _ in range(2)]
     for answer in answers:
         problem(answer, "service.unavailable")
     [line] = [one for one in caplog.records if one.levelno == logging.WARNING and one.msg == "unavailable"]
-    assert line.__dict__["route"] == "/v1/sites/{site:str}/counts"
+    assert line.__dict__["route"] == "/v1/sites/{site}/counts"
     assert "database" in line.__dict__["detail"]
     assert "planted" not in str(line.__dict__)

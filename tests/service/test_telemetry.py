@@ -39,14 +39,14 @@ def test_a_request_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     """The line names method, route, status, milliseconds and request id, and no word that the sender chose."""
     caplog.set_level(logging.INFO)
     token = telemetry.request_id.set("the-request-1")
-    telemetry.log_request("PLANTED", "/v1/sites/{site:str}/counts", 200, 0.01234)
+    telemetry.log_request("PLANTED", "/v1/sites/{site}/counts", 200, 0.01234)
     [line] = [json.loads(telemetry.JsonFormatter().format(record)) for record in caplog.records]
     telemetry.request_id.reset(token)
     told = {name: line[name] for name in ("event", "level", "route", "status", "milliseconds", "request_id")}
     assert told == {
         "event": "request",
         "level": "info",
-        "route": "/v1/sites/{site:str}/counts",
+        "route": "/v1/sites/{site}/counts",
         "status": 200,
         "milliseconds": 12.3,
         "request_id": "the-request-1",
