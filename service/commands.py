@@ -44,6 +44,7 @@ def add_commands(subparsers: Any) -> None:
         {
             "create": (_create_site, ["slug", "--name", "--origin*"]),
             "list": (_list_sites, []),
+            "origins": (_set_origins, ["slug", "--origin*"]),
             "emergency": (_emergency, ["slug", "switch:on,off"]),
         },
     )
@@ -57,7 +58,21 @@ def add_commands(subparsers: Any) -> None:
         subparsers,
         "member",
         "a site's moderators and admins",
-        {"add": (_add_member, ["slug", "--name", "--role:moderator,admin"]), "list": (_list_members, ["slug"])},
+        {
+            "add": (_add_member, ["slug", "--name", "--role:moderator,admin"]),
+            "list": (_list_members, ["slug"]),
+            "disable": (_disable_member, ["slug", "id"]),
+        },
+    )
+    _group(
+        subparsers,
+        "token",
+        "a site's API tokens",
+        {
+            "create": (_create_token, ["slug", "--name", "--scope*:review,threads,admin"]),
+            "list": (_list_tokens, ["slug"]),
+            "revoke": (_revoke_token, ["slug", "id"]),
+        },
     )
     _group(
         subparsers,
@@ -172,6 +187,13 @@ async def _list_sites(context: Context, _options: argparse.Namespace) -> None:
     _json(await manage_sites.list_sites(context, None))
 
 
+async def _set_origins(context: Context, options: argparse.Namespace) -> None:
+    """set the origins of the pages that may embed a site's threads"""
+    site = await find_site(context, options.slug)
+    change = _input(schemas.SiteChange, allowed_origins=options.origin)
+    _json(await manage_sites.change_site(context, site, "cli", change))
+
+
 async def _emergency(context: Context, options: argparse.Namespace) -> None:
     """hold every comment of a site for a person, from the next batch on, or stop doing so"""
     site = await find_site(context, options.slug)
@@ -242,6 +264,27 @@ async def _add_member(context: Context, options: argparse.Namespace) -> None:
 async def _list_members(context: Context, options: argparse.Namespace) -> None:
     """list the members of a site"""
     _json(await manage_people.list_members(context, await find_site(context, options.slug)))
+
+
+async def _disable_member(context: Context, options: argparse.Namespace) -> None:
+    """end a member's access at once"""
+    await manage_people.disable_member(context, await find_site(context, options.slug), "cli", options.id)
+
+
+async def _create_token(context: Context, options: argparse.Namespace) -> None:
+    """give one of the publisher's systems an API token and print it, this once"""
+    wanted = _input(schemas.KeyInput, name=options.name, scopes=options.scope)
+    _json(await manage_people.create_key(context, await find_site(context, options.slug), "cli", wanted))
+
+
+async def _list_tokens(context: Context, options: argparse.Namespace) -> None:
+    """list a site's API tokens, without their secrets"""
+    _json(await manage_people.list_keys(context, await find_site(context, options.slug)))
+
+
+async def _revoke_token(context: Context, options: argparse.Namespace) -> None:
+    """make an API token useless at once"""
+    await manage_people.revoke_key(context, await find_site(context, options.slug), "cli", options.id)
 
 
 async def _rotate_keys(context: Context, _options: argparse.Namespace) -> None:

@@ -244,3 +244,24 @@ def test_the_help_promises_only_what_there_is(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         command_line._parser(admin=True).parse_args(["--help"])
     assert "webhook" not in capsys.readouterr().out
+
+
+def test_a_token_of_a_site_is_made_listed_and_revoked(run: Run, site: str) -> None:
+    """A system's token is printed once, listed without its secret, and can be revoked; so can a member's access."""
+    made = json.loads(run("token", "create", site, "--name", "CMS", "--scope", "threads")[0])
+    assert made["token"].startswith("cq_")
+    run("token", "revoke", site, made["key"]["id"])
+    listed, _ = run("token", "list", site)
+    assert [key["revoked_at"] is not None for key in json.loads(listed)["keys"]] == [True]
+    assert made["token"] not in listed
+    member = json.loads(run("member", "add", site, "--name", "Nora", "--role", "moderator")[0])["key"]["member_id"]
+    run("member", "disable", site, member)
+    assert json.loads(run("member", "list", site)[0])["members"][0]["disabled_at"] is not None
+
+
+def test_origins_of_a_site_are_set(run: Run, site: str) -> None:
+    """The origins given replace those that were."""
+    changed = json.loads(
+        run("site", "origins", site, "--origin", "https://a.example", "--origin", "https://b.example")[0]
+    )
+    assert changed["allowed_origins"] == ["https://a.example", "https://b.example"]
