@@ -26,6 +26,8 @@ WITHOUT_A_SITE = {
     "people.insert_commenter": "the site is in the row",
     "people.insert_member": "the site is in the row, or none for the installation's",
     "people.insert_token": "the site is in the row, or none for the installation's",
+    "people.installation_admins": "the members of the installation, who belong to no site",
+    "people.disable_installation_admin": "the same",
     "comments.insert": "the site is in both rows",
     "comments.insert_revision": "the site is in the row, and every statement names it",
     "threads.create": "the site is in the row",

@@ -180,7 +180,11 @@ async def _internal(service: Service) -> httpx.Response:
 @way_to("service.unavailable")
 async def _unavailable(service: Service) -> httpx.Response:
     gone = Settings.from_environment(
-        {"DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
+        {
+            "DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none",
+            "REDIS_URL": "redis://127.0.0.1:1",
+            "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
+        }
     )
     async with open_context(gone) as context, client_of(gone, context) as client:
         answer = await client.get("/v1/sites/test/counts")

@@ -17,7 +17,7 @@ PAGE = "/v1/sites/test/threads/page"
 
 async def many(service: Service, number: int, *, parent_id: str | None = None, start: int = 0) -> list[str]:
     """Publish comments and answer their ids, the oldest first."""
-    sent = [await service.submit(f"Number {start + n} on {parent_id}.", parent_id=parent_id) for n in range(number)]
+    sent = [await service.submit(f"This is number {start + n} of them.", parent_id=parent_id) for n in range(number)]
     await service.drain()
     return [one["comment"]["id"] for one in sent]
 
