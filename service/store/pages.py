@@ -108,6 +108,7 @@ def _subtrees_query(number: int) -> sa.Select[*tuple[Any, ...]]:
                 comments.c.thread_id == sa.bindparam("thread_id"),
                 comments.c.path > sa.bindparam(f"from_{index}"),
                 comments.c.path < sa.bindparam(f"until_{index}"),
+                comments.c.parent_id.is_not(None),
                 _VISIBLE,
             )
             .order_by(comments.c.path)

@@ -162,12 +162,14 @@ for _name, _columns in {
     "ix_comments_roots_likes": (comments.c.thread_id, comments.c.likes, comments.c.id),
 }.items():
     sa.Index(_name, *_columns, sqlite_where=_ROOTS, postgresql_where=_ROOTS)
+# Without the roots: SQLite would otherwise walk whole subtrees of this index in search of the next root.
+_REPLIES = sa.and_(comments.c.parent_id.is_not(None), comments.c.visible.is_(sa.true()))
 sa.Index(
     "ix_comments_tree",
     comments.c.thread_id,
     comments.c.path,
-    sqlite_where=comments.c.visible.is_(sa.true()),
-    postgresql_where=comments.c.visible.is_(sa.true()),
+    sqlite_where=_REPLIES,
+    postgresql_where=_REPLIES,
 )
 sa.Index("ix_comments_author", comments.c.commenter_id, comments.c.id)
 sa.Index("ix_comments_author_thread", comments.c.commenter_id, comments.c.thread_id, comments.c.id)

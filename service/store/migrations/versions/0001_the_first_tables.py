@@ -207,8 +207,8 @@ def upgrade() -> None:
         "comments",
         ["thread_id", "path"],
         unique=False,
-        sqlite_where=sa.text("visible IS 1"),
-        postgresql_where=sa.text("visible IS true"),
+        sqlite_where=sa.text("parent_id IS NOT NULL AND visible IS 1"),
+        postgresql_where=sa.text("parent_id IS NOT NULL AND visible IS true"),
     )
     op.create_table(
         "thread_pages",
