@@ -32,13 +32,14 @@ _prepared: dict[tuple[str, str], Prepared] = {}
 async def prepared(connection: AsyncConnection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Prepared]:
     """Answer the policies of (site_id, version) pairs."""
     pairs = set(wanted)
-    missing = pairs - _prepared.keys()
-    for key, document in (await sites.policy_documents(connection, missing)).items():
+    # Held here, for keeping a new one may let go of another that is wanted.
+    found = {key: _prepared[key] for key in pairs & _prepared.keys()}
+    for key, document in (await sites.policy_documents(connection, pairs - found.keys())).items():
         policy = _readable(key, document)
         if len(_prepared) >= _KEPT:
             _prepared.pop(next(iter(_prepared)))
-        _prepared[key] = Prepared(policy, WordList(policy.words))
-    return {key: _prepared[key] for key in pairs}
+        found[key] = _prepared[key] = Prepared(policy, WordList(policy.words))
+    return found
 
 
 def _readable(key: tuple[str, str], document: Any) -> Policy:

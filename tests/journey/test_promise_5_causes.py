@@ -7,6 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from moderation.policy import default_policy
+from service.flow import policies as known_policies
+from service.flow.identify import find_site
+from service.store import sites as store_sites
 from service.store.tables import decisions, policies, sites
 from service.workers.scoring import ScorerIsDown
 from tests.service_fixture import Service
@@ -151,3 +154,19 @@ async def test_a_stored_policy_that_cannot_be_read_holds(service: Service) -> No
     [item] = await service.claim()
     assert {cause["kind"] for cause in item["causes"]} == {"mode"}
     await service.decide(item, "approve")
+
+
+async def test_more_policies_than_are_kept_judge_all_the_same(service: Service) -> None:
+    """A batch finds its policy though keeping others let go of it."""
+    site = await find_site(service.context, "test")
+    own = (site.id, site.policy_version)
+    async with service.context.database.writing() as connection:
+        document = (await store_sites.policy_documents(connection, [own]))[own]
+        made = {"created_at": site.created_at, "created_by": None}
+        versions = [f"sha256:{number:016x}" for number in range(300)]
+        for version in versions:
+            await store_sites.keep_policy(connection, site.id, version, document, **made)
+    wanted = {own, *((site.id, version) for version in versions)}
+    async with service.context.database.reading() as connection:
+        await known_policies.prepared(connection, [own])
+        assert set(await known_policies.prepared(connection, wanted)) == wanted
