@@ -70,8 +70,8 @@ async def decide(
         )
         if not await review_items.close(connection, site.id, item_id, at=now):
             raise Problem("item.decided", "Somebody decided this item; the first decision stands.")
-        answer, told = await _apply(connection, context, site.id, judgement, now)
-    await close_items(context, site.id, [item_id])
+        answer, told, closed = await _apply(connection, context, site.id, judgement, now)
+    await close_items(context, site.id, [item_id, *closed])
     await announce(context, [told])
     return answer
 
@@ -98,9 +98,7 @@ async def act(
             policy_version=version,
             note=wanted.note,
         )
-        closed = await review_items.supersede(connection, site.id, comment_id, at=now)
-        await comments.supersede(connection, site.id, comment_id, at=now)
-        answer, told = await _apply(connection, context, site.id, judgement, now)
+        answer, told, closed = await _apply(connection, context, site.id, judgement, now)
     await close_items(context, site.id, closed)
     await announce(context, [told])
     return answer
@@ -154,7 +152,9 @@ def _reasons(policy: Policy, codes: Sequence[str], *, required: bool) -> list[Re
 
 async def _apply(
     connection: AsyncConnection, context: Context, site_id: str, judgement: _Judgement, now: datetime
-) -> tuple[schemas.Decided, Told]:
+) -> tuple[schemas.Decided, Told, list[str]]:
+    """Apply a person's decision; answer it, what to tell, and the review items that it made pointless."""
+    closed: list[str] = []
     standings = await transition.standings_of(connection, site_id, [judgement.comment_id])
     node, number = standings.nodes[judgement.comment_id], judgement.revision.number
     before = node.status
@@ -165,10 +165,10 @@ async def _apply(
         after = _after(before, judgement.action, by_person=node.status_by_person)
         if after is Status.PUBLISHED:
             standings.show(node.id, number, edited_at=judgement.revision.created_at if number > 1 else None)
-            await review_items.supersede(connection, site_id, node.id, at=now, before=number)
+            closed = await review_items.supersede(connection, site_id, node.id, at=now, before=number)
         elif before is Status.PUBLISHED:
             # It is down: neither an edit of it nor anything asked about it matters now.
-            await review_items.supersede(connection, site_id, node.id, at=now)
+            closed = await review_items.supersede(connection, site_id, node.id, at=now)
             await comments.supersede(connection, site_id, node.id, at=now)
         standings.set_status(node.id, after, by_person=True)
         await comments.set_revision_status(connection, site_id, judgement.revision.id, after)
@@ -180,7 +180,7 @@ async def _apply(
     comment = (await views.full_views(connection, site_id, [judgement.comment_id]))[judgement.comment_id]
     telemetry.decided_total.labels("moderator", node.status.value).inc()
     answer = schemas.Decided(comment, views.decision_view(decision.row(), revision=number))
-    return answer, Told.of(decision, version=version)
+    return answer, Told.of(decision, version=version), closed
 
 
 def _after(before: Status, action: Action, *, by_person: bool) -> Status:
