@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The locks are whole, so nothing is resolved again (pip 23 then takes a newer `coverage[toml]` than the locked one and refuses it).
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 .DEFAULT_GOAL := help
@@ -42,10 +43,10 @@ $(BIN)/python:
 
 $(VENV)/.run: requirements/run.txt | $(BIN)/python
 	@echo "installing what the service needs into $(VENV)/ ..."
-	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements/run.txt
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt | $(VENV)/.run
 	@echo "installing what the tests need into $(VENV)/ ..."
-	@$(PIP) install --require-hashes -r requirements/test.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements/test.txt
 	@touch $@
