@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from moderation.decision import Status
-from service.store.types import Id, Instant, Json, Path
+from service.store.types import Id, Instant, Json, NullableJson, Path
 
 metadata = sa.MetaData(
     naming_convention={
@@ -214,9 +214,48 @@ scores = sa.Table(
     sa.Column("model_id", sa.String(120), nullable=False),
     sa.Column("calibrated", sa.Boolean, nullable=False),
     sa.Column("attributes", Json, nullable=False),
+    # What the model said before a stored calibration changed it, and which one did.
+    sa.Column("raw", NullableJson, nullable=True),
+    sa.Column("calibration", sa.String(40), nullable=True),
+    # Of a text longer than the model: where in the normalised text the highest value was found.
+    sa.Column("window", NullableJson, nullable=True),
     _at("scored_at"),
     sa.Index("ix_scores_revision_id", "revision_id"),
 )
+
+#: Append-only but for retired_at. Without a site it counts for every site that has none of its own.
+calibrations = sa.Table(
+    "calibrations",
+    metadata,
+    _id(),
+    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
+    sa.Column("model_id", sa.String(120), nullable=False),
+    sa.Column("version", sa.String(40), nullable=False),
+    sa.Column("document", Json, nullable=False),
+    sa.Column("report", Json, nullable=False),
+    sa.Column("source", sa.String(10), nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    _at("created_at"),
+    sa.Column("created_by", sa.String(80), nullable=True),
+    _at("retired_at", nullable=True),
+    _one_of("source", ["labels", "decisions"]),
+    *_not_negative("rows"),
+    sa.Index("ix_calibrations_site_id", "site_id", "id"),
+)
+#: One in force for each model, of a site and of the installation.
+for _name, _columns, _where in (
+    (
+        "uq_calibrations_in_force_site",
+        (calibrations.c.site_id, calibrations.c.model_id),
+        sa.text("retired_at IS NULL AND site_id IS NOT NULL"),
+    ),
+    (
+        "uq_calibrations_in_force_installation",
+        (calibrations.c.model_id,),
+        sa.text("retired_at IS NULL AND site_id IS NULL"),
+    ),
+):
+    sa.Index(_name, *_columns, unique=True, sqlite_where=_where, postgresql_where=_where)
 
 review_items = sa.Table(
     "review_items",
@@ -230,6 +269,7 @@ review_items = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("state", sa.String(12), nullable=False),
     sa.Column("causes", Json, nullable=False),
+    sa.Column("spans", NullableJson, nullable=True),
     sa.Column("order_key", sa.Float(53), nullable=False),
     _at("opened_at"),
     _at("closed_at", nullable=True),

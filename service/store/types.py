@@ -20,6 +20,9 @@ Row = sa.Row[*tuple[Any, ...]]
 
 Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
+#: JSON or nothing: None is SQL's null, so that `IS NULL` finds it.
+NullableJson = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
 
 class Instant(sa.types.TypeDecorator[datetime]):
     """A UTC time with microseconds; SQLite keeps it as text without zone, which sorts as time does."""

@@ -135,6 +135,51 @@ def _downgrade(connection: sa.Connection, url: str) -> None:
     command.downgrade(config, "base")
 
 
+def _upgrade_to(connection: sa.Connection, url: str, revision: str) -> None:
+    config = alembic_config(url)
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+_ID = "00000000-0000-7000-8000-00000000000"
+_ROWS_OF_0001 = (
+    "INSERT INTO sites (id, slug, name, allowed_origins, prompt, guests_allowed, body_min_characters,"
+    " body_max_characters, max_depth, edit_window_seconds, duplicate_window_seconds, policy_version, created_at)"
+    f" VALUES ('{_ID}1', 'old', 'Old', '[]', '', true, 1, 9, 6, 1, 1, 'sha256:0', '2026-01-01 00:00:00')",
+    "INSERT INTO threads (id, site_id, page, state, created_at)"
+    f" VALUES ('{_ID}2', '{_ID}1', 'p', 'open', '2026-01-01 00:00:00')",
+    "INSERT INTO commenters (id, site_id, kind, first_seen_at)"
+    f" VALUES ('{_ID}3', '{_ID}1', 'guest', '2026-01-01 00:00:00')",
+    "INSERT INTO comments (id, site_id, thread_id, commenter_id, path, author_kind, status, latest_revision,"
+    f" created_at) VALUES ('{_ID}4', '{_ID}1', '{_ID}2', '{_ID}3', 'x', 'guest', 'held', 1, '2026-01-01 00:00:00')",
+    "INSERT INTO revisions (id, site_id, comment_id, number, body, status, created_at)"
+    f" VALUES ('{_ID}5', '{_ID}1', '{_ID}4', 1, 'old text', 'held', '2026-01-01 00:00:00')",
+    "INSERT INTO scores (id, site_id, revision_id, model_id, calibrated, attributes, scored_at)"
+    f" VALUES ('{_ID}6', '{_ID}1', '{_ID}5', 'm', true, '{{\"toxicity\": 0.5}}', '2026-01-01 00:00:00')",
+    "INSERT INTO review_items (id, site_id, thread_id, comment_id, revision_id, kind, state, causes, order_key,"
+    f" opened_at) VALUES ('{_ID}7', '{_ID}1', '{_ID}2', '{_ID}4', '{_ID}5', 'held', 'open', '[]', 1,"
+    " '2026-01-01 00:00:00')",
+)
+
+
+async def test_a_database_with_rows_keeps_them_through_an_upgrade(empty_url: str, engine: AsyncEngine) -> None:
+    """Scores and items of a database of the first version are there after it, with the new columns empty."""
+    async with engine.begin() as connection:
+        await connection.run_sync(_upgrade_to, empty_url, "0001")
+        for statement in _ROWS_OF_0001:
+            # Not as a template: a colon in the JSON would be read as a parameter.
+            await connection.exec_driver_sql(statement)
+    await upgrade_async(empty_url)
+    async with engine.connect() as connection:
+        score = (await connection.execute(sa.select(metadata.tables["scores"]))).one()
+        item = (await connection.execute(sa.select(metadata.tables["review_items"]))).one()
+        kept = await connection.execute(sa.select(metadata.tables["calibrations"]))
+        assert kept.all() == []
+    assert (score.attributes, score.raw, score.calibration, score.window) == ({"toxicity": 0.5}, None, None, None)
+    assert (item.state, item.spans) == ("open", None)
+    assert await _inspected(engine, _differences) == []
+
+
 def test_every_foreign_key_has_an_index_or_a_reason() -> None:
     """A foreign key begins an index that covers every row where it is set, or it is named with the reason why not."""
     without = set()
