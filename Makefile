@@ -5,14 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The locks are whole, so nothing is resolved again (pip 23 then takes a newer `coverage[toml]` than the locked one and refuses it).
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+# A version or the path of a wheel: the plain one brings CUDA on Linux, a wheel of the CPU build does not.
+TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types contracts fast bench lock clean
+.PHONY: help setup model run test check lint types contracts fast bench lock clean
 
 help:  ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run  ## Make .venv/ with what the service needs.
+
+model: $(VENV)/.model  ## Add torch and Detoxify (TORCH names another torch), for SCORER=detoxify:... and its tests.
 
 run: $(VENV)/.run  ## Start everything on one port (PORT, default 8000) with a demo site.
 	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(BIN)/python -m service demo
@@ -31,6 +35,7 @@ lock:  ## Pin what pyproject.toml names, with hashes.
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/run.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra test -c requirements/run.txt -o requirements/test.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra model --no-emit-package torch -c requirements/run.txt -c requirements/test.txt -o requirements/model.txt pyproject.toml
 
 clean:  ## Remove .venv/ and caches; the data in .colloquy/ stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -49,4 +54,11 @@ $(VENV)/.run: requirements/run.txt | $(BIN)/python
 $(VENV)/.test: requirements/test.txt | $(VENV)/.run
 	@echo "installing what the tests need into $(VENV)/ ..."
 	@$(PIP) install --require-hashes --no-deps -r requirements/test.txt
+	@touch $@
+
+# torch comes last: what it needs is then there already, as locked.
+$(VENV)/.model: requirements/model.txt | $(VENV)/.run
+	@echo "installing torch and Detoxify into $(VENV)/ ..."
+	@$(PIP) install --require-hashes --no-deps -r requirements/model.txt
+	@$(PIP) install $(TORCH)
 	@touch $@
