@@ -2,14 +2,89 @@
 
 from __future__ import annotations
 
-from moderation.scorers import Scorer
+from pathlib import Path
+
+import moderation
+from moderation.scorers import Scorer, ScorerError
+from service.cores import cores_present
 from service.settings import Settings, SettingsError
+
+COMPACT = Path(moderation.__file__).parent / "models" / "compact"
+"""The folder of the compact transformer that comes with the code."""
+EMBEDDED = "compact"
+"""The shipped model that `embedded` stands for."""
+BATCH_TOKENS = 4096
+"""Padded tokens of one batch of a transformer, where nothing else is asked for."""
 
 
 def build_scorer(settings: Settings) -> Scorer:
-    """Answer the scorer of SCORER, loaded; raise SettingsError for a name that is not one."""
-    if settings.scorer == "hashed":
-        from moderation.scorers.hashed import HashedScorer
+    """Answer the scorer of SCORER, loaded, with a cache in front of a slow one; raise SettingsError when it cannot."""
+    scorer = _built(settings, settings.scorer)
+    if settings.scorer == "hashed" or not settings.scorer_cache_entries:
+        return scorer
+    from moderation.scorers.cached import CachedScorer
 
-        return HashedScorer.load()
-    raise SettingsError(f"SCORER: {settings.scorer!r} has no builder here")
+    return CachedScorer(scorer, settings.scorer_cache_entries)
+
+
+def build_fallback(settings: Settings) -> Scorer:
+    """Answer the scorer of the fallback, loaded; raise SettingsError when there is none or it cannot be loaded."""
+    return _built(settings, settings.fallback)
+
+
+def _built(settings: Settings, name: str) -> Scorer:
+    try:
+        return build_named(
+            name,
+            device=settings.scorer_device,
+            threads=threads_of(settings),
+            models_home=settings.models,
+            batch_tokens=settings.scorer_batch_tokens,
+        )
+    except ScorerError as error:
+        raise SettingsError(f"SCORER: {name} cannot be used: {error}") from None
+
+
+def threads_of(settings: Settings) -> int:
+    """Answer how many threads a scorer may use: SCORER_THREADS, or as many as there are cores."""
+    return settings.scorer_threads or cores_present()
+
+
+def build_named(
+    name: str,
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    models_home: Path = Path("models"),
+    batch_tokens: int = BATCH_TOKENS,
+) -> Scorer:
+    """Answer a loaded scorer by name; raise ScorerError when there is none or it cannot be loaded.
+
+    Names are `hashed`, `compact`, `embedded` (the shipped default), `detoxify:original|unbiased|multilingual|PATH` and
+    `onnx:PATH`.
+    """
+    kind, _, where = (EMBEDDED if name == "embedded" else name).partition(":")
+    try:
+        if (kind, where) == ("hashed", ""):
+            from moderation.scorers.hashed import HashedScorer
+
+            return HashedScorer.load()
+        if (kind, where) == ("compact", ""):
+            return _onnx(COMPACT, device, threads, batch_tokens)
+        if kind == "onnx" and where:
+            return _onnx(Path(where), device, threads, batch_tokens)
+        if kind == "detoxify" and where:
+            from moderation.scorers.detoxify import DetoxifyScorer
+
+            return DetoxifyScorer.load(
+                where, models_home=models_home, device=device, threads=threads, batch_tokens=batch_tokens
+            )
+    except ModuleNotFoundError as missing:
+        raise ScorerError(f"{missing.name} is not installed; run `make model` for it") from None
+    raise ScorerError(f"{name!r} is no name of a model")
+
+
+def _onnx(folder: Path, device: str, threads: int, batch_tokens: int) -> Scorer:
+    from moderation.scorers.onnx import OnnxScorer
+
+    return OnnxScorer.load(folder, device=device, threads=threads, batch_tokens=batch_tokens)

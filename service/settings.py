@@ -6,15 +6,18 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta
 
 MINIMUM_SECRET_CHARACTERS = 32
-SCORERS = ("hashed",)
-"""The names that SCORER may have."""
+SHIPPED_SCORERS = ("hashed", "compact", "embedded")
+"""The names that SCORER may have for the models that come with the code."""
+DETOXIFY_MODELS = ("original", "unbiased", "multilingual")
+"""What may follow `detoxify:`, besides the path of a checkpoint."""
+_A_SCORER = f"{', '.join(SHIPPED_SCORERS)}, detoxify:{'|'.join(DETOXIFY_MODELS)}|PATH or onnx:PATH"
 
 
 class SettingsError(Exception):
@@ -39,8 +42,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: Annotated[
         str, Meta(description="At least 32 characters; seals the signing keys. Empty: a file in COLLOQUY_HOME.")
     ] = ""
-    scorer: Annotated[str, Meta(description="Which model scores: `hashed`.")] = "hashed"
+    scorer: Annotated[str, Meta(description=f"Which model scores: {_A_SCORER}.")] = "hashed"
+    scorer_device: Annotated[Literal["cpu", "cuda"], Meta(description="Where the model computes.")] = "cpu"
+    scorer_threads: Annotated[int, Meta(ge=0, le=256, description="Threads of the model; 0: the cores present.")] = 0
+    scorer_batch_tokens: Annotated[
+        int, Meta(ge=64, le=1_000_000, description="Padded tokens that a transformer computes at once.")
+    ] = 4096
+    scorer_cache_entries: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Texts whose scores a transformer remembers; 0: none.")
+    ] = 10_000
+    scorer_fallback: Annotated[
+        Literal["auto", "hashed", "none"],
+        Meta(description="`hashed` scores while the model cannot start; `auto`: for a shipped one; `none`: never."),
+    ] = "auto"
+    scorer_overload_seconds: Annotated[
+        float, Meta(ge=0, le=3600, description="Wait after which the fallback answers in the model's place; 0: never.")
+    ] = 0.0
+    scorer_start_timeout_seconds: Annotated[
+        float, Meta(gt=0, le=3600, description="A model that takes longer to load failed.")
+    ] = 120.0
     scorer_timeout_seconds: Annotated[float, Meta(gt=0, le=600, description="A batch that takes longer failed.")] = 10.0
+    models_home: Annotated[str, Meta(description="Folder of downloaded models; empty: models in COLLOQUY_HOME.")] = ""
     score_batch_size: Annotated[int, Meta(ge=1, le=512, description="Comments scored and committed together.")] = 32
     sweep_interval_seconds: Annotated[float, Meta(gt=0, le=3600, description="Time between two sweeps.")] = 10.0
     scorer_grace_seconds: Annotated[
@@ -60,6 +82,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def home(self) -> Path:
         """The folder of the embedded data."""
         return Path(self.colloquy_home)
+
+    @property
+    def models(self) -> Path:
+        """The folder of the downloaded and exported models."""
+        return Path(self.models_home) if self.models_home else self.home / "models"
+
+    @property
+    def fallback(self) -> str:
+        """The model that scores in place of one that cannot, or an empty text when none may."""
+        if self.scorer == "hashed" or self.scorer_fallback == "none":
+            return ""
+        return "hashed" if self.scorer_fallback == "hashed" or self.scorer in SHIPPED_SCORERS else ""
 
     @property
     def url(self) -> str:
@@ -93,14 +127,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Raise SettingsError for what types alone cannot refuse."""
         if self.secret_key and len(self.secret_key) < MINIMUM_SECRET_CHARACTERS:
             raise SettingsError(f"SECRET_KEY: at least {MINIMUM_SECRET_CHARACTERS} characters")
-        if self.scorer not in SCORERS:
-            raise SettingsError(f"SCORER: {self.scorer!r} is not known; the models are: {', '.join(SCORERS)}")
+        if not is_a_scorer(self.scorer):
+            raise SettingsError(f"SCORER: {self.scorer!r} is not known; the models are: {_A_SCORER}")
         if self.public_url and not _is_origin(_split("PUBLIC_URL", self.public_url)):
             raise SettingsError("PUBLIC_URL: must be http://HOST or https://HOST, with a port where needed and no path")
         if _split("DATABASE_URL", self.database).scheme not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
             raise SettingsError("DATABASE_URL: must begin with sqlite+aiosqlite:// or postgresql+asyncpg://")
         if self.redis_url and _split("REDIS_URL", self.redis_url).scheme not in ("redis", "rediss", "unix"):
             raise SettingsError("REDIS_URL: must begin with redis://, rediss:// or unix://")
+
+
+def is_a_scorer(name: str) -> bool:
+    """Answer whether a name has the form of one that a scorer can be built for; the model itself is not looked for."""
+    kind, colon, where = name.partition(":")
+    return bool(where) and kind in ("detoxify", "onnx") if colon else name in SHIPPED_SCORERS
 
 
 def _split(name: str, url: str) -> SplitResult:

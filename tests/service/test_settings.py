@@ -4,14 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from service.scorers import build_scorer
-from service.settings import SCORERS, Settings, SettingsError, make_home
+from service.settings import SHIPPED_SCORERS, Settings, SettingsError, is_a_scorer, make_home
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("SCORER", "gpt"),
+        ("SCORER", "hashed:here"),
+        ("SCORER", "detoxify:"),
+        ("SCORER", "onnx"),
+        ("SCORER_DEVICE", "tpu"),
+        ("SCORER_THREADS", "-1"),
+        ("SCORER_FALLBACK", "compact"),
         ("PUBLIC_URL", "news.example"),
         ("PUBLIC_URL", "ftp://news.example"),
         ("PUBLIC_URL", "https://"),
@@ -36,10 +41,34 @@ def test_a_public_url_is_an_origin(url: str) -> None:
     assert Settings.from_environment({"PUBLIC_URL": url}).url == url.rstrip("/")
 
 
-@pytest.mark.parametrize("name", SCORERS)
-def test_every_scorer_that_is_allowed_can_be_built(name: str) -> None:
-    """What the settings let through is a model that this installation has."""
-    assert build_scorer(Settings.from_environment({"SCORER": name})).model_id
+@pytest.mark.parametrize("name", [*SHIPPED_SCORERS, "detoxify:original", "detoxify:/models/mine.ckpt", "onnx:C:/mine"])
+def test_a_scorer_is_checked_by_its_form(name: str) -> None:
+    """A name with the form of a model is a setting that the service starts with; the model itself is found later."""
+    assert is_a_scorer(name)
+    assert Settings.from_environment({"SCORER": name}).scorer == name
+
+
+@pytest.mark.parametrize(
+    ("scorer", "chosen", "fallback"),
+    [
+        ("hashed", "hashed", ""),
+        ("compact", "auto", "hashed"),
+        ("embedded", "auto", "hashed"),
+        ("embedded", "none", ""),
+        ("detoxify:original", "auto", ""),
+        ("detoxify:original", "hashed", "hashed"),
+    ],
+)
+def test_only_a_shipped_model_has_a_fallback_unasked(scorer: str, chosen: str, fallback: str) -> None:
+    """Who chose a model of their own is not answered by another one, unless they said so."""
+    settings = Settings.from_environment({"SCORER": scorer, "SCORER_FALLBACK": chosen})
+    assert settings.fallback == fallback
+
+
+def test_models_are_kept_in_the_home() -> None:
+    """Downloaded models have a folder beneath the home, or one of their own."""
+    assert Settings.from_environment({"COLLOQUY_HOME": "/data"}).models == Path("/data/models")
+    assert Settings.from_environment({"MODELS_HOME": "/models"}).models == Path("/models")
 
 
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
