@@ -23,12 +23,17 @@ class ScorerError(Exception):
     """A scorer could not be loaded, or answered with something that is not a list of scores."""
 
 
-class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The numbers of one model for one text; calibrated values may be read as probabilities."""
+class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The numbers of one model for one text; calibrated values may be read as probabilities.
+
+    Where a text was longer than the model reads at once, `window` is the part of the normalised text, in characters
+    [start, end), that gave the highest value of the model's first attribute.
+    """
 
     model_id: str
     calibrated: bool
     values: dict[Attribute, float]
+    window: tuple[int, int] | None = None
 
 
 def is_sound(values: Mapping[Attribute, float]) -> bool:
@@ -36,11 +41,13 @@ def is_sound(values: Mapping[Attribute, float]) -> bool:
     return bool(values) and all(math.isfinite(value) and 0.0 <= value <= 1.0 for value in values.values())
 
 
-def checked(model_id: str, values: Mapping[Attribute, float], *, calibrated: bool) -> Scores:
+def checked(
+    model_id: str, values: Mapping[Attribute, float], *, calibrated: bool, window: tuple[int, int] | None = None
+) -> Scores:
     """Build Scores, or raise ScorerError when a value is missing, not finite or outside [0, 1]."""
     if not is_sound(values):
         raise ScorerError(f"{model_id} gave scores that are not finite numbers in [0, 1]")
-    return Scores(model_id=model_id, calibrated=calibrated, values=dict(values))
+    return Scores(model_id=model_id, calibrated=calibrated, values=dict(values), window=window)
 
 
 def check_scores(texts: Sequence[str], scores: Sequence[Scores]) -> list[Scores]:
