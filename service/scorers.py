@@ -18,13 +18,8 @@ BATCH_TOKENS = 4096
 
 
 def build_scorer(settings: Settings) -> Scorer:
-    """Answer the scorer of SCORER, loaded, with a cache in front of a slow one; raise SettingsError when it cannot."""
-    scorer = _built(settings, settings.scorer)
-    if settings.scorer == "hashed" or not settings.scorer_cache_entries:
-        return scorer
-    from moderation.scorers.cached import CachedScorer
-
-    return CachedScorer(scorer, settings.scorer_cache_entries)
+    """Answer the scorer of SCORER, loaded; raise SettingsError when it cannot be used."""
+    return _built(settings, settings.scorer)
 
 
 def build_fallback(settings: Settings) -> Scorer:

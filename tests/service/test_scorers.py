@@ -20,7 +20,7 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
 
 
 def test_the_hashed_model_is_there() -> None:
-    """The model without dependencies loads by its name, and needs no cache."""
+    """The model without dependencies loads by its name."""
     assert type(build_scorer(Settings.from_environment({"SCORER": "hashed"}))).__name__ == "HashedScorer"
 
 
