@@ -4,12 +4,17 @@ Platt scaling: J. Platt, "Probabilistic outputs for support vector machines" (19
 Isotonic regression: pool adjacent violators, read between its points by straight lines.
 """
 
+import hashlib
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
 import msgspec
 
+from moderation.scores import Attribute, Scores
+
+_VERSION_DIGITS = 16
+_NEAREST = 1e-6
 _STEPS = 100
 _CLOSE = 1e-10
 _FARTHEST = 700.0
@@ -21,6 +26,12 @@ def sigmoid(value: float) -> float:
         return 1.0 / (1.0 + math.exp(-min(value, _FARTHEST)))
     grown = math.exp(max(value, -_FARTHEST))
     return grown / (1.0 + grown)
+
+
+def log_odds(value: float) -> float:
+    """Return the log-odds of a value in [0, 1], of one nearer to 0 or 1 than a millionth those of a millionth."""
+    kept = min(max(value, _NEAREST), 1.0 - _NEAREST)
+    return math.log(kept / (1.0 - kept))
 
 
 class PlattMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="platt"):
@@ -62,6 +73,34 @@ class PiecewiseMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
 CalibrationMap = PlattMap | PiecewiseMap
 """What may be stored with a model for each of its attributes."""
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The maps of one model, per attribute, from the log-odds of what it says to a probability."""
+
+    model_id: str
+    maps: dict[Attribute, CalibrationMap]
+
+    @property
+    def version(self) -> str:
+        """The name of exactly these maps: sha256: and the first 16 hex digits of their canonical JSON."""
+        canonical = msgspec.json.encode(self.maps, order="sorted")
+        return f"sha256:{hashlib.sha256(canonical).hexdigest()[:_VERSION_DIGITS]}"
+
+    def apply(self, scores: Scores) -> Scores:
+        """Return scores with every mapped value replaced; ValueError for scores of another model.
+
+        They are calibrated when they were so before, or when every value has a map.
+        """
+        if scores.model_id != self.model_id:
+            raise ValueError(f"a calibration of {self.model_id} is not one of {scores.model_id}")
+        values = {name: self._probability(name, value) for name, value in scores.values.items()}
+        calibrated = scores.calibrated or self.maps.keys() >= scores.values.keys()
+        return msgspec.structs.replace(scores, calibrated=calibrated, values=values)
+
+    def _probability(self, attribute: Attribute, value: float) -> float:
+        found = self.maps.get(attribute)
+        return value if found is None else found.apply(log_odds(value))
 
 
 def _checked_pairs(raw: Sequence[float], labels: Sequence[bool]) -> None:
