@@ -31,6 +31,16 @@ scorer_up = Gauge("colloquy_scorer_up", "1 while the scorer answers, else 0.", r
 scorer_failures_total = Counter(
     "colloquy_scorer_failures_total", "Failed batches.", ["reason"], registry=worker_registry
 )
+scorer_seconds = Histogram(
+    "colloquy_scorer_seconds", "Wait for a call and the call itself.", ["stage", "priority"], registry=worker_registry
+)
+scorer_cache_total = Counter("colloquy_scorer_cache_total", "Texts looked up.", ["outcome"], registry=worker_registry)
+scorer_refused_total = Counter(
+    "colloquy_scorer_refused_total", "Requests refused as too much waited.", ["priority"], registry=worker_registry
+)
+scorer_abandoned_total = Counter(
+    "colloquy_scorer_abandoned_total", "Requests given up by their callers.", ["priority"], registry=worker_registry
+)
 swept_total = Counter("colloquy_swept_total", "Entries put back by the sweep.", ["kind"], registry=worker_registry)
 http_seconds = Histogram(
     "colloquy_http_seconds", "Time of one HTTP request.", ["method", "status"], registry=api_registry

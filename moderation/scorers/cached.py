@@ -88,4 +88,4 @@ class CachedScorer:
             found.update(zip(missing, scored, strict=True))
             for text, scores in zip(missing, scored, strict=True):
                 self.cache.keep(text, scores)
-        return [scores for text in texts if (scores := found[text]) is not None]
+        return [one for text in texts if (one := found[text]) is not None]
