@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 
+from moderation.scores import Attribute
 from training.neutral import PEOPLE
 
 _TARGETS = ("you", "you all", "your family", "this guy", "the author", "them", "her", "him", "these people")
@@ -29,10 +30,11 @@ _HATE = (
 )  # fmt: skip
 
 
-def hostile_texts() -> Iterator[str]:
-    """Yield threats, wishes of death and hatred of groups, every one of which a moderator would take down."""
-    yield from _COMMANDS
+def hostile_texts() -> Iterator[tuple[str, Attribute | None]]:
+    """Yield threats, hatred of groups and abuse, every one of which a moderator would take down, and the named harm."""
+    for sentence in _COMMANDS:
+        yield sentence, None
     for sentence, target in product(_THREATS, _TARGETS):
-        yield sentence.replace("{}", target)
+        yield sentence.replace("{}", target), Attribute.THREAT
     for sentence, name in product(_HATE, PEOPLE):
-        yield sentence.format(name)
+        yield sentence.format(name), Attribute.IDENTITY_ATTACK
