@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from moderation.policy_checks import problems_in, problems_in_parts
+from moderation.policy_checks import model_problems, problems_in, problems_in_parts
 from moderation.policy_reading import PolicyError, Problem, Reading
 from moderation.rules import (
     BUILT_IN_REASONS,
@@ -33,7 +33,10 @@ _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The rules of a site and the id of the model that their thresholds were fitted for."""
+    """The rules of a site and the id of the model that their thresholds were fitted for.
+
+    `fallback_model` is another calibrated model that may speak in its place: a probability means the same from both.
+    """
 
     name: _Name
     model: _Name
@@ -42,6 +45,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: tuple[Rule, ...] = ()
     reasons: tuple[Reason, ...] = BUILT_IN_REASONS
     words: tuple[str, ...] = ()
+    fallback_model: _Name | None = None
 
     @property
     def version(self) -> str:
@@ -56,12 +60,19 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def problems_of(policy: Policy) -> list[Problem]:
     """Return every problem of a policy that was built or decoded without being parsed here; empty when sound."""
-    return list(problems_in(policy.rules, policy.reasons, policy.words))
+    models = model_problems(policy.model, policy.fallback_model)
+    return [*models, *problems_in(policy.rules, policy.reasons, policy.words)]
 
 
 def policy_to_json(policy: Policy) -> bytes:
-    """Return the canonical JSON of a policy: every field written, in sorted order; parsing it gives the policy back."""
-    return msgspec.json.encode(policy, order="sorted")
+    """Return the canonical JSON of a policy: its fields in sorted order; parsing it gives the policy back.
+
+    A fallback model that is not named is left out, so that policies from before there was one keep their version.
+    """
+    fields = msgspec.structs.asdict(policy)
+    if policy.fallback_model is None:
+        del fields["fallback_model"]
+    return msgspec.json.encode(fields, order="sorted")
 
 
 def _with_built_in_reasons(policy: Policy) -> Policy:

@@ -82,6 +82,12 @@ def _word_problems(words: Sequence[str]) -> Iterator[Problem]:
             yield f"words[{at}]", f"Expected at most {LONGEST_WORD} characters"
 
 
+def model_problems(model: str, fallback_model: str | None) -> Iterator[Problem]:
+    """Yield what is wrong with the two models that a policy names."""
+    if fallback_model == model:
+        yield "fallback_model", "Expected another model than the one it stands in for"
+
+
 def problems_in(rules: Sequence[Rule], reasons: Sequence[Reason], words: Sequence[str]) -> Iterator[Problem]:
     """Yield every problem of the parts of a policy whose types are already right."""
     # What is added to a policy must not be what makes it too long.
@@ -100,6 +106,8 @@ def problems_in_parts(sound: Mapping[str, Any], raw: object) -> Iterator[Problem
     document = raw if isinstance(raw, Mapping) else {}
     rules, reasons = _entries(document, "rules"), _entries(document, "reasons")
     words = len(_entries(document, "words"))
+    if "model" in sound:
+        yield from model_problems(sound["model"], sound.get("fallback_model"))
     yield from _limit_problems(len(rules), sum(_name_of(one, "code") not in _BUILT_IN for one in reasons), words)
     yield from _repeated((path, part) for path, part in sound.items() if path.endswith("].id"))
     yield from _repeated((path, part) for path, part in sound.items() if path.endswith("].code"))

@@ -82,7 +82,9 @@ def _signal_cause(rule: Rule, condition: Condition, signal: Signal, signals: Sig
     )  # fmt: skip
 
 
-def _attribute_cause(rule: Rule, condition: Condition, attribute: Attribute, scores: Scores) -> Cause | None:
+def _attribute_cause(
+    rule: Rule, condition: Condition, attribute: Attribute, scores: Scores, by: str | None
+) -> Cause | None:
     name, threshold = attribute.value, condition.threshold
     value = scores.values.get(attribute)
     if value is None:
@@ -91,16 +93,16 @@ def _attribute_cause(rule: Rule, condition: Condition, attribute: Attribute, sco
         return Cause(rule.id, Outcome.HOLD, CauseKind.ATTRIBUTE, name, None, threshold, rule.reason, detail)
     if value < threshold:
         return None
-    return Cause(rule.id, rule.outcome, CauseKind.ATTRIBUTE, name, value, threshold, rule.reason)
+    return Cause(rule.id, rule.outcome, CauseKind.ATTRIBUTE, name, value, threshold, rule.reason, by)
 
 
-def _rule_causes(rule: Rule, scores: Scores | None, signals: Signals) -> list[Cause]:
+def _rule_causes(rule: Rule, scores: Scores | None, signals: Signals, by: str | None) -> list[Cause]:
     causes = []
     for condition in rule.when:
         if condition.signal is not None:
             cause = _signal_cause(rule, condition, condition.signal, signals)
         elif condition.attribute is not None and scores is not None:
-            cause = _attribute_cause(rule, condition, condition.attribute, scores)
+            cause = _attribute_cause(rule, condition, condition.attribute, scores, by)
         else:
             cause = None
         if cause is None:
@@ -112,6 +114,11 @@ def _rule_causes(rule: Rule, scores: Scores | None, signals: Signals) -> list[Ca
     return [msgspec.structs.replace(cause, outcome=weakest, reason=reason) for cause in causes]
 
 
+def is_accepted(scores: Scores, policy: Policy) -> bool:
+    """Return whether a policy's thresholds may be held against scores: its model's, or its fallback's calibrated."""
+    return scores.model_id == policy.model or (scores.calibrated and scores.model_id == policy.fallback_model)
+
+
 def _model_causes(scores: Scores | None, policy: Policy) -> Iterator[Cause]:
     """Yield why the scores cannot be held against the thresholds, if they cannot."""
     if scores is None or not is_sound(scores.values):
@@ -119,8 +126,10 @@ def _model_causes(scores: Scores | None, policy: Policy) -> Iterator[Cause]:
         outcome = Outcome.PUBLISH if publishes else Outcome.HOLD
         detail = "there are no usable scores"
         yield Cause("scorer", outcome, CauseKind.SCORER, policy.on_scorer_failure.value, reason=REVIEW, detail=detail)
-    elif scores.model_id != policy.model:
+    elif not is_accepted(scores, policy):
         detail = f"the thresholds were fitted for {policy.model}"
+        if scores.model_id == policy.fallback_model:
+            detail = "a fallback's scores must be calibrated"
         yield Cause("model", Outcome.HOLD, CauseKind.MODEL, scores.model_id, reason=REVIEW, detail=detail)
 
 
@@ -169,7 +178,8 @@ def judge(
     """
     doubts = [*_model_causes(scores, policy), *_language_causes(signals, languages)]
     trusted = None if doubts else scores
-    causes = [cause for rule in policy.rules for cause in _rule_causes(rule, trusted, signals)]
+    by = f"scored by the fallback {scores.model_id}" if scores and scores.model_id != policy.model else None
+    causes = [cause for rule in policy.rules for cause in _rule_causes(rule, trusted, signals, by)]
     causes = [*causes, *doubts, *_mode_causes(policy, emergency)]
     outcome = _strongest(causes)
     reasons = _reasons(policy, causes, outcome)

@@ -94,6 +94,7 @@ policies = st.builds(
     on_scorer_failure=st.sampled_from(OnScorerFailure),
     rules=st.lists(_rules, max_size=5, unique_by=lambda rule: rule.id).map(tuple),
     reasons=st.just(REASONS),
+    fallback_model=st.sampled_from([None, "model-b"]),
 )
 """Sound policies of every mode."""
 signals = st.builds(

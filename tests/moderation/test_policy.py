@@ -77,6 +77,23 @@ def test_the_built_in_reasons_are_always_there(built_in: Reason) -> None:
     assert [reason.code for reason in own.reasons].count(built_in.code) == 1
 
 
+def test_a_policy_may_name_a_fallback() -> None:
+    """A second model is another content; the same model twice is refused, also beside a mistake of shape."""
+    second = parse_policy_toml(f'fallback_model = "model-b"\n{GOOD}')
+    assert (second.model, second.fallback_model) == ("model-a", "model-b")
+    assert parse_policy_json(policy_to_json(second)) == second
+    assert second.version != parse_policy_toml(GOOD).version
+    assert set(problems(fallback_model="m")) == {"fallback_model"}
+    assert set(problems(fallback_model="")) == {"fallback_model"}
+    assert set(problems(fallback_model="m", mode="x")) == {"fallback_model", "mode"}
+
+
+def test_a_policy_without_a_fallback_keeps_its_version() -> None:
+    """Decisions made before there were fallbacks name versions that are still those of the same content."""
+    assert parse_policy_toml(GOOD).version == "sha256:18bd2e849bd0694f"
+    assert b"fallback_model" not in policy_to_json(parse_policy_toml(GOOD))
+
+
 def test_an_unknown_code_is_told_as_other() -> None:
     """A code that the policy does not know reads as the site's `other`."""
     own = parse_policy_toml(GOOD + '[[reasons]]\ncode = "other"\ntext = "Mine."\n')

@@ -83,6 +83,40 @@ def test_another_model_is_held(value: float, mode: Mode) -> None:
     assert verdict.causes[0].kind is CauseKind.MODEL
 
 
+BY_TWO = policy_of(HARSH, DOUBTFUL, fallback_model="model-b")
+
+
+@pytest.mark.parametrize(("value", "outcome"), [(0.0, "publish"), (0.5, "hold"), (0.95, "reject")])
+def test_a_fallback_is_held_against_the_same_thresholds(value: float, outcome: str) -> None:
+    """The model that a policy names as its fallback is judged like the first, and every cause says who spoke."""
+    verdict = judge(scores_of(value, "model-b"), CALM, BY_TWO)
+    assert verdict.outcome == outcome == judge(scores_of(value), CALM, BY_TWO).outcome
+    assert {cause.detail for cause in verdict.causes} <= {"scored by the fallback model-b"}
+    assert {cause.detail for cause in judge(scores_of(value), CALM, BY_TWO).causes} <= {None}
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_fallback_that_is_not_calibrated_is_held(value: float) -> None:
+    """A number that is no probability cannot be held against another model's thresholds."""
+    verdict = judge(replace(scores_of(value, "model-b"), calibrated=False), CALM, BY_TWO)
+    assert (verdict.outcome, verdict.causes[0].kind) == (Outcome.HOLD, CauseKind.MODEL)
+    assert verdict.causes[0].detail == "a fallback's scores must be calibrated"
+    assert judge(replace(scores_of(value), calibrated=False), CALM, BY_TWO).causes != verdict.causes
+
+
+def test_a_third_model_is_held() -> None:
+    """Naming a fallback opens the door for that one alone."""
+    assert judge(scores_of(0.0, "model-c"), CALM, BY_TWO).outcome is Outcome.HOLD
+
+
+@given(any_scores, any_signals, policies)
+def test_a_fallback_only_adds_scores_that_count(scores: Scores, signals: Signals, policy: Policy) -> None:
+    """Naming a fallback changes nothing for the scores of any model but that one."""
+    without = replace(policy, fallback_model=None)
+    if scores.model_id != policy.fallback_model:
+        assert judge(scores, signals, policy) == judge(scores, signals, without)
+
+
 def test_a_language_the_model_cannot_read_is_held() -> None:
     """A known language outside the scorer's is held, an unknown one is judged."""
     english = frozenset({"en"})
