@@ -14,6 +14,7 @@ import msgspec
 
 from moderation.policy import PolicyError, parse_policy_json, parse_policy_toml
 from service import schemas
+from service.calibrate_command import add_calibrate
 from service.composition import check_tables, open_context
 from service.errors import Problem
 from service.flow import manage_admins, manage_people, manage_sites
@@ -80,6 +81,7 @@ def add_commands(subparsers: Any) -> None:
         "the keys that sign author tokens",
         {"rotate": (_rotate_keys, [])},
     )
+    add_calibrate(subparsers, _runner)
 
 
 def _group(subparsers: Any, name: str, text: str, acts: dict[str, tuple[Act, list[str]]]) -> None:

@@ -95,7 +95,9 @@ def _as_revision(comment: schemas.Comment, revision: Row) -> schemas.Comment:
 def _scores(row: Row | None) -> list[schemas.ScoreView]:
     if row is None:
         return []
+    # Those that a stored calibration changed are calibrated, also where the model has others that it did not.
+    mapped = row.raw or {}
     return [
-        schemas.ScoreView(attribute, value, row.model_id, row.calibrated)
+        schemas.ScoreView(attribute, value, row.model_id, row.calibrated or attribute in mapped)
         for attribute, value in sorted(row.attributes.items(), key=lambda pair: -pair[1])
     ]

@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, ActorKind, Status, next_status
 from moderation.rules import OnScorerFailure, Outcome
-from moderation.scores import Scores
+from moderation.scores import Attribute, Scores
 from moderation.signals import Signals, read_signals
 from moderation.verdict import Verdict, judge
 from moderation.words import WordList
 from service import telemetry
-from service.flow import policies, transition
+from service.flow import calibrations, policies, transition
 from service.flow.announce import Told, announce
+from service.flow.calibrations import Calibrated
 from service.flow.context import Context
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
@@ -51,8 +52,12 @@ class _Judged(msgspec.Struct, frozen=True):
     row: Any
     verdict: Verdict
     signals: Signals
-    scores: Scores | None
+    calibrated: Calibrated
     policy_version: str
+
+    @property
+    def scores(self) -> Scores | None:
+        return self.calibrated.scores
 
 
 class ThreadsMoved(Exception):  # noqa: N818 - Named for the fact.
@@ -152,9 +157,10 @@ async def _judge_all(
     languages: frozenset[str] | None,
     outage: bool,
 ) -> list[_Judged]:
-    """Judge with the policy in force now, inside the transaction: an emergency switch counts at once."""
+    """Judge with what is in force now, inside the transaction: an emergency switch or a calibration counts at once."""
     rows = sorted(rows, key=lambda row: (row.thread_id, row.revision_id))
     known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
+    maps = await calibrations.in_force(connection, [(row.site_id, scored[row.revision_id]) for row in rows])
     judged = []
     for row in rows:
         policy, words = known[row.site_id, row.policy_version]
@@ -163,10 +169,10 @@ async def _judge_all(
         if not outage or read is None:
             # Else whoever found a text that breaks the model could publish it on a site that publishes in outages.
             policy = msgspec.structs.replace(policy, on_scorer_failure=OnScorerFailure.HOLD)
-        scores = scored[row.revision_id] if read is not None else None
+        said = maps.apply(row.site_id, scored[row.revision_id] if read is not None else None)
         facts = read or _NOTHING_READ
-        verdict = judge(scores, facts, policy, languages=languages, emergency=row.emergency_pre_moderation)
-        judged.append(_Judged(row, verdict, facts, scores, row.policy_version))
+        verdict = judge(said.scores, facts, policy, languages=languages, emergency=row.emergency_pre_moderation)
+        judged.append(_Judged(row, verdict, facts, said, row.policy_version))
     return judged
 
 
@@ -250,9 +256,16 @@ def _scores_row(context: Context, one: _Judged, now: datetime) -> dict[str, Any]
         "revision_id": one.row.revision_id,
         "model_id": one.scores.model_id,
         "calibrated": one.scores.calibrated,
-        "attributes": {attribute.value: value for attribute, value in one.scores.values.items()},
+        "attributes": _as_json(one.scores.values),
+        "raw": _as_json(one.calibrated.raw),
+        "calibration": one.calibrated.version,
+        "window": list(one.scores.window) if one.scores.window else None,
         "scored_at": now,
     }
+
+
+def _as_json(values: Mapping[Attribute, float] | None) -> dict[str, float] | None:
+    return None if values is None else {attribute.value: value for attribute, value in values.items()}
 
 
 def _item_row(context: Context, one: _Judged, now: datetime) -> dict[str, Any]:

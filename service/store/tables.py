@@ -2,62 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import sqlalchemy as sa
 
 from moderation.decision import Status
-from service.store.types import Id, Instant, Json, NullableJson, Path
-
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-
-def _id() -> sa.Column[Any]:
-    return sa.Column("id", Id, primary_key=True)
-
-
-def _site() -> sa.Column[Any]:
-    return sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=False)
-
-
-def _ref(name: str, target: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, Id, sa.ForeignKey(f"{target}.id"), nullable=nullable)
-
-
-def _at(name: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, Instant, nullable=nullable)
-
-
-def _count(name: str) -> sa.Column[Any]:
-    return sa.Column(name, sa.Integer, nullable=False, server_default="0")
-
-
-def _one_of(name: str, values: Iterable[str]) -> sa.CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return sa.CheckConstraint(f"{name} IN ({listed})", name=name)
-
-
-def _not_negative(*names: str) -> list[sa.CheckConstraint]:
-    return [sa.CheckConstraint(f"{name} >= 0", name=name) for name in names]
-
-
-def _flag(name: str) -> sa.Column[Any]:
-    return sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
-
+from service.store.columns import at, count, flag, not_negative, one_of, own_id, ref, site
+from service.store.columns import metadata as metadata
+from service.store.types import Id, Json, NullableJson, Path
 
 sites = sa.Table(
     "sites",
     metadata,
-    _id(),
+    own_id(),
     sa.Column("slug", sa.String(63), nullable=False, unique=True),
     sa.Column("name", sa.String(80), nullable=False),
     sa.Column("allowed_origins", Json, nullable=False),
@@ -68,9 +23,9 @@ sites = sa.Table(
     sa.Column("max_depth", sa.Integer, nullable=False),
     sa.Column("edit_window_seconds", sa.Integer, nullable=False),
     sa.Column("duplicate_window_seconds", sa.Integer, nullable=False),
-    _flag("emergency_pre_moderation"),
+    flag("emergency_pre_moderation"),
     sa.Column("policy_version", sa.String(40), nullable=False),
-    _at("created_at"),
+    at("created_at"),
 )
 
 #: Append-only: a decision of years ago names its policy by version and it is still here.
@@ -80,27 +35,27 @@ policies = sa.Table(
     sa.Column("site_id", Id, sa.ForeignKey("sites.id"), primary_key=True),
     sa.Column("version", sa.String(40), primary_key=True),
     sa.Column("document", Json, nullable=False),
-    _at("created_at"),
+    at("created_at"),
     sa.Column("created_by", sa.String(80), nullable=True),
 )
 
 threads = sa.Table(
     "threads",
     metadata,
-    _id(),
-    _site(),
+    own_id(),
+    site(),
     sa.Column("page", sa.String(512), nullable=False),
     sa.Column("title", sa.String(300), nullable=True),
     sa.Column("prompt", sa.String(300), nullable=True),
     sa.Column("url", sa.String(2048), nullable=True),
     sa.Column("state", sa.String(10), nullable=False),
-    _at("closes_at", nullable=True),
-    _count("published_count"),
-    _count("version"),
+    at("closes_at", nullable=True),
+    count("published_count"),
+    count("version"),
     sa.Column("policy_version", sa.String(40), nullable=True),
-    _at("created_at"),
-    _one_of("state", ["open", "closed"]),
-    *_not_negative("published_count", "version"),
+    at("created_at"),
+    one_of("state", ["open", "closed"]),
+    *not_negative("published_count", "version"),
     sa.Index("ix_threads_site_id", "site_id", "id"),
 )
 
@@ -110,32 +65,32 @@ thread_pages = sa.Table(
     metadata,
     sa.Column("site_id", Id, sa.ForeignKey("sites.id"), primary_key=True),
     sa.Column("page", sa.String(512), primary_key=True),
-    _ref("thread_id", "threads"),
+    ref("thread_id", "threads"),
     sa.Index("ix_thread_pages_thread_id", "thread_id"),
 )
 
 commenters = sa.Table(
     "commenters",
     metadata,
-    _id(),
-    _site(),
+    own_id(),
+    site(),
     sa.Column("kind", sa.String(10), nullable=False),
     sa.Column("name", sa.String(80), nullable=True),
     sa.Column("subject", sa.String(200), nullable=True),
     sa.Column("token_generation", sa.Integer, nullable=False, server_default="1"),
-    _at("first_seen_at"),
-    _at("erased_at", nullable=True),
+    at("first_seen_at"),
+    at("erased_at", nullable=True),
     sa.UniqueConstraint("site_id", "subject", name="uq_commenters_site_id_subject"),
 )
 
 comments = sa.Table(
     "comments",
     metadata,
-    _id(),
-    _site(),
-    _ref("thread_id", "threads"),
-    _ref("parent_id", "comments", nullable=True),
-    _ref("commenter_id", "commenters"),
+    own_id(),
+    site(),
+    ref("thread_id", "threads"),
+    ref("parent_id", "comments", nullable=True),
+    ref("commenter_id", "commenters"),
     sa.Column("path", Path, nullable=False),
     sa.Column("author_name", sa.String(80), nullable=True),
     sa.Column("author_kind", sa.String(10), nullable=False),
@@ -144,15 +99,15 @@ comments = sa.Table(
     sa.Column("shown_revision", sa.Integer, nullable=True),
     sa.Column("latest_revision", sa.Integer, nullable=False),
     # Visible: published, or a tombstone that holds up a visible reply.
-    _flag("visible"),
-    _count("visible_replies"),
-    _count("reply_count"),
-    _count("likes"),
-    _at("created_at"),
-    _at("edited_at", nullable=True),
-    _at("deleted_at", nullable=True),
-    _one_of("status", Status),
-    *_not_negative("visible_replies", "reply_count", "likes"),
+    flag("visible"),
+    count("visible_replies"),
+    count("reply_count"),
+    count("likes"),
+    at("created_at"),
+    at("edited_at", nullable=True),
+    at("deleted_at", nullable=True),
+    one_of("status", Status),
+    *not_negative("visible_replies", "reply_count", "likes"),
 )
 _ROOTS = sa.and_(comments.c.parent_id.is_(None), comments.c.visible.is_(sa.true()))
 for _name, _columns in {
@@ -179,9 +134,9 @@ sa.Index("ix_comments_thread", comments.c.thread_id, comments.c.id)
 revisions = sa.Table(
     "revisions",
     metadata,
-    _id(),
-    _site(),
-    _ref("comment_id", "comments"),
+    own_id(),
+    site(),
+    ref("comment_id", "comments"),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("body", sa.Text, nullable=True),
     sa.Column("html", sa.Text, nullable=True),
@@ -189,12 +144,12 @@ revisions = sa.Table(
     sa.Column("language", sa.String(8), nullable=True),
     sa.Column("network_hash", sa.String(64), nullable=True),
     sa.Column("status", sa.String(10), nullable=False),
-    _at("created_at"),
-    _at("scored_at", nullable=True),
-    _at("superseded_at", nullable=True),
-    _at("erased_at", nullable=True),
+    at("created_at"),
+    at("scored_at", nullable=True),
+    at("superseded_at", nullable=True),
+    at("erased_at", nullable=True),
     sa.UniqueConstraint("comment_id", "number"),
-    _one_of("status", Status),
+    one_of("status", Status),
     sa.Index("ix_revisions_twin", "body_hash", "comment_id"),
 )
 sa.Index(
@@ -208,9 +163,9 @@ sa.Index(
 scores = sa.Table(
     "scores",
     metadata,
-    _id(),
-    _site(),
-    _ref("revision_id", "revisions"),
+    own_id(),
+    site(),
+    ref("revision_id", "revisions"),
     sa.Column("model_id", sa.String(120), nullable=False),
     sa.Column("calibrated", sa.Boolean, nullable=False),
     sa.Column("attributes", Json, nullable=False),
@@ -219,7 +174,7 @@ scores = sa.Table(
     sa.Column("calibration", sa.String(40), nullable=True),
     # Of a text longer than the model: where in the normalised text the highest value was found.
     sa.Column("window", NullableJson, nullable=True),
-    _at("scored_at"),
+    at("scored_at"),
     sa.Index("ix_scores_revision_id", "revision_id"),
 )
 
@@ -227,7 +182,7 @@ scores = sa.Table(
 calibrations = sa.Table(
     "calibrations",
     metadata,
-    _id(),
+    own_id(),
     sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
     sa.Column("model_id", sa.String(120), nullable=False),
     sa.Column("version", sa.String(40), nullable=False),
@@ -235,11 +190,11 @@ calibrations = sa.Table(
     sa.Column("report", Json, nullable=False),
     sa.Column("source", sa.String(10), nullable=False),
     sa.Column("rows", sa.Integer, nullable=False),
-    _at("created_at"),
+    at("created_at"),
     sa.Column("created_by", sa.String(80), nullable=True),
-    _at("retired_at", nullable=True),
-    _one_of("source", ["labels", "decisions"]),
-    *_not_negative("rows"),
+    at("retired_at", nullable=True),
+    one_of("source", ["labels", "decisions"]),
+    *not_negative("rows"),
     sa.Index("ix_calibrations_site_id", "site_id", "id"),
 )
 #: One in force for each model, of a site and of the installation.
@@ -260,24 +215,24 @@ for _name, _columns, _where in (
 review_items = sa.Table(
     "review_items",
     metadata,
-    _id(),
-    _site(),
-    _ref("thread_id", "threads"),
-    _ref("comment_id", "comments"),
-    _ref("revision_id", "revisions"),
+    own_id(),
+    site(),
+    ref("thread_id", "threads"),
+    ref("comment_id", "comments"),
+    ref("revision_id", "revisions"),
     # held, post_moderation; later reported, sampled, appealed.
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("state", sa.String(12), nullable=False),
     sa.Column("causes", Json, nullable=False),
     sa.Column("spans", NullableJson, nullable=True),
     sa.Column("order_key", sa.Float(53), nullable=False),
-    _at("opened_at"),
-    _at("closed_at", nullable=True),
+    at("opened_at"),
+    at("closed_at", nullable=True),
     sa.Column("lease_hash", sa.String(64), nullable=True),
-    _at("lease_expires_at", nullable=True),
+    at("lease_expires_at", nullable=True),
     sa.Column("claimed_by", sa.String(80), nullable=True),
-    _count("claim_number"),
-    _one_of("state", ["open", "decided", "superseded"]),
+    count("claim_number"),
+    one_of("state", ["open", "decided", "superseded"]),
     sa.Index("ix_review_items_comment_id", "comment_id"),
     sa.Index("ix_review_items_thread_id", "thread_id"),
 )
@@ -302,12 +257,12 @@ sa.Index(
 decisions = sa.Table(
     "decisions",
     metadata,
-    _id(),
-    _site(),
-    _ref("thread_id", "threads"),
-    _ref("comment_id", "comments"),
-    _ref("revision_id", "revisions"),
-    _ref("review_item_id", "review_items", nullable=True),
+    own_id(),
+    site(),
+    ref("thread_id", "threads"),
+    ref("comment_id", "comments"),
+    ref("revision_id", "revisions"),
+    ref("review_item_id", "review_items", nullable=True),
     sa.Column("actor_kind", sa.String(12), nullable=False),
     sa.Column("actor", sa.String(80), nullable=True),
     sa.Column("action", sa.String(12), nullable=False),
@@ -325,7 +280,7 @@ decisions = sa.Table(
     sa.Column("automated_detection", sa.Boolean, nullable=False),
     sa.Column("automated_decision", sa.Boolean, nullable=False),
     sa.Column("duration_seconds", sa.Integer, nullable=True),
-    _at("created_at"),
+    at("created_at"),
     sa.Index("ix_decisions_comment_id", "comment_id", "id"),
     sa.Index("ix_decisions_thread_id", "thread_id"),
 )
@@ -342,17 +297,17 @@ sa.Index(
 reports = sa.Table(
     "reports",
     metadata,
-    _id(),
-    _site(),
-    _ref("comment_id", "comments"),
-    _ref("revision_id", "revisions"),
-    _ref("commenter_id", "commenters", nullable=True),
+    own_id(),
+    site(),
+    ref("comment_id", "comments"),
+    ref("revision_id", "revisions"),
+    ref("commenter_id", "commenters", nullable=True),
     sa.Column("network_hash", sa.String(64), nullable=True),
     sa.Column("reason", sa.String(40), nullable=False),
     sa.Column("detail", sa.Text, nullable=True),
     sa.Column("outcome", sa.String(20), nullable=True),
-    _at("created_at"),
-    _at("closed_at", nullable=True),
+    at("created_at"),
+    at("closed_at", nullable=True),
     sa.Index("ix_reports_comment_id", "comment_id"),
 )
 
@@ -360,14 +315,14 @@ reports = sa.Table(
 audit_events = sa.Table(
     "audit_events",
     metadata,
-    _id(),
+    own_id(),
     sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
     sa.Column("actor_kind", sa.String(12), nullable=False),
     sa.Column("actor", sa.String(80), nullable=True),
     sa.Column("action", sa.String(60), nullable=False),
     sa.Column("subject", sa.String(600), nullable=True),
     sa.Column("data", Json, nullable=False),
-    _at("created_at"),
+    at("created_at"),
     sa.Index("ix_audit_events_site_id", "site_id", "id"),
 )
 
@@ -375,14 +330,14 @@ audit_events = sa.Table(
 outbox = sa.Table(
     "outbox",
     metadata,
-    _id(),
-    _site(),
+    own_id(),
+    site(),
     sa.Column("type", sa.String(60), nullable=False),
     sa.Column("thread_id", Id, nullable=True),
     sa.Column("comment_id", Id, nullable=True),
     sa.Column("revision_id", Id, nullable=True),
     sa.Column("data", Json, nullable=False),
-    _at("created_at"),
+    at("created_at"),
     sa.Index("ix_outbox_created_at", "created_at"),
     sa.Index("ix_outbox_thread_id", "thread_id"),
 )
@@ -393,37 +348,37 @@ idempotency_keys = sa.Table(
     sa.Column("site_id", Id, sa.ForeignKey("sites.id"), primary_key=True),
     sa.Column("key", sa.String(36), primary_key=True),
     sa.Column("request_hash", sa.String(64), nullable=False),
-    _ref("comment_id", "comments"),
-    _at("created_at"),
+    ref("comment_id", "comments"),
+    at("created_at"),
     sa.Index("ix_idempotency_keys_created_at", "created_at"),
 )
 
 members = sa.Table(
     "members",
     metadata,
-    _id(),
+    own_id(),
     # Null: a member of the installation, who may do everything on every site.
     sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
     sa.Column("name", sa.String(80), nullable=False),
     sa.Column("role", sa.String(12), nullable=False),
-    _at("created_at"),
-    _at("disabled_at", nullable=True),
+    at("created_at"),
+    at("disabled_at", nullable=True),
     sa.Index("ix_members_site_id", "site_id"),
 )
 
 api_tokens = sa.Table(
     "api_tokens",
     metadata,
-    _id(),
+    own_id(),
     sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
-    _ref("member_id", "members", nullable=True),
+    ref("member_id", "members", nullable=True),
     sa.Column("name", sa.String(80), nullable=False),
     sa.Column("scopes", Json, nullable=False),
     sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
-    _at("created_at"),
-    _at("expires_at", nullable=True),
-    _at("revoked_at", nullable=True),
-    _at("last_used_at", nullable=True),
+    at("created_at"),
+    at("expires_at", nullable=True),
+    at("revoked_at", nullable=True),
+    at("last_used_at", nullable=True),
     sa.Index("ix_api_tokens_site_id", "site_id"),
 )
 
@@ -433,6 +388,6 @@ signing_keys = sa.Table(
     metadata,
     sa.Column("id", sa.String(16), primary_key=True),
     sa.Column("sealed", sa.Text, nullable=False),
-    _at("created_at"),
-    _at("retired_at", nullable=True),
+    at("created_at"),
+    at("retired_at", nullable=True),
 )
