@@ -82,8 +82,10 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
     commands.add_parser("scorer").set_defaults(run=_scorer)
     if admin:
         from service.commands import add_commands
+        from service.model_commands import add_model_commands
 
         add_commands(commands)
+        add_model_commands(commands)
     return parser
 
 

@@ -3,20 +3,72 @@
 Imports torch, onnx and the quantiser inside its functions; running what is written here needs none of them.
 """
 
+import logging
 import shutil
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from moderation.scorers.detoxify import DetoxifyScorer
+from moderation.scorers.detoxify_opening import Opened
 from moderation.scorers.onnx import OUTPUT, read_tokenizer
 from moderation.scorers.onnx_folder import MODEL, TOKENIZER, Manifest, write_manifest
+from moderation.scorers.protocol import Scorer
 
 OPSET = 17
 """The first operator set with layer normalisation as one operator."""
-LARGEST_MODEL = 2 * 1024**3
-"""A model's file cannot be larger; onnx would put the weights beside it."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A loaded torch model: its module, tokenizer and what its manifest will say, and the scorer that it is."""
+
+    module: Any
+    tokenizer_json: str
+    tokenise: Callable[[str], Sequence[int]]
+    manifest: Manifest
+    scorer: Scorer
+
+
+def source_of(opened: Opened) -> Source:
+    """Return what is exported of a Detoxify model: its named outputs, in the order of its scorer's attributes."""
+    tokenizer = opened.package.tokenizer
+    return Source(
+        module=_kept_logits(opened.package.model, opened.recipe.columns),
+        tokenizer_json=tokenizer.backend_tokenizer.to_str(),
+        tokenise=lambda text: list(tokenizer(text, verbose=False).input_ids),
+        manifest=Manifest(
+            name=f"detoxify-{opened.name}",
+            architecture=opened.recipe.architecture,
+            languages=tuple(sorted(opened.languages)),
+            labels=opened.labels,
+            longest=opened.framing.longest,
+            pad_id=opened.framing.pad_id,
+            inputs=("input_ids", "attention_mask"),
+            normalise=True,
+        ),
+        scorer=DetoxifyScorer(opened),
+    )
+
+
+def _kept_logits(model: Any, columns: Sequence[int]) -> Any:
+    import torch
+
+    class Kept(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+            self.register_buffer("columns", torch.tensor(columns))
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            logits = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+            return logits.index_select(1, self.columns)
+
+    return Kept()
 
 
 def export_module(module: Any, tokenizer_json: str, manifest: Manifest, folder: Path) -> Manifest:
@@ -78,21 +130,32 @@ def quantise(whole: Path, small: Path, *, embeddings: bool = True, head: bool = 
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    shaped = small.with_suffix(".shaped")
-    quant_pre_process(str(whole), str(shaped), skip_optimization=True, skip_symbolic_shape=True)
-    try:
+    with tempfile.TemporaryDirectory(dir=small.parent) as work, _silent():
+        # Layers that share their weights reach them by nodes of their own, which the quantiser would take for results.
+        plain = Path(work) / "plain.onnx"
+        quant_pre_process(str(whole), str(plain), skip_symbolic_shape=True)
         quantize_dynamic(
-            str(shaped),
+            str(plain),
             str(small),
             weight_type=QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
             op_types_to_quantize=["MatMul", "Gemm", *(["Gather"] if embeddings else [])],
-            nodes_to_exclude=_kept_nodes(whole, head=head, narrowing=narrowing),
+            nodes_to_exclude=_kept_nodes(plain, head=head, narrowing=narrowing),
             extra_options={"MatMulConstBOnly": True},
         )
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The quantiser tells the root logger of every node."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
     finally:
-        shaped.unlink()
+        root.setLevel(level)
 
 
 def _kept_nodes(path: Path, *, head: bool, narrowing: bool) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from moderation.scorers.onnx_folder import MODEL, TOKENIZER, Manifest, read_manifest
 from moderation.scorers.transformer import (
     BATCH_TOKENS,
+    Encode,
     Encoded,
     Forward,
     Framing,
@@ -85,7 +86,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def encoder_of(tokenizer: Tokenizer) -> Any:
+def encoder_of(tokenizer: Tokenizer) -> Encode:
     """Return the Encode of a tokenizer."""
 
     def encode(texts: Sequence[str]) -> list[Encoded]:

@@ -1,0 +1,58 @@
+"""Texts that an exported model is proven on: civil and rude, short and long, many scripts, nothing and noise."""
+
+_LONG = (
+    "The council spent the winter on a budget that nobody in the room had asked for, and the minutes show it. "
+    "First the buses, then the swimming pool, then the bridge that half of the town uses to get to work. "
+)
+
+TEXTS = (
+    "",
+    " ",
+    "?!",
+    "I agree.",
+    "😀😀👍🏽",
+    "No.",
+    "Thank you for this article, it was clear and fair to both sides.",
+    "The missiles hit a market and killed twelve people, the ministry said.",
+    "Muslims, Christians and Jews have lived in this street for two hundred years.",
+    "I am a gay man and I vote for the conservatives, what of it?",
+    "He said the ceasefire was a mistake; she said the war was one.",
+    "You are an idiot and everything you write is garbage.",
+    "What a pathetic, stupid liar this minister is.",
+    "Shut up, you moron, nobody asked you.",
+    "Go back to where you came from, we do not want your kind here.",
+    "People like them are vermin and should be treated as vermin.",
+    "Somebody should burn your house down while you sleep.",
+    "I will find you and you will be sorry.",
+    "This is bullshit and you damn well know it.",
+    "Nobody should be called a moron for asking a question.",
+    'The court found that "you filthy rat" is an insult under the law.',
+    "They are not stupid, they are lied to.",
+    "I hate this bridge.",
+    "y o u  a r e  a n  i d i o t",
+    "y0u st*pid m0r0n",
+    "THIS IS A DISGRACE!!! RESIGN!!!",
+    "See https://example.org/2024/report.pdf?page=7#table, page 7.",
+    "1,234.50 EUR on 2024-02-29 at 18:30, i.e. 12.5% more",
+    "tl;dr: no 🤷",
+    "Der Stadtrat hat gestern beschlossen, die Brücke zu sperren. Du bist ein Idiot.",
+    "Le maire devrait avoir honte, espèce d'imbécile.",
+    "Creo que el ayuntamiento miente, y usted es un payaso.",
+    "Penso che il comune dovrebbe investire di più nelle piste ciclabili.",
+    "Acho que esse ministro é um mentiroso e um palhaço.",
+    "Bence belediye daha fazla bisiklet yolu yapmalı, aptal herif.",
+    "Я думаю, что городу нужно больше велосипедных дорожек, а ты дурак.",
+    "Я вважаю, що місто має збудувати більше доріжок.",
+    "أعتقد أن المجلس يجب أن يستثمر في ممرات الدراجات",
+    "אני חושב שהעירייה צריכה להשקיע בשבילי אופניים",
+    "मुझे लगता है कि शहर को साइकिल मार्गों में निवेश करना चाहिए",
+    "市は自転車専用道路にもっと投資すべきだと思います。馬鹿野郎。",
+    "我认为市议会应该投资建设更多的自行车道。",
+    "시의회가 자전거 도로에 더 투자해야 한다고 생각합니다",
+    "ฉันคิดว่าเมืองควรลงทุนสร้างทางจักรยานเพิ่มขึ้น",
+    _LONG,
+    _LONG * 3 + "And whoever wrote this budget is a fool.",
+    "You fool. " + _LONG * 12,
+    _LONG * 30,
+)
+"""The last two are longer than most models read at once."""
