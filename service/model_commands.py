@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from moderation.scores import ScorerError
 from service.cores import cores_present
+from service.model_pull_command import add_list, add_pull
 from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def add_model_commands(subparsers: Any) -> None:
     group = subparsers.add_parser("model", help="models: get one, export one").add_subparsers(
         metavar="ACT", required=True
     )
+    add_pull(group)
+    add_list(group)
     _add_export(group)
 
 

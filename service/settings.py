@@ -63,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 120.0
     scorer_timeout_seconds: Annotated[float, Meta(gt=0, le=600, description="A batch that takes longer failed.")] = 10.0
     models_home: Annotated[str, Meta(description="Folder of downloaded models; empty: models in COLLOQUY_HOME.")] = ""
+    models_mirror: Annotated[
+        str,
+        Meta(pattern=r"^(https?://\S+)?$", description="URL that `model pull` asks instead of the models' makers."),
+    ] = ""
     score_batch_size: Annotated[int, Meta(ge=1, le=512, description="Comments scored and committed together.")] = 32
     sweep_interval_seconds: Annotated[float, Meta(gt=0, le=3600, description="Time between two sweeps.")] = 10.0
     scorer_grace_seconds: Annotated[

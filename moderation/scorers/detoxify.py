@@ -15,7 +15,7 @@ class DetoxifyScorer:
     def __init__(self, opened: Opened, *, batch_tokens: int = BATCH_TOKENS, normalise: bool = True) -> None:
         """Take a model that was opened and checked."""
         self.model_id, self.languages, self.attributes = opened.model_id, opened.languages, opened.labels
-        self._opened = opened
+        self.opened = opened
         self._transformer = Transformer(
             self.model_id,
             Outputs(opened.labels),
@@ -50,7 +50,7 @@ class DetoxifyScorer:
         return self._transformer.score(texts)
 
     def _encode(self, texts: Sequence[str]) -> list[Encoded]:
-        tokenizer = self._opened.package.tokenizer
+        tokenizer = self.opened.package.tokenizer
         # `verbose` would warn of texts that are longer than the model, which is what windows are for.
         found = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         return [Encoded(ids, offsets) for ids, offsets in zip(found["input_ids"], found["offset_mapping"], strict=True)]
@@ -58,12 +58,12 @@ class DetoxifyScorer:
     def _forward(self, ids: Tokens, mask: Tokens) -> Logits:
         import torch
 
-        model = self._opened.package.model
+        model = self.opened.package.model
         try:
             with torch.inference_mode():
                 given = (torch.from_numpy(array).to(model.device) for array in (ids, mask))
                 logits = model(**dict(zip(("input_ids", "attention_mask"), given, strict=True))).logits
-                kept: Logits = logits[:, self._opened.recipe.columns].float().cpu().numpy()
+                kept: Logits = logits[:, self.opened.recipe.columns].float().cpu().numpy()
         except RuntimeError as error:
             raise ScorerError(f"{self.model_id} could not compute on {model.device} ({type(error).__name__})") from None
         return kept

@@ -14,6 +14,7 @@ from typing import Any
 from moderation.scorers.detoxify_checkpoint import Recipe, check_weights, known_weights, read_recipe
 from moderation.scorers.detoxify_files import (
     ENGLISH,
+    OPTIONAL,
     PUBLISHED,
     SEVEN,
     check_digest,
@@ -88,6 +89,19 @@ def open_model(name_or_path: str | Path, *, models_home: Path, device: str = "cp
         base=base,
         package=package,
     )
+
+
+def addresses_of(name: str) -> dict[str, str]:
+    """Return where the files of a published model are, by file name, the checkpoint last: the package's own addresses.
+
+    Those of its base model are the hub's; ModuleNotFoundError where the package is not installed.
+    """
+    from detoxify.detoxify import MODEL_URLS
+    from huggingface_hub import hf_hub_url
+
+    published = PUBLISHED[name]
+    base = {file: hf_hub_url(published.base, file) for file in (*published.files, *OPTIONAL)}
+    return {**base, MODEL_URLS[name].rpartition("/")[2]: MODEL_URLS[name]}
 
 
 def _check_device(device: str) -> None:
