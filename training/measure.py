@@ -16,32 +16,12 @@ from moderation.signals import read_signals
 from moderation.verdict import judge
 from moderation.words import WordList
 from training.corpus import Example, held_out, load_corpus
+from training.evasions import EVASIONS
 from training.hashed import CALIBRATED_ON
 from training.unseen import UNSEEN_NEUTRAL
 
 _SEED = 7
-_ALIKE = str.maketrans("aeopcyxi", "аеорсухі")
-_LEET = str.maketrans("aeiost", "@31057")
 _MILLION = 1e6
-
-
-def _inside(word: str, change: Callable[[str], str]) -> str:
-    return word[0] + change(word[1:-1]) + word[-1] if len(word) > 3 else word
-
-
-def _each_word(text: str, change: Callable[[str], str]) -> str:
-    return " ".join(map(change, text.split()))
-
-
-def _disguises() -> dict[str, Callable[[str], str]]:
-    return {
-        "as written": str,
-        "zero-width": lambda text: _each_word(text, "\u200b".join),
-        "look-alikes": lambda text: _each_word(text, lambda word: _inside(word, lambda part: part.translate(_ALIKE))),
-        "leet": lambda text: _each_word(text, lambda word: _inside(word, lambda part: part.translate(_LEET))),
-        "spaced letters": lambda text: "  ".join(" ".join(word) if len(word) > 3 else word for word in text.split()),
-        "drawn out": lambda text: _each_word(text, lambda word: _inside(word, lambda part: part + part[-1] * 3)),
-    }
 
 
 class Measurer:
@@ -87,7 +67,8 @@ def _report_disguises(measurer: Measurer, texts: Sequence[str]) -> None:
         for condition in rule.when
         if condition.attribute and len(rule.when) == 1
     )
-    for name, disguise in _disguises().items():
+    disguises: dict[str, Callable[[str], str]] = {"as written": str, **EVASIONS}
+    for name, disguise in disguises.items():
         caught = [value >= threshold for value in measurer.toxicity([disguise(text) for text in texts])]
         print(f"recall at {threshold} {name}: {sum(caught) / len(caught):.3f} of {len(caught)}")
 
