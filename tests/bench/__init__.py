@@ -1,0 +1,1 @@
+"""What the benches compute is held to plain definitions."""
