@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from service.flow.context import Context, new_uuid7, utc_now
 from service.flow.directory import Directory
@@ -16,9 +18,13 @@ from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.review import ReviewQueue
 from service.queue.scorer_status import ScorerBoard
 from service.queue.scoring import ScoringStream
+from service.scorers import threads_of
 from service.settings import Settings, SettingsError, has_secret_key, secret_key_of
 from service.store import records
 from service.store.database import Database
+
+if TYPE_CHECKING:
+    from service.workers.fallback import ScorerWithFallback
 
 
 @asynccontextmanager
@@ -81,12 +87,11 @@ async def run_worker(settings: Settings) -> None:
     """Run one worker process until a signal."""
     # Imported here, because neither the API nor a command needs what the workers import.
     from service.workers.run import Worker, stop_on_signals, worker_name
-    from service.workers.scorer_process import ScorerProcess
 
     stop = asyncio.Event()
     stop_on_signals(stop)
     name = worker_name(settings.worker_name)
-    scorer = ScorerProcess([sys.executable, "-m", "service", "scorer"], timeout_seconds=settings.scorer_timeout_seconds)
+    scorer = scorer_of(settings, os.environ)
     async with open_context(settings, consumer=name) as context:
         worker = Worker(context, scorer, name=name)
         embedded = settings.worker_name == "embedded"
@@ -97,3 +102,23 @@ async def run_worker(settings: Settings) -> None:
             if refused := group.subgroup(SettingsError):
                 raise refused.exceptions[0] from None
             raise
+
+
+def scorer_of(settings: Settings, environment: Mapping[str, str]) -> ScorerWithFallback:
+    """Answer the scorer of the settings and its fallback, each a child process that is started when it is needed."""
+    from service.workers.fallback import ScorerWithFallback
+    from service.workers.scorer_process import ScorerProcess
+
+    threads = str(threads_of(settings))
+
+    def process(name: str) -> ScorerProcess:
+        # Libraries make their pools of threads while they are imported, so they have to be told before.
+        told = {"SCORER": name, "SCORER_THREADS": threads, "OMP_NUM_THREADS": threads}
+        return ScorerProcess(
+            [sys.executable, "-m", "service", "scorer"],
+            timeout_seconds=settings.scorer_timeout_seconds,
+            start_timeout_seconds=settings.scorer_start_timeout_seconds,
+            environment={**environment, **told},
+        )
+
+    return ScorerWithFallback(process(settings.scorer), process(settings.fallback) if settings.fallback else None)

@@ -19,25 +19,16 @@ BATCH_TOKENS = 4096
 
 def build_scorer(settings: Settings) -> Scorer:
     """Answer the scorer of SCORER, loaded; raise SettingsError when it cannot be used."""
-    return _built(settings, settings.scorer)
-
-
-def build_fallback(settings: Settings) -> Scorer:
-    """Answer the scorer of the fallback, loaded; raise SettingsError when there is none or it cannot be loaded."""
-    return _built(settings, settings.fallback)
-
-
-def _built(settings: Settings, name: str) -> Scorer:
     try:
         return build_named(
-            name,
+            settings.scorer,
             device=settings.scorer_device,
             threads=threads_of(settings),
             models_home=settings.models,
             batch_tokens=settings.scorer_batch_tokens,
         )
     except ScorerError as error:
-        raise SettingsError(f"SCORER: {name} cannot be used: {error}") from None
+        raise SettingsError(f"SCORER: {settings.scorer} cannot be used: {error}") from None
 
 
 def threads_of(settings: Settings) -> int:

@@ -28,6 +28,10 @@ batch_comments = Histogram(
     "colloquy_batch_comments", "Comments in one batch.", buckets=(1, 2, 4, 8, 16, 32, 64, 128), registry=worker_registry
 )
 scorer_up = Gauge("colloquy_scorer_up", "1 while the scorer answers, else 0.", registry=worker_registry)
+scorer_fallback = Gauge("colloquy_scorer_fallback", "1 while the fallback scores.", registry=worker_registry)
+fallback_comments_total = Counter(
+    "colloquy_fallback_comments_total", "Comments that the fallback decided.", ["why"], registry=worker_registry
+)
 scorer_failures_total = Counter(
     "colloquy_scorer_failures_total", "Failed batches.", ["reason"], registry=worker_registry
 )

@@ -56,6 +56,10 @@ class FakeScorer:
         self.down = False
         self.batches: list[list[str]] = []
 
+    def languages_of(self, model_id: str) -> frozenset[str]:
+        """Answer the same for every model."""
+        return self.languages
+
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """Answer one Scores per text, or fail as told."""
         if list(texts) != [CANARY]:

@@ -20,7 +20,7 @@ async def readiness(context: Context) -> Ready:
         parts.append(PartView("scorer", False, "redis.unavailable"))
     if not database:
         return Ready("not_ready", parts)
-    return Ready("ready" if all(part.ok for part in parts) else "degraded", parts)
+    return Ready("degraded" if any(part.reason for part in parts) else "ready", parts)
 
 
 async def workers(context: Context) -> Ready:
@@ -30,4 +30,6 @@ async def workers(context: Context) -> Ready:
     except QueueUnavailable:
         return Ready("not_ready", [PartView("redis", False, "redis.unavailable")])
     part = PartView("scorer", scorer.is_up, scorer.reason)
-    return Ready("ready" if part.ok else "not_ready", [part])
+    if not part.ok:
+        return Ready("not_ready", [part])
+    return Ready("degraded" if part.reason else "ready", [part])

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, ActorKind, Status, next_status
+from moderation.policy import Policy
 from moderation.rules import OnScorerFailure, Outcome
 from moderation.scores import Attribute, Scores
 from moderation.signals import Signals, read_signals
@@ -46,6 +47,12 @@ class Owed(msgspec.Struct, frozen=True):
     body: str
     on_scorer_failure: str
     created_at: datetime
+    model: str
+    fallback_model: str | None
+
+    def accepts(self, model_id: str) -> bool:
+        """Answer whether the policy's thresholds may be held against scores of that model."""
+        return model_id in (self.model, self.fallback_model)
 
 
 class _Judged(msgspec.Struct, frozen=True):
@@ -69,15 +76,18 @@ async def read_owed(context: Context, revision_ids: Sequence[str]) -> list[Owed]
     async with context.database.reading() as connection:
         rows = await scoring.owed(connection, revision_ids)
         known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
-    return [
-        Owed(
-            row.revision_id,
-            row.body or "",
-            known[row.site_id, row.policy_version].policy.on_scorer_failure.value,
-            row.created_at,
-        )
-        for row in rows
-    ]
+    return [_owed(row, known[row.site_id, row.policy_version].policy) for row in rows]
+
+
+def _owed(row: Row, policy: Policy) -> Owed:
+    return Owed(
+        row.revision_id,
+        row.body or "",
+        policy.on_scorer_failure.value,
+        row.created_at,
+        policy.model,
+        policy.fallback_model,
+    )
 
 
 async def record(

@@ -63,5 +63,5 @@ class ScorerBoard:
         return min(live, key=_rank, default=NOBODY_REPORTED)
 
 
-def _rank(status: ScorerStatus) -> tuple[int, float]:
-    return BEST_FIRST.index(status.state), status.since
+def _rank(status: ScorerStatus) -> tuple[int, bool, float]:
+    return BEST_FIRST.index(status.state), status.reason is not None, status.since

@@ -41,9 +41,8 @@ class BatchScorer(Protocol):
     def model_id(self) -> str | None:
         """The model that answered last, None before the first."""
 
-    @property
-    def languages(self) -> frozenset[str]:
-        """The languages the model supports."""
+    def languages_of(self, model_id: str) -> frozenset[str]:
+        """Answer the languages that a model supports which has answered."""
 
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """Answer one Scores per text, or raise ScorerFailed."""
@@ -84,10 +83,9 @@ class Batcher:
         """The scorer's model, None before it answered."""
         return self._scorer.model_id
 
-    @property
-    def languages(self) -> frozenset[str]:
-        """The scorer's languages."""
-        return self._scorer.languages
+    def languages_of(self, model_id: str) -> frozenset[str]:
+        """Answer the languages of one of the scorer's models."""
+        return self._scorer.languages_of(model_id)
 
     def characters_waiting(self, priority: Priority) -> int:
         """Answer how many characters wait to be sent."""

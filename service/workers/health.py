@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One thing a worker depends on; `reason` says in a stable code why it is not ok."""
+    """One thing a worker depends on; `reason` says in a stable code why it is not ok, or not as it was meant to be."""
 
     part: str
     ok: bool
@@ -44,11 +44,18 @@ class Readiness(msgspec.Struct, frozen=True):
         """True when every part is ok."""
         return all(part.ok for part in self.parts)
 
+    @property
+    def status(self) -> Literal["ready", "degraded", "not_ready"]:
+        """The word for it: a part that works in a lesser way degrades the worker, which still is of use."""
+        if not self.ready:
+            return "not_ready"
+        return "degraded" if any(part.reason for part in self.parts) else "ready"
+
 
 class ReadinessBody(msgspec.Struct, frozen=True):
     """The JSON of /health/ready."""
 
-    status: Literal["ready", "not_ready"]
+    status: Literal["ready", "degraded", "not_ready"]
     parts: tuple[Part, ...]
 
 
@@ -62,7 +69,7 @@ def build_health_app(readiness: Callable[[], Readiness]) -> Litestar:
     @get("/health/ready", opt=OPEN)
     async def ready() -> Response[ReadinessBody]:
         found = readiness()
-        body = ReadinessBody("ready" if found.ready else "not_ready", found.parts)
+        body = ReadinessBody(found.status, found.parts)
         return Response(body, status_code=200 if found.ready else 503)
 
     @get("/metrics", opt=OPEN)

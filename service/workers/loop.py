@@ -20,16 +20,18 @@ class Parts:
     def __init__(self, *names: str) -> None:
         self.changed = asyncio.Event()
         self._reasons: dict[str, str | None] = {name: starting(name) for name in names}
+        self._down = set(names)
         self._since: dict[str, float] = {}
 
     def ok(self, part: str) -> bool:
         """Answer whether the part worked when it was last used."""
-        return self._reasons[part] is None
+        return part not in self._down
 
     def succeeded(self, part: str) -> None:
         """The part works."""
         if self._reasons[part] not in (None, starting(part)):
             logger.warning("part is back", extra={"part": part})
+        self._down.discard(part)
         self._set(part, None)
         self._since.pop(part, None)
 
@@ -37,21 +39,30 @@ class Parts:
         """The part does not work, for a stable reason."""
         if self._reasons[part] != reason:
             logger.error("part is down", extra={"part": part, "reason": reason})
+        self._down.add(part)
+        self._set(part, reason)
+        self._since.setdefault(part, time.monotonic())
+
+    def degraded(self, part: str, reason: str) -> None:
+        """The part works, but not as it was meant to, for a stable reason."""
+        if self._reasons[part] != reason:
+            logger.error("part is degraded", extra={"part": part, "reason": reason})
+        self._down.discard(part)
         self._set(part, reason)
         self._since.setdefault(part, time.monotonic())
 
     def failing_seconds(self, part: str) -> float:
-        """Answer for how long the part has been failing, 0 when it works."""
+        """Answer for how long the part has been failing or degraded, 0 when it works."""
         since = self._since.get(part)
         return 0.0 if since is None else time.monotonic() - since
 
     def reason(self, part: str) -> str | None:
-        """Answer why the part does not work, None when it does."""
+        """Answer why the part does not work as it was meant to, None when it does."""
         return self._reasons[part]
 
     def readiness(self) -> Readiness:
         """Answer what the health page shows."""
-        return Readiness(tuple(Part(name, reason is None, reason) for name, reason in self._reasons.items()))
+        return Readiness(tuple(Part(name, self.ok(name), reason) for name, reason in self._reasons.items()))
 
     def _set(self, part: str, reason: str | None) -> None:
         if self._reasons[part] != reason:

@@ -15,15 +15,17 @@ from service.flow.context import Context
 from service.flow.sweep import sweep
 from service.queue.client import QueueUnavailable
 from service.queue.scorer_status import ScorerState, ScorerStatus
+from service.workers.batcher import Batcher
+from service.workers.fallback import ScorerWithFallback
 from service.workers.health import serve_health
 from service.workers.loop import Parts, starting, turn_until, wait_for_any
-from service.workers.scorer_process import ScorerProcess
-from service.workers.scoring import ScoringWorker, failure_of
+from service.workers.scoring import CANARY, ScoringWorker, failure_of
 
 logger = logging.getLogger(__name__)
 _REPORT_EVERY_SECONDS = 1.0
 _REPORT_TTL_SECONDS = 4.0
 _SLOW_BATCH_SECONDS = 2.0
+_LEAST_TEXTS = 64
 
 
 def worker_name(configured: str) -> str:
@@ -37,7 +39,7 @@ class Worker:
     def __init__(
         self,
         context: Context,
-        scorer: ScorerProcess,
+        scorer: ScorerWithFallback,
         *,
         name: str,
         report_every_seconds: float = _REPORT_EVERY_SECONDS,
@@ -48,7 +50,17 @@ class Worker:
         self._report_every_seconds = report_every_seconds
         self.parts = Parts("scorer", "redis", "database")
         settings = context.settings
-        self._scoring = ScoringWorker(context, scorer, self.parts, batch_size=settings.score_batch_size)
+        self._batcher = Batcher(
+            scorer,
+            most_texts=max(_LEAST_TEXTS, settings.score_batch_size),
+            cache_entries=settings.scorer_cache_entries,
+            # An answer from memory would say that a dead scorer lives.
+            uncached=frozenset({CANARY}),
+        )
+        self._scoring = ScoringWorker(
+            context, self._batcher, self.parts, batch_size=settings.score_batch_size, fallback=scorer
+        )
+        scorer.on_change = self._scoring.note_scorer_works
         self._state_since = (ScorerState.UNKNOWN, 0.0)
 
     async def run(self, stop: asyncio.Event, *, health_socket: Path | None) -> None:
@@ -66,6 +78,7 @@ class Worker:
             await sweeping
             await report
             health.cancel()
+        await self._batcher.stop()
         await self._scorer.stop()
 
     async def _drain(self) -> None:
@@ -120,7 +133,7 @@ class Worker:
     def _status(self) -> ScorerStatus:
         state, reason = ScorerState.UP, self.parts.reason("scorer")
         busy_since = self._scorer.busy_since
-        if reason is not None:
+        if not self.parts.ok("scorer"):
             state = ScorerState.STARTING if reason == starting("scorer") else ScorerState.DOWN
         elif busy_since is not None and time.monotonic() - busy_since > _SLOW_BATCH_SECONDS:
             state, reason = ScorerState.STALLED, "scorer.slow"

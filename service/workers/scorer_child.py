@@ -18,9 +18,12 @@ from typing import BinaryIO
 import msgspec
 
 from moderation.scorers import Scorer
-from moderation.scores import Attribute, Scores
+from moderation.scores import Attribute, ScorerError, Scores, check_scores
 from service.parent_watch import end_with_parent
+from service.settings import SettingsError
 
+WARM_UP = "This is a plain sentence."
+"""Scored before a child says that it is there: a library that dies on this machine dies of it, not of a comment."""
 LARGEST_FRAME = 64 * 1024 * 1024
 HEADER = struct.Struct(">I")
 """Before every frame: the number of bytes that follow."""
@@ -76,9 +79,12 @@ def run_child_of(build: Callable[[], Scorer]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         scorer = build()
+        check_scores([WARM_UP], scorer.score([WARM_UP]))
         hello = framed(Hello(scorer.model_id, sorted(scorer.languages), list(scorer.attributes)))
     except Exception as error:
-        _log.error("scorer.start_failed", extra=_described(error))
+        # No comment has come this far, and our own errors of loading say what to do.
+        why = {"why": str(error)} if isinstance(error, SettingsError | ScorerError) else {}
+        _log.error("scorer.start_failed", extra=_described(error) | why)
         raise SystemExit(1) from None
     try:
         _write(answers, hello)

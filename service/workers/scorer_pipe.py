@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from asyncio.subprocess import PIPE, Process, SubprocessStreamProtocol
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from service.workers.scorer_child import HEADER, LARGEST_FRAME
 
@@ -35,8 +35,8 @@ class ChildPipe:
         self.pid = process.pid
 
     @classmethod
-    async def spawn(cls, command: Sequence[str]) -> ChildPipe:
-        """Start the command; raise OSError when there is no such program."""
+    async def spawn(cls, command: Sequence[str], environment: Mapping[str, str] | None = None) -> ChildPipe:
+        """Start the command, in this environment or our own; raise OSError when there is no such program."""
         loop = asyncio.get_running_loop()
         # What create_subprocess_exec does, with the transport kept: closing it is the only way to drop the pipes.
         transport, protocol = await loop.subprocess_exec(
@@ -46,6 +46,7 @@ class ChildPipe:
             stdout=PIPE,
             stderr=None,
             start_new_session=True,
+            env=environment,
         )
         return cls(transport, Process(transport, protocol, loop))
 

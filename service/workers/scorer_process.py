@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -54,15 +54,18 @@ class ScorerProcess:
         *,
         timeout_seconds: float,
         start_timeout_seconds: float = 60,
+        environment: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._command = tuple(command)
+        self._environment = environment
         self._timeout_seconds = timeout_seconds
         self._start_timeout_seconds = start_timeout_seconds
         self._clock = clock
         self._lock = asyncio.Lock()
         self._child: ChildPipe | None = None
         self._hello: Hello | None = None
+        self._known: dict[str, frozenset[str]] = {}
         self._ready = False
         self._stopped = False
         self._busy_since: float | None = None
@@ -76,6 +79,10 @@ class ScorerProcess:
     def languages(self) -> frozenset[str]:
         """The languages of that model, empty before the first start."""
         return frozenset(self._hello.languages) if self._hello else frozenset()
+
+    def languages_of(self, model_id: str) -> frozenset[str]:
+        """Answer the languages of a model that this process has run, none for any other."""
+        return self._known.get(model_id, frozenset())
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -130,7 +137,7 @@ class ScorerProcess:
         await self._discard()
         try:
             async with asyncio.timeout(self._start_timeout_seconds):
-                self._child = await ChildPipe.spawn(self._command)
+                self._child = await ChildPipe.spawn(self._command, self._environment)
                 if self._stopped:
                     raise EOFError
                 hello = _answers.decode(await self._child.read())
@@ -143,6 +150,7 @@ class ScorerProcess:
             await self._discard()
             raise ScorerFailed(ScorerFailure.START)
         self._hello, self._ready = hello, True
+        self._known[hello.model_id] = frozenset(hello.languages)
         _log.info("scorer.started", extra={"pid": self._child.pid, "model_id": hello.model_id})
         return self._child
 

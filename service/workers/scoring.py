@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -20,11 +20,13 @@ from service.flow.sweep import owed_pages
 from service.queue.client import QueueUnavailable
 from service.queue.scoring import Entry
 from service.workers.loop import Parts
+from service.workers.recording import Fallback, Recorder
+from service.workers.scorer_child import WARM_UP
 from service.workers.scorer_process import ScorerFailed, ScorerFailure
 
 logger = logging.getLogger(__name__)
 
-CANARY = "This is a plain sentence."
+CANARY = WARM_UP
 #: An entry that came back this often is one that ends workers; it goes to a person.
 MAXIMUM_DELIVERIES = 5
 _KEEP_EVERY_SECONDS = 5.0
@@ -36,9 +38,8 @@ _BLOCK_MS = 1_000
 class AsyncScorer(Protocol):
     """What the worker needs of a scorer; the child process is the real one."""
 
-    @property
-    def languages(self) -> frozenset[str]:
-        """The languages the model supports."""
+    def languages_of(self, model_id: str) -> frozenset[str]:
+        """Answer the languages that a model supports which has answered."""
 
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """Answer one Scores per text, or raise ScorerFailed."""
@@ -55,9 +56,18 @@ class ScorerIsDown(Exception):  # noqa: N818 - Named for the fact.
 class ScoringWorker:
     """Takes a batch at a time. While the scorer is down it keeps its batch in hand and takes no other."""
 
-    def __init__(self, context: Context, scorer: AsyncScorer, parts: Parts, *, batch_size: int) -> None:
+    def __init__(
+        self,
+        context: Context,
+        scorer: AsyncScorer,
+        parts: Parts,
+        *,
+        batch_size: int,
+        fallback: Fallback | None = None,
+    ) -> None:
         self._context = context
         self._scorer = scorer
+        self._recorder = Recorder(context, parts, scorer.languages_of, fallback)
         self._parts = parts
         self._batch_size = batch_size
         self._in_hand: list[Entry] = []
@@ -94,6 +104,10 @@ class ScoringWorker:
             if chosen:
                 settled += len(await record(self._context, chosen, languages=None, outage=True))
         return settled
+
+    def note_scorer_works(self) -> None:
+        """Say to whoever watches which model speaks."""
+        self._recorder.note_scorer_works()
 
     async def _take(self, block_ms: int) -> list[Entry]:
         if not self._recovered_own:
@@ -156,6 +170,9 @@ class ScoringWorker:
 
     async def _decide(self, owed: Sequence[Owed]) -> None:
         """Score and record a batch; one that fails is halved until the text that fails alone is found."""
+        owed = await self._recorder.record_late(owed)
+        if not owed:
+            return
         try:
             with telemetry.stage_seconds.labels("score").time():
                 scores = await self._scorer.score([one.body for one in owed])
@@ -163,16 +180,12 @@ class ScoringWorker:
             telemetry.scorer_failures_total.labels(failure.reason.value).inc()
             await self._probe()
             if len(owed) == 1:
-                await self._record({owed[0].revision_id: await self._score_alone(owed[0])})
+                await self._recorder.record([(owed[0], await self._score_alone(owed[0]))])
                 return
             for part in _parts_of(owed, failure):
                 await self._decide(part)
             return
-        await self._record({one.revision_id: score for one, score in zip(owed, scores, strict=True)})
-
-    async def _record(self, scored: Mapping[str, Scores | None]) -> None:
-        with telemetry.stage_seconds.labels("record").time():
-            await record(self._context, scored, languages=self._scorer.languages)
+        await self._recorder.record(zip(owed, scores, strict=True))
 
     async def _score_alone(self, one: Owed) -> Scores | None:
         """Try a text that failed alone once more, for the scorer may have been killed by somebody else."""
@@ -192,7 +205,7 @@ class ScoringWorker:
             reason = f"scorer.{failure.reason.value}"
             self._parts.failed("scorer", reason)
             raise ScorerIsDown(reason) from None
-        self._parts.succeeded("scorer")
+        self._recorder.note_scorer_works()
 
     @asynccontextmanager
     async def _keeping(self, entries: Sequence[Entry]) -> AsyncIterator[None]:

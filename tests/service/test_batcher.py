@@ -31,8 +31,6 @@ def scored(text: str) -> Scores:
 class GatedScorer:
     """Answers a call when the test opens its gate, unless it holds a text that breaks it."""
 
-    languages = frozenset({"en"})
-
     def __init__(self, *, model_id: str | None = "fake-1") -> None:
         self.model_id = model_id
         self.calls: list[list[str]] = []
@@ -41,6 +39,10 @@ class GatedScorer:
         self.reason = ScorerFailure.RAISED
         self.open = False
         self.under_way = 0
+
+    def languages_of(self, model_id: str) -> frozenset[str]:
+        """The languages of the one model."""
+        return frozenset({"en"} if model_id == "fake-1" else ())
 
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """Answer, in the test's time."""
@@ -322,7 +324,7 @@ async def test_it_is_what_the_scorer_is() -> None:
     scorer = GatedScorer(model_id=None)
     scorer.open = True
     batcher = Batcher(scorer, cache_entries=5)
-    assert (batcher.model_id, batcher.languages) == (None, frozenset({"en"}))
+    assert (batcher.model_id, batcher.languages_of("fake-1")) == (None, frozenset({"en"}))
     assert await batcher.score(["a"]) == await batcher.score(["a"])
     assert len(scorer.calls) == 2
 

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from service.queue.client import QueueUnavailable
 from service.queue.scorer_status import ScorerState
 from service.queue.scoring import Entry, ScoringStream
+from service.workers.fallback import ScorerWithFallback
 from service.workers.loop import Parts, wait_for_any
 from service.workers.run import Worker
 from service.workers.scorer_process import ScorerProcess
@@ -36,7 +37,7 @@ class Running:
 
     def __init__(self, service: Service, function: str = "run") -> None:
         program = f"from tests.service.strange_scorers import {function}; {function}()"
-        scorer = ScorerProcess([sys.executable, "-c", program], timeout_seconds=5)
+        scorer = ScorerWithFallback(ScorerProcess([sys.executable, "-c", program], timeout_seconds=5))
         # It reports unasked once a minute, so what is seen earlier was told at once.
         self.worker = Worker(service.context, scorer, name="test", report_every_seconds=LONG_SECONDS)
         self.stop = asyncio.Event()
@@ -115,8 +116,8 @@ async def test_a_worker_that_stops_says_so(service: Service) -> None:
 
 async def test_an_idle_worker_says_nothing_of_sql_that_it_did_not_ask(service: Service) -> None:
     """A turn without entries leaves the database's part as it was."""
-    scorer = ScorerProcess(
-        [sys.executable, "-c", "from tests.service.strange_scorers import run; run()"], timeout_seconds=5
+    scorer = ScorerWithFallback(
+        ScorerProcess([sys.executable, "-c", "from tests.service.strange_scorers import run; run()"], timeout_seconds=5)
     )
     worker = Worker(service.context, scorer, name="test")
     worker.parts.failed("database", "database.unavailable")
@@ -139,7 +140,7 @@ async def test_a_sweep_that_used_no_redis_says_nothing_of_it(
 ) -> None:
     """Redis is not called back by a sweep that found nothing to put on it, so that its part does not flap."""
     stream = SilentStream(redis_client, redis_blocking_client, consumer="silent", prefix=redis_prefix)
-    scorer = ScorerProcess([sys.executable, "-c", "pass"], timeout_seconds=5)
+    scorer = ScorerWithFallback(ScorerProcess([sys.executable, "-c", "pass"], timeout_seconds=5))
     worker = Worker(dataclasses.replace(service.context, stream=stream), scorer, name="test")
     worker.parts.failed("redis", "redis.unavailable")
     with pytest.raises(QueueUnavailable):
