@@ -66,7 +66,9 @@ class OnnxScorer:
         tokenizer = read_tokenizer(folder / TOKENIZER)
         session = _open(folder / MODEL, device, threads)
         _check_session(folder / MODEL, session, manifest)
-        return cls(manifest, tokenizer, _forward_of(session, manifest), batch_tokens)
+        forward = _forward_of(session, manifest)
+        _probe(folder / MODEL, forward, tokenizer, manifest)
+        return cls(manifest, tokenizer, forward, batch_tokens)
 
     def score(self, texts: Sequence[str]) -> list[Scores]:
         """Return the scores of each raw text, in order; ScorerError rather than a wrong number."""
@@ -147,6 +149,21 @@ def _check_session(path: Path, session: onnxruntime.InferenceSession, manifest: 
     width = outputs[0].shape[-1] if outputs[0].shape else None
     if isinstance(width, int) and width != len(manifest.labels):
         raise ScorerError(f"{path} gives {width} numbers for each text, its manifest names {len(manifest.labels)}")
+
+
+def _probe(path: Path, forward: Forward, tokenizer: Tokenizer, manifest: Manifest) -> None:
+    """A model with fewer tokens than its tokenizer, or fewer places than its manifest says, fails now and not later."""
+    last = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+    ids = np.full((1, manifest.longest), last, dtype=np.int64)
+    try:
+        logits = forward(ids, np.ones_like(ids))
+    except ScorerError as error:
+        raise ScorerError(
+            f"{path} cannot read {manifest.longest} tokens, or the last of its tokenizer ({error}): the files do not "
+            "belong together; export the model again"
+        ) from None
+    if logits.shape != (1, len(manifest.labels)) or not np.isfinite(logits).all():
+        raise ScorerError(f"{path} does not give a finite number for each label; export the model again")
 
 
 def _forward_of(session: onnxruntime.InferenceSession, manifest: Manifest) -> Forward:
