@@ -31,9 +31,9 @@ async def ready(request: Request[Any, Any, Any]) -> Response[schemas.Ready]:
 
 @get("/health/workers", guards=[open_to_all], responses=_NOT_READY, tags=["operations"])
 async def workers(request: Request[Any, Any, Any]) -> Response[schemas.Ready]:
-    """Answer 200 while some worker scores, else 503 and why."""
+    """Answer 200 while some worker scores, degraded where only by its fallback, else 503 and why."""
     found = await health.workers(context_of(request))
-    return Response(found, status_code=200 if found.status == "ready" else 503, headers=_NO_STORE)
+    return Response(found, status_code=503 if found.status == "not_ready" else 200, headers=_NO_STORE)
 
 
 @get("/metrics", guards=[open_to_all], include_in_schema=False)

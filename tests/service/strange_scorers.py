@@ -7,8 +7,10 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
-from moderation.scores import Attribute, Scores
+from moderation.scores import Attribute, ScorerError, Scores
+from service.telemetry import configure_logging
 from service.workers.scorer_child import run_child, run_child_of
 
 SECRET = "words-a-reader-wrote"
@@ -145,3 +147,41 @@ def run_without_model() -> None:
         raise FileNotFoundError(SECRET)
 
     run_child_of(build)
+
+
+def run_when_there(marker: str) -> None:
+    """Be a child whose model can be loaded once a file is there."""
+
+    def build() -> StrangeScorer:
+        if not Path(marker).exists():
+            raise ScorerError("the folder of the model is damaged")
+        return StrangeScorer()
+
+    configure_logging("WARNING")
+    run_child_of(build)
+
+
+class PlainScorer(StrangeScorer):
+    """Another model, which knows one word and one language."""
+
+    model_id = "plain-1"
+    languages = frozenset({"en"})
+
+    def score(self, texts: Sequence[str]) -> list[Scores]:
+        return [self.one(0.7 if "vile" in text else 0.01, model_id=self.model_id) for text in texts]
+
+
+def run_plain() -> None:
+    """Be the child of the other model."""
+    run_child(PlainScorer())
+
+
+def run_that_dies_of_a_sentence() -> None:
+    """Be a child whose library is not for this processor: it loads, and dies of the first inference."""
+
+    class Dying(StrangeScorer):
+        def score(self, texts: Sequence[str]) -> list[Scores]:
+            os.kill(os.getpid(), signal.SIGILL)
+            return []
+
+    run_child(Dying())

@@ -27,15 +27,15 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": request.param}
 
 
-def command(run: str = "run") -> list[str]:
+def command(run: str = "run", *arguments: str) -> list[str]:
     """Answer what starts the child that a function of strange_scorers is."""
-    return [sys.executable, "-c", f"from tests.service.strange_scorers import {run}; {run}()"]
+    return [sys.executable, "-c", f"from tests.service.strange_scorers import {run}; {run}(*{arguments!r})"]
 
 
 @asynccontextmanager
-async def scoring(run: str = "run", *, timeout_seconds: float = 20.0) -> AsyncIterator[ScorerProcess]:
+async def scoring(run: str = "run", *arguments: str, timeout_seconds: float = 20.0) -> AsyncIterator[ScorerProcess]:
     """A scorer process that is stopped in the end."""
-    scorer = ScorerProcess(command(run), timeout_seconds=timeout_seconds)
+    scorer = ScorerProcess(command(run, *arguments), timeout_seconds=timeout_seconds)
     try:
         yield scorer
     finally:
@@ -135,6 +135,29 @@ async def test_no_text_reaches_the_log(capfd: pytest.CaptureFixture[str]) -> Non
     printed = "".join(capfd.readouterr())
     assert "scorer.raised" in printed
     assert SECRET not in printed
+
+
+async def test_a_library_for_another_processor_did_not_start() -> None:
+    """A child that loads and dies of the first inference is a failed start, not the fault of a text."""
+    async with scoring("run_that_dies_of_a_sentence") as scorer:
+        assert (await failure(scorer, "any")).reason is ScorerFailure.START
+
+
+async def test_our_own_errors_of_loading_are_told(capfd: pytest.CaptureFixture[str]) -> None:
+    """Why a model cannot be loaded is in the log where the message is ours: no comment has come that far."""
+    async with scoring("run_when_there", "/nonexistent") as scorer:
+        assert (await failure(scorer, "any")).reason is ScorerFailure.START
+    assert "the folder of the model is damaged" in "".join(capfd.readouterr())
+
+
+async def test_a_child_has_the_environment_it_is_given(capfd: pytest.CaptureFixture[str]) -> None:
+    """The environment of the child is the one that its maker was told, such as a number of threads."""
+    program = "import os, sys; sys.stderr.write('threads ' + os.environ.get('OMP_NUM_THREADS', 'none'))"
+    for environment, seen in (({"OMP_NUM_THREADS": "3"}, "threads 3"), ({}, "threads none")):
+        scorer = ScorerProcess([sys.executable, "-c", program], timeout_seconds=5, environment=environment)
+        assert (await failure(scorer, "any")).reason is ScorerFailure.START
+        await scorer.stop()
+        assert seen in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
