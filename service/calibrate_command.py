@@ -47,8 +47,11 @@ def add_calibrate(subparsers: Any, runner: Runner) -> None:
     add("--dry-run", action="store_true", help="only print the report")
     add("--force", action="store_true", help="store it although held-out rows show no gain")
     parser.set_defaults(run=runner(_calibrate))
-    acts = parser.add_subparsers(metavar="ACT")
+    acts = parser.add_subparsers(metavar="[ACT]")
     acts.add_parser("list", help="list all calibrations with their figures").set_defaults(run=runner(_list))
+    show = acts.add_parser("show", help="print the reliability tables that a calibration was stored with")
+    show.add_argument("id")
+    show.set_defaults(run=runner(_show))
     retire = acts.add_parser("retire", help="end a calibration, from the next batch on")
     retire.add_argument("id")
     retire.set_defaults(run=runner(_retire))
@@ -77,6 +80,8 @@ async def _rows(
 ) -> tuple[str, calibrate.Rows]:
     """Answer the model and its rows: of a file, scored now, or of a site's decisions, as they were scored then."""
     if options.csv is not None:
+        if options.model is not None or options.reason:
+            raise SettingsError("--model and --reason go with decisions, and --csv brings labels")
         scorer = build_scorer(context.settings)
         return scorer.model_id, labelled_rows(scorer, attribute, options)
     if site is None:
@@ -136,6 +141,14 @@ def _cells(one: Bin) -> str:
 
 async def _list(context: Context, _options: argparse.Namespace) -> None:
     _say(msgspec.json.format(msgspec.json.encode(await calibrate.listed(context))).decode())
+
+
+async def _show(context: Context, options: argparse.Namespace) -> None:
+    row, reports = await calibrate.shown(context, options.id)
+    for attribute, report in reports.items():
+        _say(f"{row.version}: model {row.model_id}, attribute {attribute}: {report.rows} rows, {report.positive} are 1")
+        for line in report_lines(report):
+            _say(line)
 
 
 async def _retire(context: Context, options: argparse.Namespace) -> None:

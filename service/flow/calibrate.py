@@ -131,6 +131,15 @@ async def retire(context: Context, actor: str, calibration_id: str) -> Row:
     return row
 
 
+async def shown(context: Context, calibration_id: str) -> tuple[Row, dict[str, Report]]:
+    """Answer a calibration's model and version, and the report of each attribute."""
+    async with context.database.reading() as connection:
+        row = await calibrations.report(connection, calibration_id)
+    if row is None:
+        raise Problem("request.invalid", "There is no calibration with this id.")
+    return row, {name: msgspec.convert(report, Report) for name, report in row.report.items()}
+
+
 async def listed(context: Context) -> Sequence[dict[str, Any]]:
     """Answer every calibration, the oldest first: for what, from what, and what it changed on held-out rows."""
     async with context.database.reading() as connection:

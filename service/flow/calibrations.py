@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,10 +27,17 @@ class Calibrated(msgspec.Struct, frozen=True):
     version: str | None = None
 
 
+class Known(NamedTuple):
+    """A stored version with its maps, which are None when they cannot be read."""
+
+    version: str
+    calibration: Calibration | None
+
+
 class Calibrations:
     """The calibrations of one batch's sites and models: a site's own, else the installation's."""
 
-    def __init__(self, found: Mapping[tuple[str | None, str], Calibration | None]) -> None:
+    def __init__(self, found: Mapping[tuple[str | None, str], Known]) -> None:
         self._found = found
 
     def apply(self, site_id: str, scores: Scores | None) -> Calibrated:
@@ -40,15 +47,15 @@ class Calibrations:
         keys = [key for key in ((site_id, scores.model_id), (None, scores.model_id)) if key in self._found]
         if not keys:
             return Calibrated(scores)
-        calibration = self._found[keys[0]]
+        version, calibration = self._found[keys[0]]
         if calibration is None:
             return Calibrated(None)
         raw = {name: scores.values[name] for name in calibration.maps if name in scores.values}
-        return Calibrated(calibration.apply(scores), raw, calibration.version)
+        return Calibrated(calibration.apply(scores), raw, version)
 
 
-#: A version never changes, so what is parsed stays right; None stands for one that cannot be read.
-_parsed: dict[tuple[str, str], Calibration | None] = {}
+#: A version never changes, so what is parsed stays right.
+_parsed: dict[tuple[str, str], Known] = {}
 
 
 async def in_force(connection: AsyncConnection, wanted: Iterable[tuple[str, Scores | None]]) -> Calibrations:
@@ -64,7 +71,8 @@ async def in_force(connection: AsyncConnection, wanted: Iterable[tuple[str, Scor
         for id_, document in (await calibrations.documents(connection, missing)).items():
             if len(_parsed) >= _KEPT:
                 _parsed.pop(next(iter(_parsed)))
-            found[id_] = _parsed[_key(missing[id_])] = _readable(missing[id_], document)
+            row = missing[id_]
+            found[id_] = _parsed[_key(row)] = Known(row.version, _readable(row, document))
     return Calibrations({(row.site_id, row.model_id): found[row.id] for row in rows})
 
 

@@ -64,6 +64,12 @@ async def retire(connection: AsyncConnection, calibration_id: str, *, at: dateti
     return (await connection.execute(query)).first()
 
 
+async def report(connection: AsyncConnection, calibration_id: str) -> Row | None:
+    """Answer what a calibration stands on, in force or not."""
+    query = sa.select(calibrations.c.model_id, calibrations.c.version, calibrations.c.report)
+    return (await connection.execute(query.where(calibrations.c.id == calibration_id))).first()
+
+
 async def every(connection: AsyncConnection) -> Sequence[Row]:
     """Answer all calibrations with the slug of their site, the oldest first, without their maps."""
     wanted = [column for column in calibrations.c if column.name != "document"]

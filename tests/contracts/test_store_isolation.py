@@ -25,6 +25,7 @@ WITHOUT_A_SITE = {
     "calibrations.documents": "the maps of what in_force just found by id; they hold no text",
     "calibrations.replace": "the site is in the row, or none for the installation's",
     "calibrations.retire": "for the operator alone, who may act on every site",
+    "calibrations.report": "the same",
     "calibrations.every": "the operator's list; each row names its site",
     "people.token_by_hash": "finds the site that a token is for",
     "people.touch_token": "writes a time beside the token that was just found by its hash",

@@ -168,6 +168,9 @@ def test_what_is_missing_is_named(run: Run, csv_of: Any) -> None:
         run("calibrate", "--csv", csv_of(drawn(200)), "--attribute", "threat")
     with pytest.raises(SettingsError, match="there is no such file"):
         run("calibrate", "--csv", "absent.csv")
+    for option in (["--model", "another@1"], ["--reason", "toxicity"]):
+        with pytest.raises(SettingsError, match="go with decisions"):
+            run("calibrate", "--csv", csv_of(drawn(200)), *option)
 
 
 def test_listed_and_retired(run: Run, settings: Settings, csv_of: Any) -> None:
@@ -183,6 +186,22 @@ def test_listed_and_retired(run: Run, settings: Settings, csv_of: Any) -> None:
     with pytest.raises(SettingsError, match="No calibration with this id is in force"):
         run("calibrate", "retire", one["id"])
     assert [event.action for event in rows_of(settings, audit_events)] == ["calibration.stored", "calibration.retired"]
+
+
+def test_shown_as_it_was_stored(run: Run, csv_of: Any) -> None:
+    """`show` prints the tables of each attribute as the fit printed them, also after it was retired."""
+    file = csv_of(drawn(500))
+    first = run("calibrate", "--csv", file)
+    run("calibrate", "--csv", file, "--attribute", "insult")
+    replaced, one = json.loads(run("calibrate", "list"))
+    said = run("calibrate", "show", one["id"])
+    tables = [line for line in first.splitlines() if " to " in line or "error" in line or "loss" in line]
+    assert [line for line in said.splitlines() if line in tables] == tables * 2
+    assert "attribute toxicity: 500 rows" in said
+    assert "attribute insult: 500 rows" in said
+    assert "insult" not in run("calibrate", "show", replaced["id"])
+    with pytest.raises(SettingsError, match="There is no calibration with this id"):
+        run("calibrate", "show", "absent")
 
 
 Act = tuple[str, str, list[str]]
