@@ -14,6 +14,7 @@ from moderation.policy import default_policy
 from moderation.scores import Attribute
 from moderation.signals import read_signals
 from moderation.words import WordList
+from tests.tiny_onnx import tiny_folder
 from training.evasions import EVASIONS
 
 RUDE = ["You are an idiot.", "What a stupid moron you are.", "Shut up, you pathetic loser."]
@@ -139,6 +140,16 @@ def test_a_sample_is_the_same_each_time(measure: Measure) -> None:
     first, second = (measure("--sample", "5") | {"microseconds_per_text": 0} for _ in range(2))
     assert first == second
     assert first["rows"] == 5
+
+
+def test_an_exported_folder_is_measured_as_it_is(measure: Measure, tmp_path: Path) -> None:
+    """A model given by its path is measured for any of its harms, and said to be uncalibrated where it is."""
+    folder = tiny_folder(tmp_path / "tiny")
+    found = measure("--scorer", f"onnx:{folder}", "--attribute", "insult", "--threads", "1", "--evasions")
+    assert found["model_id"].startswith("tiny@")
+    assert (found["attribute"], found["calibrated"], found["rows"]) == ("insult", False, 7)
+    assert 0.5 < found["auc"] < 1
+    assert found["evasions"]["clean"] == found["recall_at_hold"]
 
 
 def test_tables_tell_the_same(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
