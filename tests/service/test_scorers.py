@@ -1,15 +1,14 @@
 """From the name of a model to a scorer, or to one line that says what to do."""
 
-import builtins
-from collections.abc import Mapping, Sequence
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from moderation.scorers import ScorerError
 from service.scorers import build_named, build_scorer, threads_of
 from service.settings import Settings, SettingsError
+from tests.tiny_onnx import tiny_folder
 
 
 @pytest.mark.parametrize("name", ["", "gpt", "hashed:here", "onnx:", "detoxify:", "compact:x"])
@@ -30,24 +29,21 @@ def test_threads_are_the_cores_unless_said() -> None:
     assert threads_of(Settings.from_environment({})) >= 1
 
 
-def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without torch, asking for Detoxify says what is missing and which target installs it."""
-    real = builtins.__import__
+def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without the packages of the extra, asking for Detoxify says what is missing and which target installs it."""
+    (tmp_path / "mine.ckpt").write_bytes(b"anything")
+    # What Python itself puts there for a module that must not be imported.
+    monkeypatch.setitem(sys.modules, "torch", None)
+    wanted = "^SCORER: detoxify:.* cannot be used: torch is not installed; run `make model` for it$"
+    with pytest.raises(SettingsError, match=wanted):
+        build_scorer(Settings.from_environment({"SCORER": f"detoxify:{tmp_path / 'mine.ckpt'}"}))
 
-    def refuse(
-        name: str,
-        globals_: Mapping[str, object] | None = None,
-        locals_: Mapping[str, object] | None = None,
-        fromlist: Sequence[str] | None = (),
-        level: int = 0,
-    ) -> Any:
-        if name == "moderation.scorers.detoxify":
-            raise ModuleNotFoundError("No module named 'torch'", name="torch")
-        return real(name, globals_, locals_, fromlist, level)
 
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(SettingsError, match=r"^SCORER: detoxify:original .*torch is not installed; run `make model`"):
-        build_scorer(Settings.from_environment({"SCORER": "detoxify:original"}))
+def test_an_exported_folder_is_loaded_by_its_path(tmp_path: Path) -> None:
+    """A folder is a scorer, with the threads and the budget of the settings."""
+    scorer = build_scorer(Settings.from_environment({"SCORER": f"onnx:{tiny_folder(tmp_path / 'tiny')}"}))
+    assert scorer.model_id.startswith("tiny@")
+    assert scorer.score(["you idiot"])[0].values
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
