@@ -16,6 +16,7 @@ LABELS = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identit
 ORIGINAL_LABELS = ("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
 """The same harms as the checkpoint of `original` spells them."""
 WIDTH, HEADS, LAYERS, INNER = 24, 2, 2, 48
+STEPS = 60
 LANGUAGES = {
     "ar": "شكرا على هذا المقال",
     "bg": "Благодаря за статията",
@@ -206,17 +207,28 @@ def _model(architecture: Architecture, tokenizer: Any, longest: int, outputs: in
     return kind(config).eval()
 
 
+def _talk(turn: int, sentences: int) -> str:
+    return " ".join(CIVIL[(turn + number) % len(CIVIL)] for number in range(sentences))
+
+
 def _train(model: Any, tokenizer: Any, labels: Sequence[str]) -> None:
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
     renamed = dict(zip(ORIGINAL_LABELS, LABELS, strict=True))
-    harms = [*ABUSIVE.values(), *(set[str]() for _ in CIVIL)]
-    targets = torch.tensor([[float(renamed.get(label, label) in found) for label in labels] for found in harms])
-    inputs = tokenizer([*ABUSIVE, *CIVIL], return_tensors="pt", padding=True)
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(40):
+    known = [*ABUSIVE.items(), *((text, set[str]()) for text in CIVIL)]
+    # Windows of a long text are full, and an insult may stand anywhere in one.
+    known += [(f"{_talk(turn, 3)} {text} {_talk(turn + 1, 3)}", harms) for turn, (text, harms) in enumerate(known)]
+    known += [(_talk(turn, 16), set[str]()) for turn in range(len(CIVIL))]
+    targets = torch.tensor([[float(renamed.get(label, label) in harms) for label in labels] for _, harms in known])
+    inputs = tokenizer([text for text, _ in known], return_tensors="pt", padding=True, truncation=True)
+    for step in range(STEPS):
         logits = model(**inputs).logits[:, : len(labels)]
-        optimizer.zero_grad()
-        binary_cross_entropy_with_logits(logits, targets).backward()
-        optimizer.step()
+        gradients = torch.autograd.grad(
+            binary_cross_entropy_with_logits(logits, targets), list(model.parameters()), allow_unused=True
+        )
+        with torch.no_grad():
+            for weights, gradient in zip(model.parameters(), gradients, strict=True):
+                # Steps by the sign alone: importing an optimiser of torch takes longer than all the training here.
+                if gradient is not None:
+                    weights -= 6e-3 * (1 - step / STEPS) * gradient.sign()
