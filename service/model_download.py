@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 PIECE = 1024 * 1024
-"""Bytes read at once."""
+"""Bytes read at once, at most."""
 TIMEOUT_SECONDS = 30.0
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds before each further try of a transfer that brings no new byte."""
@@ -58,14 +58,19 @@ class _Seen(msgspec.Struct, frozen=True):
     total: int | None
 
 
-def download(url: str, part: Path, report: Report, pause: Pause) -> None:
-    """Bring a whole file to `part`, going on with what is there; raise PullError, which leaves the part in place."""
+def download(url: str, part: Path, report: Report, pause: Pause) -> bool:
+    """Bring a whole file to `part`, going on with what is there, and answer whether that was in one piece.
+
+    Raise PullError, which leaves the part in place. Only a digest can tell whether several pieces are of one file.
+    """
     before = most = _size(part)
     idle = 0
     while True:
         problem = "the server has another file at every try"
+        one_piece = _size(part) == 0
         try:
-            return _transfer(url, part, report)
+            _transfer(url, part, report)
+            return one_piece
         except _StaleError:
             discard(part)
         except _BrokenError as broken:
@@ -169,7 +174,8 @@ def _copy(response: Any, part: Path, start: int, total: int | None, report: Repo
     _check_room(part, (total or 0) - start)
     done = start
     report(done, total)
-    with part.open("r+b" if start else "wb") as file:
+    # Unbuffered, so that what was reported is on the disk when the process is killed.
+    with part.open("r+b" if start else "wb", buffering=0) as file:
         file.seek(start)
         while piece := _piece(response):
             file.write(piece)
@@ -180,7 +186,7 @@ def _copy(response: Any, part: Path, start: int, total: int | None, report: Repo
 
 def _piece(response: Any) -> bytes:
     try:
-        piece: bytes = response.read(PIECE)
+        piece: bytes = response.read1(PIECE)
     except (http.client.HTTPException, OSError) as error:
         raise _BrokenError(f"the connection broke ({type(error).__name__})") from None
     return piece

@@ -75,6 +75,8 @@ def pull(
         known = _known(folder, name)
         digests = {}
         for wanted in files:
+            if known and wanted.optional and wanted.name not in known:
+                continue
             digest = _whole_digest(folder / wanted.name, wanted, known) or _bring(
                 folder, wanted, source, progress, pause
             )
@@ -141,14 +143,13 @@ def _bring_from(url: str, part: Path, target: Path, wanted: Wanted, report: Repo
     if wanted.digits is None:
         # Nothing could tell a whole from two halves of two versions.
         discard(part)
-    went_on = part.exists()
-    download(url, part, report, pause)
+    one_piece = download(url, part, report, pause)
     try:
         return _checked(part, target, wanted, url)
     except PullError:
-        if not went_on:
+        if one_piece:
             raise
-    # The part may have been another file's; from its start it is this one or is refused.
+    # The pieces may have been of two files; from its start it is this one or is refused.
     download(url, part, report, pause)
     return _checked(part, target, wanted, url)
 
