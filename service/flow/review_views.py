@@ -72,6 +72,7 @@ def _item_view(site: Row, item: Row, rows: _Gathered, lease: schemas.Lease, now:
         thread=views.thread_view(site, thread, thread.page, now=now),
         parents=[views.reader_view(row) for row in parents],
         scores=_scores(rows.scores.get(item.revision_id)),
+        spans=None if item.spans is None else [schemas.SpanView(**span) for span in item.spans],
         causes=item.causes,
         author_record=schemas.AuthorRecord(author.id, author.first_seen_at, rows.records.get(author.id, {})),
         lease=lease,
@@ -97,7 +98,8 @@ def _scores(row: Row | None) -> list[schemas.ScoreView]:
         return []
     # Those that a stored calibration changed are calibrated, also where the model has others that it did not.
     mapped = row.raw or {}
+    window = (row.window[0], row.window[1]) if row.window else None
     return [
-        schemas.ScoreView(attribute, value, row.model_id, row.calibrated or attribute in mapped)
+        schemas.ScoreView(attribute, value, row.model_id, row.calibrated or attribute in mapped, window)
         for attribute, value in sorted(row.attributes.items(), key=lambda pair: -pair[1])
     ]

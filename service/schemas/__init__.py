@@ -68,6 +68,7 @@ from service.schemas.review import (
     RenewInput,
     ReviewItem,
     ScoreView,
+    SpanView,
 )
 
 __all__ = [
@@ -116,6 +117,7 @@ __all__ = [
     "ReviewItem",
     "Scope",
     "ScoreView",
+    "SpanView",
     "SiteChange",
     "SiteInput",
     "SiteList",

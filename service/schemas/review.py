@@ -67,12 +67,25 @@ class QueueView(Struct, frozen=True):
 
 
 class ScoreView(Struct, frozen=True):
-    """What a model said of one attribute."""
+    """What a model said of one attribute.
+
+    `window`: of a text longer than the model reads at once, the part that scored highest for its first attribute,
+    as [start, end) in characters of the normalised text.
+    """
 
     attribute: str
     value: float
     model_id: str
     calibrated: bool
+    window: tuple[int, int] | None = None
+
+
+class SpanView(Struct, frozen=True):
+    """Words that made the score: [start, end) in Unicode code points of the comment's body, 1 the strongest weight."""
+
+    start: int
+    end: int
+    weight: float
 
 
 class AuthorRecord(Struct, frozen=True):
@@ -94,6 +107,7 @@ class ReviewItem(Struct, frozen=True):
     thread: ThreadView
     parents: list[Comment]
     scores: list[ScoreView]
+    spans: list[SpanView] | None
     causes: list[dict[str, Any]]
     author_record: AuthorRecord
     lease: Lease

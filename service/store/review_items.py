@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -187,6 +187,37 @@ async def open_page(connection: AsyncConnection, *, after: Row | None, limit: in
     if after is not None:
         query = query.where(sa.tuple_(*_OPEN_ORDER) > sa.tuple_(after.site_id, after.order_key, after.id))
     return (await connection.execute(query)).all()
+
+
+async def unexplained_page(connection: AsyncConnection, *, after: Row | None, limit: int) -> Sequence[Row]:
+    """Answer open items of all sites without spans, with their texts, by site and order, behind the last row before."""
+    query = (
+        sa.select(
+            review_items.c.id,
+            review_items.c.site_id,
+            review_items.c.order_key,
+            review_items.c.causes,
+            revisions.c.body,
+        )
+        .join(revisions, revisions.c.id == review_items.c.revision_id)
+        .where(_IS_OPEN, review_items.c.spans.is_(None))
+        .order_by(*_OPEN_ORDER)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(sa.tuple_(*_OPEN_ORDER) > sa.tuple_(after.site_id, after.order_key, after.id))
+    return (await connection.execute(query)).all()
+
+
+async def keep_spans(
+    connection: AsyncConnection, site_id: str, item_id: str, spans: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write which words made the score of an item, unless somebody did before."""
+    await connection.execute(
+        review_items.update()
+        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, review_items.c.spans.is_(None))
+        .values(spans=list(spans))
+    )
 
 
 async def decisions_of(connection: AsyncConnection, site_id: str, comment_id: str) -> Sequence[Row]:

@@ -24,10 +24,11 @@ SHARES = {Priority.COMMENTS: 3, Priority.OTHERS: 1}
 class Request:
     """The texts of one caller that still have to be scored; `at` is the next that was not sent."""
 
-    __slots__ = ("alone", "answers", "at", "done", "left", "since", "texts")
+    __slots__ = ("alone", "answers", "at", "done", "left", "remember", "since", "texts")
 
-    def __init__(self, texts: Sequence[str], since: float) -> None:
+    def __init__(self, texts: Sequence[str], since: float, *, remember: bool = True) -> None:
         self.texts = texts
+        self.remember = remember
         self.answers: dict[str, Scores] = {}
         self.at = 0
         self.left = len(texts)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from moderation.scorers.cached import ScoreCache
 from moderation.scores import Scores
@@ -46,6 +46,13 @@ class BatchScorer(Protocol):
 
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """Answer one Scores per text, or raise ScorerFailed."""
+
+
+class _Wish(NamedTuple):
+    texts: list[str]
+    priority: Priority
+    timeout_seconds: float | None
+    remember: bool
 
 
 class Batcher:
@@ -97,16 +104,21 @@ class Batcher:
         return self._scored_characters / self._scored_seconds if self._scored_seconds else None
 
     async def score(
-        self, texts: Sequence[str], *, priority: Priority = Priority.COMMENTS, timeout_seconds: float | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        priority: Priority = Priority.COMMENTS,
+        timeout_seconds: float | None = None,
+        remember: bool = True,
     ) -> list[Scores]:
-        """Answer one Scores per text, in order.
+        """Answer one Scores per text, in order; what nobody will ask again need not be remembered.
 
         Raises ScorerFailed, ScorerBusy when too much waits, TimeoutError when the time is over first.
         """
-        known = self._remembered(texts)
+        known = self._remembered(texts) if remember else {}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
-            known |= await self._ask(missing, priority, timeout_seconds)
+            known |= await self._ask(_Wish(missing, priority, timeout_seconds, remember))
         return [known[text] for text in texts]
 
     async def stop(self) -> None:
@@ -130,12 +142,12 @@ class Batcher:
         telemetry.scorer_cache_total.labels("miss").inc(len(asked) - len(known))
         return known
 
-    async def _ask(self, texts: list[str], priority: Priority, timeout_seconds: float | None) -> dict[str, Scores]:
+    async def _ask(self, wish: _Wish) -> dict[str, Scores]:
         if self._stopped:
             raise ScorerFailed(ScorerFailure.START)
-        line = self._lines[priority]
-        self._admit(line, texts)
-        request = Request(texts, self._clock())
+        line = self._lines[wish.priority]
+        self._admit(line, wish.texts)
+        request = Request(wish.texts, self._clock(), remember=wish.remember)
         if not line.texts:
             # Who was away has saved nothing up: else its return would starve the others.
             line.served = max(line.served, self._served)
@@ -143,12 +155,12 @@ class Batcher:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(wish.timeout_seconds):
                 return await request.done
         finally:
             if not request.done.done() or request.done.cancelled():
                 request.done.cancel()
-                telemetry.scorer_abandoned_total.labels(priority.value).inc()
+                telemetry.scorer_abandoned_total.labels(wish.priority.value).inc()
             line.drop(request)
 
     def _admit(self, line: Line, texts: Sequence[str]) -> None:
@@ -214,8 +226,8 @@ class Batcher:
         telemetry.scorer_seconds.labels("score", priority).observe(seconds)
         self._scored_characters = self._scored_characters * _REMEMBERED + call.characters
         self._scored_seconds = self._scored_seconds * _REMEMBERED + seconds
-        for text, one in zip(call.texts, scores, strict=True):
-            if text not in self._uncached:
+        for (text, requests), one in zip(call.texts.items(), scores, strict=True):
+            if text not in self._uncached and any(request.remember for request in requests):
                 self.cache.keep(text, one)
 
     def _after_failure(self, call: Call, failure: ScorerFailed) -> None:

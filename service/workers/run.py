@@ -16,6 +16,7 @@ from service.flow.sweep import sweep
 from service.queue.client import QueueUnavailable
 from service.queue.scorer_status import ScorerState, ScorerStatus
 from service.workers.batcher import Batcher
+from service.workers.explaining import Explainer
 from service.workers.fallback import ScorerWithFallback
 from service.workers.health import serve_health
 from service.workers.loop import Parts, starting, turn_until, wait_for_any
@@ -26,6 +27,7 @@ _REPORT_EVERY_SECONDS = 1.0
 _REPORT_TTL_SECONDS = 4.0
 _SLOW_BATCH_SECONDS = 2.0
 _LEAST_TEXTS = 64
+_EXPLAIN_EVERY_SECONDS = 1.0
 
 
 def worker_name(configured: str) -> str:
@@ -60,6 +62,7 @@ class Worker:
         self._scoring = ScoringWorker(
             context, self._batcher, self.parts, batch_size=settings.score_batch_size, fallback=scorer
         )
+        self._explainer = Explainer(context, self._batcher, is_idle=lambda: self._scoring.is_idle)
         scorer.on_change = self._scoring.note_scorer_works
         self._state_since = (ScorerState.UNKNOWN, 0.0)
 
@@ -74,8 +77,13 @@ class Worker:
             sweeping = group.create_task(
                 turn_until(stop, self._sweep, self._on_error, every_seconds=settings.sweep_interval_seconds)
             )
+            explaining = group.create_task(
+                turn_until(stop, self._explainer.explain_some, self._on_error, every_seconds=_EXPLAIN_EVERY_SECONDS)
+            )
             await turn_until(stop, self._drain, self._on_error)
             await sweeping
+            # An explanation may be in the middle of a long text, and whoever stops a worker does not wait for it.
+            explaining.cancel()
             await report
             health.cancel()
         await self._batcher.stop()

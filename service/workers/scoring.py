@@ -71,6 +71,7 @@ class ScoringWorker:
         self._parts = parts
         self._batch_size = batch_size
         self._in_hand: list[Entry] = []
+        self._idle = False
         self._recovered_own = False
         self._recover_at = 0.0
         self._graced_at = 0.0
@@ -85,6 +86,7 @@ class ScoringWorker:
         if not self._in_hand:
             self._in_hand = await self._take(block_ms)
         entries = self._in_hand
+        self._idle = not entries
         if entries:
             async with self._keeping(entries):
                 await self._settle(entries)
@@ -104,6 +106,11 @@ class ScoringWorker:
             if chosen:
                 settled += len(await record(self._context, chosen, languages=None, outage=True))
         return settled
+
+    @property
+    def is_idle(self) -> bool:
+        """True while the scorer works and the last look at the stream found nothing to decide."""
+        return self._idle and self._parts.ok("scorer")
 
     def note_scorer_works(self) -> None:
         """Say to whoever watches which model speaks."""
