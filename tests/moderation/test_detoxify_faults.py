@@ -1,6 +1,7 @@
 """What is wrong with a checkpoint is found before a number comes out of it: each fault is refused by name."""
 
 import datetime
+import math
 import os
 import re
 from collections.abc import Callable
@@ -186,6 +187,12 @@ FAULTS: dict[str, tuple[Spoil, str]] = {
     "a weight turned round": (
         set_weight("bert.encoder.layer.0.output.dense.weight", lambda one: one.T.contiguous()),
         "in another shape",
+    ),
+    "a complex weight": (set_weight(QUERY, lambda one: one * 1j), "is not one of tensors"),
+    "a sparse weight": (set_weight(QUERY, lambda one: one.to_sparse()), "not a checkpoint that torch can read"),
+    "an infinite weight": (
+        set_weight(QUERY, lambda one: one + math.inf),
+        "not finite",
     ),
     "a weight that is no number": (set_weight(QUERY, lambda one: one / 0), "not finite"),
     "names of the training code": (
