@@ -1,5 +1,6 @@
 """Detoxify through the package's own class, on checkpoints made here: the same numbers, any text, no network."""
 
+import datetime
 import json
 import math
 import subprocess
@@ -354,3 +355,19 @@ def test_another_release_of_the_package_needs_its_own_files(original: Path, tmp_
     MODEL_URLS["original"] = "https://models.example/toxic_original-11111111.ckpt"
     with pytest.raises(ScorerError, match=r"is toxic_original-11111111.ckpt: run .* again"):
         DetoxifyScorer.load("original", models_home=tmp_path)
+
+
+def test_a_published_name_vouches_for_no_code(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pulled checkpoint that holds more than weights is refused too, since eight digits can be met by trying."""
+    from detoxify.detoxify import MODEL_URLS
+
+    content = read_checkpoint(original)
+    content["config"]["trained_on"] = datetime.date(2026, 11, 25)
+    other = write_checkpoint(original.parent, content, name="toxic_original")
+    files = {one.name: path_digest(one) for one in original.parent.iterdir() if one.name not in (PULLED, original.name)}
+    original.with_name(PULLED).write_bytes(pulled_json("original", other.name, files))
+    monkeypatch.setitem(MODEL_URLS, "original", f"https://models.example/{other.name}")
+    with pytest.raises(ScorerError, match="loading it could run code"):
+        DetoxifyScorer.load("original", models_home=tmp_path)
+    other.with_name(f"{other.name}.sha256").write_text(path_digest(other))
+    assert DetoxifyScorer.load("original", models_home=tmp_path).score(["hello"])
