@@ -26,6 +26,7 @@ def _is_mark(character: str) -> bool:
 _MARKS = "".join(character for character in map(chr, range(0x300, _LAST_MARK)) if _is_mark(character))
 # Sorting marks is quadratic in the length of a stack inside NFKC, so long stacks are cut before it.
 _STACK = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
+_LATIN_STACK = re.compile(f"(?<=[A-Za-z])[{_MARKS}]{{3,}}")
 _LATIN_MARKED = re.compile("(?<=[A-Za-z])[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
 
 
@@ -37,7 +38,7 @@ def reveal(text: str) -> tuple[str, tuple[str, ...]]:
     if _OVERRIDE.search(text):
         found.append("bidi_override")
     shown = _REMOVED.sub("", text)
-    cut = _STACK.sub(r"\1", shown)
+    cut = _STACK.sub(r"\1", _LATIN_STACK.sub("", shown))
     if cut != shown:
         found.append("stacked_marks")
     composed = _REMOVED.sub("", unicodedata.normalize("NFKC", cut))

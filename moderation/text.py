@@ -3,8 +3,11 @@
 import msgspec
 
 from moderation.invisible import reveal
-from moderation.leet import join_spaced, read_leet, squeeze_repeats
+from moderation.leet import read_leet
 from moderation.lookalikes import fold_lookalikes
+from moderation.masked import read_masked
+from moderation.spacing import join_cut, join_spaced, squeeze_repeats
+from moderation.vocabulary import english
 
 
 class Normalised(msgspec.Struct, frozen=True):
@@ -21,10 +24,17 @@ def plain(text: str) -> str:
 
 def normalise(text: str) -> Normalised:
     """Undo the known disguises of a text of any length and script, in linear time and without ever failing."""
+    words = english()
     shown, evasions = reveal(text)
-    joined, was_spaced = join_spaced(shown)
+    joined, was_spaced = join_spaced(shown, words)
     folded, was_alike = fold_lookalikes(joined)
-    read, was_leet = read_leet(folded)
-    found = {"spaced_letters": was_spaced, "look_alikes": was_alike, "leet": was_leet}
-    names = (*evasions, *(name for name, was_found in found.items() if was_found))
-    return Normalised(text=squeeze_repeats(read), evasions=names)
+    read, was_leet = read_leet(folded, words)
+    unmasked, was_masked = read_masked(squeeze_repeats(read, words), words)
+    whole, was_cut = join_cut(unmasked, words)
+    found = {
+        "spaced_letters": was_spaced or was_cut,
+        "look_alikes": was_alike,
+        "leet": was_leet,
+        "masked": was_masked,
+    }
+    return Normalised(text=whole, evasions=(*evasions, *(name for name, was_found in found.items() if was_found)))

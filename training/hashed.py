@@ -4,37 +4,63 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from moderation.calibration import PlattMap, fit_platt
+import numpy as np
+
+from moderation.calibration import PlattMap
 from moderation.scorers.hashed import HashedScorer
 from moderation.scorers.weights import Head, Header, pack, unpack
 from moderation.scores import Attribute
-from training.corpus import Corpus, Example, load_corpus
-from training.fitting import Linear, fit_linear
+from training.calibrating import CALIBRATED_ON, fit_smooth
+from training.corpus import Corpus, load_corpus
+from training.fitting import Linear, fit_linear, matrix_of
+from training.sources import ATTRIBUTES, Example
+from training.weighting import importance_of
 
-NAME = "hashed-1"
-CALIBRATED_ON = frozenset({"toxic-spans", "context-toxicity", "perspective-wikipedia-2k"})
-"""Comments under news and on talk pages; tweets and templates are not what sites receive."""
+NAME = "hashed-2"
 _IDENTITY = PlattMap(slope=1.0, offset=0.0)
 
 
-def file_of(linear: Linear, calibration: PlattMap) -> bytes:
-    """Return the weights file of a fitted model."""
-    head = Head(attribute=Attribute.TOXICITY, bias=linear.bias, scale=linear.scale, calibration=calibration)
-    return pack(Header(name=NAME, languages=("en",), heads=(head,)), (linear.table,))
+def fit_heads(examples: Sequence[Example]) -> dict[Attribute, Linear]:
+    """Fit one regression for each attribute on the examples in which it is known."""
+    rows = matrix_of([example.text for example in examples])
+    importance = np.array([importance_of(example) for example in examples])
+    heads = {}
+    for attribute in ATTRIBUTES:
+        known = [number for number, example in enumerate(examples) if attribute in example.targets]
+        shares = np.array([examples[number].targets[attribute] for number in known])
+        heads[attribute] = fit_linear(rows[known], shares, importance[known])
+    return heads
 
 
-def calibrate(linear: Linear, examples: Sequence[Example]) -> PlattMap:
-    """Fit the map from raw scores to probabilities on examples that were not trained on."""
-    scorer = HashedScorer(unpack(file_of(linear, _IDENTITY)))
+def file_of(heads: dict[Attribute, Linear], examples: Sequence[Example]) -> bytes:
+    """Return the weights file, calibrated on examples that were not trained on."""
+    bare = [Head(attribute=one, bias=head.bias, scale=head.scale, calibration=_IDENTITY) for one, head in heads.items()]
+    tables = tuple(head.table for head in heads.values())
+    scorer = HashedScorer(unpack(pack(Header(name=NAME, languages=("en",), heads=tuple(bare)), tables)))
     used = [example for example in examples if example.source in CALIBRATED_ON]
-    raw = [scorer.raw(example.text)[Attribute.TOXICITY] for example in used]
-    return fit_platt(raw, [example.toxic for example in used])
+    raw = [scorer.raw(example.text) for example in used]
+    fitted = tuple(
+        Head(
+            attribute=head.attribute,
+            bias=head.bias,
+            scale=head.scale,
+            calibration=fit_smooth(
+                [
+                    one[head.attribute]
+                    for one, example in zip(raw, used, strict=True)
+                    if head.attribute in example.targets
+                ],
+                [example.targets[head.attribute] > 0.5 for example in used if head.attribute in example.targets],
+            ),
+        )
+        for head in bare
+    )
+    return pack(Header(name=NAME, languages=("en",), heads=fitted), tables)
 
 
 def train(corpus: Corpus) -> bytes:
     """Return the weights file for a corpus; the same corpus gives the same bytes."""
-    linear = fit_linear(corpus.train)
-    return file_of(linear, calibrate(linear, corpus.calibrate))
+    return file_of(fit_heads(corpus.train), corpus.calibrate)
 
 
 def main() -> None:

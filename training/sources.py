@@ -49,7 +49,7 @@ WRITTEN = Path(__file__).parent / "written"
 
 
 class Example(msgspec.Struct, frozen=True):
-    """One text, how much of each known harm is in it (in [0, 1]), the folder it is from, and the text it is a part of."""
+    """One text, how much of each known harm is in it (in [0, 1]), where it is from, and the text it is a part of."""
 
     text: str
     targets: dict[Attribute, float]
@@ -168,16 +168,21 @@ def lexicon(data: Path) -> Iterator[Example]:
         if float(row["severity_rating"]) >= _SEVERE:
             slur = any(row[f"category_{n}"].startswith(_SLURS) for n in (1, 2, 3))
             targets = {Attribute.TOXICITY: 1.0, Attribute.THREAT: 0.0}
-            yield Example(row["text"], targets | {Attribute.IDENTITY_ATTACK if slur else Attribute.OBSCENE: 1.0}, "surge-profanity")
+            yield Example(
+                row["text"],
+                targets | {Attribute.IDENTITY_ATTACK if slur else Attribute.OBSCENE: 1.0},
+                "surge-profanity",
+            )
 
 
 def written() -> Iterator[Example]:
     """Yield the sentences that were written for these models and stand in this repository."""
-    for name in ("civil_conflict", "civil_news"):
+    for name in ("civil_conflict", "civil_news", "civil_contrast"):
         for row in read_rows(WRITTEN / f"{name}.csv"):
             yield Example(row["text"], CIVIL, f"written-{name}")
-    for row in read_rows(WRITTEN / "hostile.csv"):
-        yield Example(row["text"], _hostile_targets(row), "written-hostile")
+    for name in ("hostile", "hostile_more"):
+        for row in read_rows(WRITTEN / f"{name}.csv"):
+            yield Example(row["text"], _hostile_targets(row), "written-hostile")
 
 
 def _hostile_targets(row: Mapping[str, str]) -> dict[Attribute, float]:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from training.sources import Example, Attribute
+from training.sources import Attribute, Example
 
 _IMPORTANCE = {
     # Comments that were picked as toxic and then voted civil are close calls.
@@ -22,6 +22,7 @@ _IMPORTANCE = {
     ("composed", True): 0.3,
     ("written-civil_conflict", False): 2.0,
     ("written-civil_news", False): 2.0,
+    ("written-civil_contrast", False): 2.0,
     ("written-hostile", True): 2.0,
 }
 _PLAINLY_CIVIL = 0.1
