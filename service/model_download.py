@@ -102,12 +102,16 @@ def _transfer(url: str, part: Path, report: Report) -> None:
     have, seen = _size(part), _seen(part)
     if have and seen is None:
         raise _StaleError
+    if seen is not None and have == seen.total:
+        # All of it came, and the run ended before it was named; what it is, the digest says.
+        return report(have, have)
     with _opened(_request(url, have, seen)) as response:
         start, total = _start(response, have, url, seen)
         _note(part).write_bytes(msgspec.json.encode(_Seen(url, response.headers.get("ETag"), total)))
         done = _copy(response, part, start, total, report)
     if total is not None and done != total:
         raise _BrokenError(f"the connection ended after {done} of {total} bytes")
+    return None
 
 
 def _request(url: str, have: int, seen: _Seen | None) -> urllib.request.Request:

@@ -116,6 +116,16 @@ def test_a_part_that_nothing_is_known_of_is_thrown_away(files: Files, part: Path
     assert files.ranges_of("model") == ["bytes=100004-", None]
 
 
+def test_what_came_whole_is_not_brought_again(files: Files, part: Path) -> None:
+    """A run that ended between the last byte and the naming of the file costs nothing, and its digest is doubted."""
+    assert bring(files, part)
+    files.asked.clear()
+    report: list[int] = []
+    one_piece = download(f"{files.url}/model", part, lambda done, _total: report.append(done), lambda _seconds: None)
+    assert (one_piece, report, files.asked) == (False, [len(BODY)], [])
+    assert part.read_bytes() == BODY
+
+
 def test_an_absent_file_is_named_at_once(files: Files, part: Path) -> None:
     """A 404 is not tried again."""
     del files.content["model"]
