@@ -13,8 +13,8 @@ COMPACT = Path(moderation.__file__).parent / "models" / "compact"
 """The folder of the compact transformer that comes with the code."""
 EMBEDDED = "compact"
 """The shipped model that `embedded` stands for."""
-BATCH_TOKENS = 4096
-"""Padded tokens of one batch of a transformer, where nothing else is asked for."""
+BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
+"""Padded tokens of one batch of a transformer by device: a processor pays for padding, an accelerator for each call."""
 
 
 def build_scorer(settings: Settings) -> Scorer:
@@ -42,13 +42,14 @@ def build_named(
     device: str = "cpu",
     threads: int = 1,
     models_home: Path = Path("models"),
-    batch_tokens: int = BATCH_TOKENS,
+    batch_tokens: int = 0,
 ) -> Scorer:
     """Answer a loaded scorer by name; raise ScorerError when there is none or it cannot be loaded.
 
     Names are `hashed`, `compact`, `embedded` (the shipped default), `detoxify:original|unbiased|multilingual|PATH` and
-    `onnx:PATH`.
+    `onnx:PATH`; `batch_tokens` 0 is what suits the device.
     """
+    batch_tokens = batch_tokens or BATCH_TOKENS.get(device, BATCH_TOKENS["cpu"])
     kind, _, where = (EMBEDDED if name == "embedded" else name).partition(":")
     try:
         if (kind, where) == ("hashed", ""):

@@ -46,8 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scorer_device: Annotated[Literal["cpu", "cuda"], Meta(description="Where the model computes.")] = "cpu"
     scorer_threads: Annotated[int, Meta(ge=0, le=256, description="Threads of the model; 0: the cores present.")] = 0
     scorer_batch_tokens: Annotated[
-        int, Meta(ge=64, le=1_000_000, description="Padded tokens that a transformer computes at once.")
-    ] = 4096
+        int, Meta(ge=0, le=1_000_000, description="Padded tokens that a transformer computes at once; 0: by device.")
+    ] = 0
     scorer_cache_entries: Annotated[
         int, Meta(ge=0, le=10_000_000, description="Texts whose scores a transformer remembers; 0: none.")
     ] = 10_000

@@ -18,7 +18,7 @@ MOST_CHARACTERS = 65_536
 """The largest call, whatever the model's speed."""
 LEAST_CHARACTERS = 2_000
 """What may be gathered for one call however slow the model is; a single text may be longer."""
-_FIRST_CHARACTERS = 8_000
+_FIRST_CHARACTERS = LEAST_CHARACTERS
 _CALL_SECONDS = 1.0
 _REMEMBERED = 0.8
 _SHORTEST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 1.0, 60.0
