@@ -108,6 +108,11 @@ async def _second_open_page(connection: Any, place: Place) -> None:
     await review_items.open_page(connection, after=rows[-1], limit=LIMIT)
 
 
+async def _second_unexplained_page(connection: Any, place: Place) -> None:
+    rows = await review_items.unexplained_page(connection, after=None, limit=LIMIT)
+    await review_items.unexplained_page(connection, after=rows[-1], limit=LIMIT)
+
+
 async def _second_owed_page(connection: Any, place: Place) -> None:
     ids = await scoring.owed_page(connection, before=LATER, after_id=None, limit=LIMIT)
     await scoring.owed_page(connection, before=LATER, after_id=ids[-1], limit=LIMIT)
@@ -151,6 +156,9 @@ QUERIES = [
     Query("free items", lambda c, p: review_items.free(c, p.seeded.site_id, _ids(p), now=LATER), 40),
     Query("open page", lambda c, p: review_items.open_page(c, after=None, limit=LIMIT), 60),
     Query("open page, continued", _second_open_page, 60),
+    # Passes over the open items that have their spans already.
+    Query("unexplained page", lambda c, p: review_items.unexplained_page(c, after=None, limit=LIMIT), 100),
+    Query("unexplained page, continued", _second_unexplained_page, 200),
     Query("decisions of a comment", lambda c, p: review_items.decisions_of(c, p.seeded.site_id, p.middle.id), 5, True),
     Query("latest decisions", lambda c, p: review_items.latest_decisions(c, p.seeded.site_id, _ids(p)), 100, True),
     Query("latest scores", lambda c, p: scoring.latest_scores(c, p.seeded.site_id, _ids(p)), 100, True),
