@@ -20,8 +20,8 @@ MOST_TOKENS = 65_536
 """Tokens of one text; more is refused, never cut. The largest request of the default settings has no more bytes."""
 MOST_ROWS = 64
 """Windows in one batch, whatever their length."""
-BATCH_TOKENS = 4096
-"""Padded tokens in one batch, where the caller names no other budget."""
+BATCH_TOKENS = 512
+"""Padded tokens in one batch, where the caller names no other budget: more leaves a processor's cache and is slower."""
 _UNREADABLE = "replace"
 
 Tokens = NDArray[np.int64]
