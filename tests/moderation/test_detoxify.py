@@ -249,6 +249,8 @@ try:
     print(DetoxifyScorer.load(sys.argv[1], models_home=Path("nowhere")).score(["hello"])[0].model_id)
 except ScorerError as error:
     print("refused:", error)
+import huggingface_hub
+print(huggingface_hub.is_offline_mode())
 """
 
 
@@ -262,7 +264,11 @@ def run_without_network(path: Path) -> list[str]:
 
 def test_loading_uses_no_network_and_is_silent(trained: dict[Architecture, Path]) -> None:
     """A checkpoint is loaded and used without a socket or a word on the error stream, and imports torch only then."""
-    assert run_without_network(trained["xlm-roberta"]) == ["False False", load(trained["xlm-roberta"]).model_id]
+    assert run_without_network(trained["xlm-roberta"]) == [
+        "False False",
+        load(trained["xlm-roberta"]).model_id,
+        "True",
+    ]
 
 
 def test_what_is_missing_is_not_sought_in_the_network(tmp_path: Path) -> None:
@@ -270,8 +276,8 @@ def test_what_is_missing_is_not_sought_in_the_network(tmp_path: Path) -> None:
     need_module("torch", "detoxify")
     path = tiny_checkpoint(tmp_path, "roberta", model_type="roberta-base")
     (tmp_path / "config.json").unlink()
-    first, refused = run_without_network(path)
-    assert first == "False False"
+    first, refused, offline = run_without_network(path)
+    assert (first, offline) == ("False False", "True")
     assert refused.startswith("refused: ")
     assert "put those files of roberta-base beside the checkpoint" in refused
 

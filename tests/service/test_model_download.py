@@ -78,6 +78,7 @@ def test_a_file_that_changed_is_begun_again(files: Files, part: Path, other: byt
     files.always = Answer(etag='"two"', content=other)
     bring(files, part)
     assert part.read_bytes() == other
+    assert files.ranges_of("model") == [None, "bytes=60000-"]
 
 
 @pytest.mark.parametrize(

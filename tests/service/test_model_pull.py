@@ -1,7 +1,6 @@
 """A published model is brought here whole, from its makers, a mirror or a folder, or the message says what to do."""
 
 import argparse
-import fcntl
 import hashlib
 import io
 import os
@@ -121,12 +120,16 @@ def test_json_that_is_none_is_refused(files: Files, tmp_path: Path) -> None:
 
 
 def test_two_pulls_do_not_meet(files: Files, tmp_path: Path) -> None:
-    """While one process pulls a model, another that wants to is refused, and nothing is left of the lock after it."""
-    folder = bring(tmp_path, files.url)
-    with (folder / ".pull.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(PullError, match="another process is pulling original"):
+    """While a model is being pulled, another pull of it is refused, and the first goes on."""
+    refused: list[str] = []
+
+    def try_again(name: str, done: int, total: int | None) -> None:
+        with pytest.raises(PullError, match="another process is pulling original") as found:
             bring(tmp_path, files.url)
+        refused.append(str(found.value))
+
+    assert is_whole(pull("original", wanted(files.url), tmp_path, None, try_again))
+    assert refused
     bring(tmp_path, files.url)
 
 
