@@ -4,8 +4,8 @@
 
 Without --scorer a model of bert-base's shape with random weights is made and exported to int8 (needs `make model`). In
 one run: the scorer alone in one process, on all texts at once and in calls of the service's batch size; the service on
-the same texts, all submitted at the start; then comments that arrive at random, at half of that speed, whatever became
-of those before.
+the same texts, all submitted at the start; of both the CPU time too, which a busy machine blurs less. Then comments that
+arrive at random, at half of that speed, whatever became of those before.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.client import Connection
+from bench.pipeline import cpu_seconds
 from bench.random_models import make_checkpoint, texts_of_lengths
 from bench.report import percentile, table, write
 from bench.running import Running, running_service, wait_for
@@ -76,9 +77,27 @@ def _measure(options: argparse.Namespace, scorer: str, folder: Path) -> None:
     kept = [one["per_second"] / alone["per_second"] for one, alone in zip(services, raws, strict=True)]
     table(
         f"{raws[0]['model_id']}, {options.threads} threads, {count} comments a round",
-        ["round", "scorer alone/s", f"in calls of {BATCH}/s", "service/s", "share kept"],
         [
-            [number, alone["per_second"], alone["per_second_in_calls"], one["per_second"], share]
+            "round",
+            "alone/s",
+            f"in calls of {BATCH}/s",
+            "service/s",
+            "kept",
+            "CPU ms alone",
+            "CPU ms scorer",
+            "CPU ms all",
+        ],
+        [
+            [
+                number,
+                alone["per_second"],
+                alone["per_second_in_calls"],
+                one["per_second"],
+                share,
+                alone["cpu_ms"],
+                one["cpu_ms"]["scorer"],
+                sum(one["cpu_ms"].values()),
+            ]
             for number, (alone, one, share) in enumerate(zip(raws, services, kept, strict=True))
         ],
     )
@@ -97,6 +116,9 @@ def _measure(options: argparse.Namespace, scorer: str, folder: Path) -> None:
             "service": services,
             "share_kept": kept,
             "median_share_kept": whole / raw,
+            "median_cpu_share": statistics.median(
+                alone["cpu_ms"] / sum(one["cpu_ms"].values()) for one, alone in zip(services, raws, strict=True)
+            ),
             "load_per_second": rate,
             "waits_ms": late,
         },
@@ -138,9 +160,9 @@ def _score_raw(options: argparse.Namespace) -> dict[str, Any]:
     texts: list[str] = json.loads(options.raw.read_text())
     scorer = build_named(options.scorer, threads=options.threads)
     scorer.score(texts[:8])
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     scorer.score(texts)
-    at_once = time.perf_counter() - began
+    at_once, spent = time.perf_counter() - began, time.process_time() - spent
     began = time.perf_counter()
     for start in range(0, len(texts), BATCH):
         scorer.score(texts[start : start + BATCH])
@@ -149,6 +171,7 @@ def _score_raw(options: argparse.Namespace) -> dict[str, Any]:
         "model_id": scorer.model_id,
         "per_second": len(texts) / at_once,
         "per_second_in_calls": len(texts) / in_calls,
+        "cpu_ms": spent * 1000 / len(texts),
     }
 
 
@@ -170,7 +193,7 @@ def _put_policy(service: Running, model_id: str) -> None:
 async def _submit_all(service: Running, texts: list[str], page: str) -> dict[str, Any]:
     """Submit without waiting, then wait until all are published; the time is that of the whole."""
     waiting = list(enumerate(texts))
-    began = time.perf_counter()
+    cpu, began = cpu_seconds(service), time.perf_counter()
 
     async def one_client() -> None:
         connection = Connection(service.port)
@@ -184,7 +207,8 @@ async def _submit_all(service: Running, texts: list[str], page: str) -> dict[str
     counted = f"/v1/sites/demo/counts?page={page}"
     await asyncio.to_thread(wait_for, lambda: service.get(counted)[1]["counts"][page] == len(texts), 600)
     seconds = time.perf_counter() - began
-    return {"per_second": len(texts) / seconds, "submitted_after_seconds": submitted}
+    spent = {part: (after - cpu[part]) * 1000 / len(texts) for part, after in cpu_seconds(service).items()}
+    return {"per_second": len(texts) / seconds, "submitted_after_seconds": submitted, "cpu_ms": spent}
 
 
 async def _arrive(service: Running, texts: list[str], rate: float) -> list[float]:

@@ -78,10 +78,10 @@ async def submit_all(
 
 
 def _run(service: Running, texts: list[str], clients: int) -> dict[str, Any]:
-    metrics, cpu, began = service.worker_metrics(), _cpu(service), time.perf_counter()
+    metrics, cpu, began = service.worker_metrics(), cpu_seconds(service), time.perf_counter()
     seen = asyncio.run(submit_all(service, texts, clients, f"bench-{clients}", wait=True))
     seconds = time.perf_counter() - began
-    spent = {part: (after - cpu[part]) * 1000 / len(texts) for part, after in _cpu(service).items()}
+    spent = {part: (after - cpu[part]) * 1000 / len(texts) for part, after in cpu_seconds(service).items()}
     late = [status for _, status in seen if status != 201]
     assert not late, f"{len(late)} submits were not decided in time"
     after = service.worker_metrics()
@@ -101,7 +101,7 @@ def _run(service: Running, texts: list[str], clients: int) -> dict[str, Any]:
     }
 
 
-def _cpu(service: Running) -> dict[str, float]:
+def cpu_seconds(service: Running) -> dict[str, float]:
     """Answer the CPU seconds of API, worker and scorer so far."""
     tick = os.sysconf("SC_CLK_TCK")
     spent = {"api": 0.0, "work": 0.0, "scorer": 0.0}

@@ -13,7 +13,7 @@ COMPACT = Path(moderation.__file__).parent / "models" / "compact"
 """The folder of the compact transformer that comes with the code."""
 EMBEDDED = "compact"
 """The shipped model that `embedded` stands for."""
-BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
+BATCH_TOKENS = {"cpu": 256, "cuda": 16_384}
 """Padded tokens of one batch of a transformer by device: a processor pays for padding, an accelerator for each call."""
 
 
