@@ -4,8 +4,8 @@
 
 Without --scorer a model of bert-base's shape with random weights is made and exported to int8 (needs `make model`). In
 one run: the scorer alone in one process, on all texts at once and in calls of the service's batch size; the service on
-the same texts, all submitted at the start; of both the CPU time too, which a busy machine blurs less. Then comments that
-arrive at random, at half of that speed, whatever became of those before.
+the same texts, all submitted at the start; of both the CPU time too, which a busy machine blurs less. Then comments
+that arrive at random, at half of that speed, whatever became of those before.
 """
 
 from __future__ import annotations
