@@ -8,6 +8,7 @@ from moderation.calibration import PiecewiseMap
 CALIBRATED_ON = frozenset({"toxic-spans", "context-toxicity", "perspective-wikipedia-2k"})
 """Comments under news and on talk pages; tweets, templates and written sentences are not what sites receive."""
 POINTS = 16
+ROW_BINS = 40
 _PRIOR = 1.0
 _APART = 1e-6
 
@@ -35,14 +36,14 @@ def fit_smooth(raw: Sequence[float], labels: Sequence[bool]) -> PiecewiseMap:
 
 
 def _bins(pairs: Sequence[tuple[float, bool]]) -> list[Sequence[tuple[float, bool]]]:
-    """Cut by equal numbers of harmful rows, so that the rare harms shape the map where they are."""
+    """Cut by equal numbers of rows, and of harmful rows where those are dense, so that neither end is one step."""
     harms = sum(label for _, label in pairs)
-    least = max(harms // POINTS, 5)
+    least, most = max(harms // POINTS, 5), max(len(pairs) // ROW_BINS, 1)
     bins: list[Sequence[tuple[float, bool]]] = []
     start = seen = 0
     for at, (_, label) in enumerate(pairs, 1):
         seen += label
-        if seen >= least:
+        if seen >= least or at - start >= most:
             bins.append(pairs[start:at])
             start, seen = at, 0
     if start < len(pairs):

@@ -20,10 +20,10 @@ from moderation.text import normalise
 from training.corpus import SEED, Corpus, load_corpus
 from training.encoder import LONGEST, Encoder, load_encoder
 from training.sources import ATTRIBUTES, Example
-from training.weighting import chosen, importance_of
+from training.weighting import FOR_COMPACT, chosen, importance_of
 
 BATCH = 32
-RATE, HEAD_RATE = 8e-5, 1e-3
+RATE, HEAD_RATE = 6e-5, 1e-3
 WARM_UP = 0.06
 DECAY = 0.01
 _CHUNK = 40
@@ -42,7 +42,7 @@ class Rows:
         unknown = float("nan")
         targets = [[one.targets.get(attribute, unknown) for attribute in ATTRIBUTES] for one in examples]
         self.targets = torch.tensor(targets, dtype=torch.float32)
-        self.importance = torch.tensor([importance_of(one) for one in examples], dtype=torch.float32)
+        self.importance = torch.tensor([importance_of(one, FOR_COMPACT) for one in examples], dtype=torch.float32)
 
     def batch(self, at: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return padded ids and mask of some rows."""

@@ -14,7 +14,7 @@ from training.calibrating import CALIBRATED_ON, fit_smooth
 from training.corpus import Corpus, load_corpus
 from training.fitting import Linear, fit_linear, matrix_of
 from training.sources import ATTRIBUTES, Example
-from training.weighting import importance_of
+from training.weighting import FOR_HASHED, importance_of
 
 NAME = "hashed-2"
 _IDENTITY = PlattMap(slope=1.0, offset=0.0)
@@ -23,7 +23,7 @@ _IDENTITY = PlattMap(slope=1.0, offset=0.0)
 def fit_heads(examples: Sequence[Example]) -> dict[Attribute, Linear]:
     """Fit one regression for each attribute on the examples in which it is known."""
     rows = matrix_of([example.text for example in examples])
-    importance = np.array([importance_of(example) for example in examples])
+    importance = np.array([importance_of(example, FOR_HASHED) for example in examples])
     heads = {}
     for attribute in ATTRIBUTES:
         known = [number for number, example in enumerate(examples) if attribute in example.targets]

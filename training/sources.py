@@ -111,7 +111,8 @@ def news(data: Path) -> Iterator[Example]:
         one, text = judged.get(row["comment_id"]), row["comment_text"]
         if one and one.votes:
             targets = _harm_within(one, 0, len(text))
-            targets[Attribute.TOXICITY] = 1 - one.civil / one.votes
+            # The majority's word teaches better than the shares of three or four voters.
+            targets[Attribute.TOXICITY] = float(one.civil * 2 < one.votes)
             yield Example(text, targets, "toxic-spans", int(row["comment_id"]) % _TEST_SHARE == 0)
 
 
