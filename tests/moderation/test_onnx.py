@@ -15,7 +15,7 @@ from moderation.scorers import Scorer, check_scores
 from moderation.scorers.onnx import OnnxScorer
 from moderation.scorers.onnx_folder import FILES, Manifest, write_manifest
 from moderation.scores import Attribute, ScorerError
-from tests.moderation.test_hashed import STRANGE
+from tests.moderation.samples import LANGUAGES
 from tests.tiny_onnx import (
     BIAS,
     LABELS,
@@ -29,6 +29,19 @@ from tests.tiny_onnx import (
 )
 
 TYPED = ("input_ids", "attention_mask", "token_type_ids")
+STRANGE = (
+    "",
+    " ",
+    "\x00",
+    "\ud800",
+    "\udfff\ud800",
+    "👍🏽👩\u200d👩\u200d👧",
+    "\u202e\u200f",
+    "!!!",
+    "0",
+    "\n" * 99,
+    *LANGUAGES.values(),
+)
 MANIFEST, MODEL, TOKENIZER = "model.json", "model.onnx", "tokenizer.json"
 
 
