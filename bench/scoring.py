@@ -48,14 +48,16 @@ def main() -> None:
     if options.step:
         print(json.dumps(_step(options)))
         return
-    shapes = {name: _shape(options, name) for name in (SHAPES if options.shape == "all" else [options.shape])}
+    shapes = {}
+    for name in SHAPES if options.shape == "all" else [options.shape]:
+        shapes[name] = _shape(options, name)
+        if not options.json:
+            _print(name, shapes[name])
     figures = {"device": options.device, "threads": options.threads, "texts": options.texts, "shapes": shapes}
     if options.json:
         print(json.dumps(figures))
-        return
-    for name, shape in shapes.items():
-        _print(name, shape)
-    write("scoring", figures)
+    else:
+        write("scoring", figures)
 
 
 def _print(name: str, shape: dict[str, Any]) -> None:

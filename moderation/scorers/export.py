@@ -178,8 +178,8 @@ def _narrows(node: Any, shape: list[int]) -> bool:
 
 
 def quantise_folder(whole: Path, small: Path, manifest: Manifest, **kept: bool) -> Manifest:
-    """Write the folder of a smaller variant of a folder; `kept` is what `quantise` may leave as it is."""
+    """Write the folder of a variant in eight bits of a folder; `kept` is what `quantise` may leave as it is."""
     small.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(whole / TOKENIZER, small / TOKENIZER)
     quantise(whole / MODEL, small / MODEL, **kept)
-    return write_manifest(small, manifest)
+    return write_manifest(small, msgspec.structs.replace(manifest, rows_alone=True))

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from moderation.scorers.onnx_folder import MODEL, TOKENIZER, Manifest, read_manifest
 from moderation.scorers.transformer import (
     BATCH_TOKENS,
+    MOST_ROWS,
     Encode,
     Encoded,
     Forward,
@@ -44,6 +45,7 @@ class OnnxScorer:
             forward=forward,
             normalised=manifest.normalise,
             batch_tokens=batch_tokens,
+            most_rows=1 if manifest.rows_alone else MOST_ROWS,
         )
 
     @classmethod

@@ -19,6 +19,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What the numbers of the model mean and how a text becomes its input; `longest` counts special tokens too.
 
     A calibration maps the raw logit of an attribute to a probability; without one a score is the logit's sigmoid.
+    Where activations are measured as the model runs, over all rows of a batch at once, `rows_alone` says that each row
+    must go alone: a comment's score would else depend on the comments beside it.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     normalise: bool
     calibration: dict[Attribute, CalibrationMap] | None = None
     files: dict[str, str] = {}
+    rows_alone: bool = False
 
     @property
     def model_id(self) -> str:

@@ -19,7 +19,7 @@ OVERLAP = 64
 MOST_TOKENS = 65_536
 """Tokens of one text; more is refused, never cut. The largest request of the default settings has no more bytes."""
 MOST_ROWS = 64
-"""Windows in one batch, whatever their length."""
+"""Windows in one batch, whatever their length, where the model sets no smaller number."""
 BATCH_TOKENS = 512
 """Padded tokens in one batch, where the caller names no other budget: more leaves a processor's cache and is slower."""
 _UNREADABLE = "replace"
@@ -81,6 +81,7 @@ class Transformer:
         forward: Forward,
         normalised: bool = True,
         batch_tokens: int = BATCH_TOKENS,
+        most_rows: int = MOST_ROWS,
     ) -> None:
         """Take the model's parts; ScorerError when a window would have no room for a text."""
         self._overlap = min(OVERLAP, framing.room // 4)
@@ -88,7 +89,7 @@ class Transformer:
             raise ScorerError(f"{model_id} reads {framing.longest} tokens at once, which leaves no room for a text")
         self._model_id, self._outputs, self._framing = model_id, outputs, framing
         self._encode, self._forward = encode, forward
-        self._normalised, self._batch_tokens = normalised, batch_tokens
+        self._normalised, self._batch_tokens, self._most_rows = normalised, batch_tokens, most_rows
 
     def score(self, texts: Sequence[str]) -> list[Scores]:
         """Return the scores of each raw text, in order; equal texts go through the model once."""
@@ -139,7 +140,7 @@ class Transformer:
 
     def _batches(self, rows: Sequence[Sequence[int]]) -> Iterator[tuple[list[int], Tokens, Tokens]]:
         lengths = [len(row) for row in rows]
-        for batch in batches_of(lengths, budget=self._batch_tokens, most=MOST_ROWS):
+        for batch in batches_of(lengths, budget=self._batch_tokens, most=self._most_rows):
             longest = lengths[batch[0]]
             ids = np.full((len(batch), longest), self._framing.pad_id, dtype=np.int64)
             mask = np.zeros_like(ids)

@@ -169,6 +169,18 @@ def test_eight_bits_reach_every_layer(source: Any, whole: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_in_eight_bits_no_text_moves_the_score_of_another(source: Any, whole: Path, tmp_path: Path) -> None:
+    """The quantiser's scales are of a whole batch, so rows go alone: a comment scores the same in any company."""
+    from moderation.scorers.export import quantise_folder
+
+    quantise_folder(whole, tmp_path / "small", source.manifest)
+    small = OnnxScorer.load(tmp_path / "small")
+    together = small.score(TEXTS)
+    assert together == [small.score([text])[0] for text in TEXTS]
+    assert together[::-1] == small.score(TEXTS[::-1])
+
+
+@pytest.mark.slow
 def test_exporting_leaves_the_module_as_it_was(source: Any, tmp_path: Path) -> None:
     """A module in training is exported without its noise and goes on training."""
     from moderation.scorers.export import export_module

@@ -147,6 +147,18 @@ def test_batches_keep_to_the_budget(texts: list[str], budget: int) -> None:
     assert all(ids.size <= budget for ids, _ in model.batches)
 
 
+def test_rows_can_go_alone() -> None:
+    """A model that must not see two texts at once gets one row at a time, without padding."""
+    model = Model()
+    alone = Transformer(
+        "fake@1", Outputs(LABELS), FRAMING, encode=model.encode, forward=model.forward, normalised=False, most_rows=1
+    )
+    texts = ["bbb", "r", "x" * 30]
+    assert alone.score(texts) == scorer(Model()).score(texts)
+    assert {len(ids) for ids, _ in model.batches} == {1}
+    assert all(mask.all() for _, mask in model.batches)
+
+
 def test_the_worst_window_counts_for_each_attribute() -> None:
     """Civil words around an insult do not drown it, and each attribute has its own worst window."""
     text = "." * 40 + "bbbbb" + "." * 40 + "rrrrr" + "." * 40
