@@ -15,7 +15,7 @@ import torch
 from moderation.calibration import log_odds
 from moderation.scorers.export import export_module, quantise_folder
 from moderation.scorers.onnx import OnnxScorer
-from moderation.scorers.onnx_folder import FILES, Manifest, write_manifest
+from moderation.scorers.onnx_folder import FILES, Manifest, read_manifest, write_manifest
 from moderation.scores import Attribute
 from training.calibrating import CALIBRATED_ON, fit_smooth
 from training.corpus import load_corpus
@@ -65,7 +65,7 @@ def calibrated(folder: Path, examples: Sequence[Example]) -> Manifest:
         maps[attribute] = fit_smooth(
             [value for value, _ in known], [example.targets[attribute] > 0.5 for _, example in known]
         )
-    return msgspec.structs.replace(bare_manifest(), calibration=maps)
+    return msgspec.structs.replace(read_manifest(folder), calibration=maps)
 
 
 def main() -> None:
