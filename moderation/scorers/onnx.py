@@ -32,7 +32,9 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class OnnxScorer:
     """A Scorer over an exported folder; needs neither torch nor transformers."""
 
-    def __init__(self, manifest: Manifest, tokenizer: Tokenizer, forward: Forward, batch_tokens: int) -> None:
+    def __init__(
+        self, manifest: Manifest, tokenizer: Tokenizer, forward: Forward, batch_tokens: int, *, at_once: int = 1
+    ) -> None:
         """Take parts that were already checked."""
         self.model_id = manifest.model_id
         self.languages = frozenset(manifest.languages)
@@ -46,6 +48,7 @@ class OnnxScorer:
             normalised=manifest.normalise,
             batch_tokens=batch_tokens,
             most_rows=1 if manifest.rows_alone else MOST_ROWS,
+            at_once=at_once,
         )
 
     @classmethod
@@ -66,11 +69,13 @@ class OnnxScorer:
         if normalise is not None:
             manifest = msgspec.structs.replace(manifest, normalise=normalise)
         tokenizer = read_tokenizer(folder / TOKENIZER)
-        session = _open(folder / MODEL, device, threads)
+        # One short row keeps one thread busy: rows that go alone go side by side instead, which scales far better.
+        at_once, within = (threads, 1) if manifest.rows_alone and device == "cpu" else (1, threads)
+        session = _open(folder / MODEL, device, within)
         _check_session(folder / MODEL, session, manifest)
         forward = _forward_of(session, manifest)
         _probe(folder / MODEL, forward, tokenizer, manifest)
-        return cls(manifest, tokenizer, forward, batch_tokens)
+        return cls(manifest, tokenizer, forward, batch_tokens, at_once=at_once)
 
     def score(self, texts: Sequence[str]) -> list[Scores]:
         """Return the scores of each raw text, in order; ScorerError rather than a wrong number."""

@@ -4,6 +4,7 @@ What turns texts into tokens and tokens into logits is given, so that every mode
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import numpy as np
@@ -82,14 +83,19 @@ class Transformer:
         normalised: bool = True,
         batch_tokens: int = BATCH_TOKENS,
         most_rows: int = MOST_ROWS,
+        at_once: int = 1,
     ) -> None:
-        """Take the model's parts; ScorerError when a window would have no room for a text."""
+        """Take the model's parts; ScorerError when a window would have no room for a text.
+
+        `at_once` batches go through `forward` side by side, which must then be safe to call from several threads.
+        """
         self._overlap = min(OVERLAP, framing.room // 4)
         if framing.room < 1 or batch_tokens < 1:
             raise ScorerError(f"{model_id} reads {framing.longest} tokens at once, which leaves no room for a text")
         self._model_id, self._outputs, self._framing = model_id, outputs, framing
         self._encode, self._forward = encode, forward
         self._normalised, self._batch_tokens, self._most_rows = normalised, batch_tokens, most_rows
+        self._calls = ThreadPoolExecutor(at_once, "forward") if at_once > 1 else None
 
     def score(self, texts: Sequence[str]) -> list[Scores]:
         """Return the scores of each raw text, in order; equal texts go through the model once."""
@@ -129,8 +135,10 @@ class Transformer:
 
     def _logits(self, rows: Sequence[Sequence[int]]) -> Logits:
         logits = np.full((len(rows), len(self._outputs.labels)), np.nan, dtype=np.float32)
-        for batch, ids, mask in self._batches(rows):
-            answer = self._forward(ids, mask)
+        batches = list(self._batches(rows))
+        given = [ids for _, ids, _ in batches], [mask for _, _, mask in batches]
+        answers = self._calls.map(self._forward, *given) if self._calls else map(self._forward, *given)
+        for (batch, _, _), answer in zip(batches, answers, strict=True):
             if answer.shape != (len(batch), len(self._outputs.labels)):
                 raise ScorerError(f"{self._model_id} gave logits of a shape that does not fit its labels")
             logits[batch] = answer

@@ -1,5 +1,6 @@
 """The way of a text through any transformer: nothing skipped, nothing scored twice, nothing invented."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -157,6 +158,30 @@ def test_rows_can_go_alone() -> None:
     assert alone.score(texts) == scorer(Model()).score(texts)
     assert {len(ids) for ids, _ in model.batches} == {1}
     assert all(mask.all() for _, mask in model.batches)
+
+
+def test_batches_side_by_side_score_the_same() -> None:
+    """Calls in several threads overlap, come back in order, and give what one after the other gives."""
+    both = threading.Barrier(2)
+    apart = Model()
+
+    def forward(ids: Tokens, mask: Tokens) -> Logits:
+        # Passed only by two calls at a time; of an odd last one the wait would break.
+        both.wait(10)
+        return apart.forward(ids, mask)
+
+    texts = ["b" * length for length in range(1, 9)]
+    side_by_side = Transformer(
+        "fake@1",
+        Outputs(LABELS),
+        FRAMING,
+        encode=apart.encode,
+        forward=forward,
+        normalised=False,
+        most_rows=1,
+        at_once=2,
+    )
+    assert side_by_side.score(texts) == scorer(Model()).score(texts)
 
 
 def test_the_worst_window_counts_for_each_attribute() -> None:
