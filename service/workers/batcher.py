@@ -116,7 +116,8 @@ class Batcher:
         Raises ScorerFailed, ScorerBusy when too much waits, TimeoutError when the time is over first.
         """
         known = self._remembered(texts) if remember else {}
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        # By length, since a call may hold a part of them only and a model pads to the longest of its neighbours.
+        missing = sorted((text for text in dict.fromkeys(texts) if text not in known), key=len)
         if missing:
             known |= await self._ask(_Wish(missing, priority, timeout_seconds, remember))
         return [known[text] for text in texts]

@@ -111,7 +111,7 @@ async def test_a_text_is_asked_for_once_and_answered_as_often_as_it_stands() -> 
     assert await batcher.score(["a", "canary", "c"]) == [scored("a"), scored("canary"), scored("c")]
     assert await batcher.score(["a", "canary"]) == [scored("a"), scored("canary")]
     assert await batcher.score([]) == []
-    assert scorer.calls == [["b", "a"], ["canary", "c"], ["canary"]]
+    assert scorer.calls == [["b", "a"], ["c", "canary"], ["canary"]]
 
 
 async def test_a_large_request_goes_in_parts() -> None:
