@@ -121,8 +121,8 @@ def _tokenizer(name: str) -> Any:
     if name == "roberta-base":
         merges: dict[tuple[str, str], None] = {}
         for word in [*words, *(word.capitalize() for word in words)]:
-            for start in (word, f"Ġ{word}"):
-                merges.update({(start[:end], start[end]): None for end in range(1, len(start))})
+            # Only words after a space, else a merge inside one word would come before those of another.
+            merges.update({(f"Ġ{word[:end]}", word[end]): None for end in range(len(word))})
         joined = dict.fromkeys("".join(pair) for pair in merges)
         tokens = ["<s>", "<pad>", "</s>", "<unk>", *sorted(ByteLevel.alphabet()), *joined, "<mask>"]
         vocabulary = _numbered(_filled(list(dict.fromkeys(tokens)), size))
