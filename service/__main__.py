@@ -124,10 +124,15 @@ def _work(_options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _migrate(_options: argparse.Namespace, settings: Settings) -> int:
+    import asyncio
+
+    from service.composition import finish_upgrade
     from service.store.migrate import upgrade
 
     make_home(settings)
     print(f"database is at {upgrade(settings.database)}")
+    for slug in asyncio.run(finish_upgrade(settings)):
+        print(f"{slug}: the default policy of this version is in force in place of a former one")
     return 0
 
 

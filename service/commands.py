@@ -15,7 +15,7 @@ import msgspec
 from moderation.policy import PolicyError, parse_policy_json, parse_policy_toml
 from service import schemas
 from service.calibrate_command import add_calibrate
-from service.composition import check_tables, open_context
+from service.composition import check_tables, open_offline
 from service.errors import Problem
 from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
@@ -116,9 +116,7 @@ def _runner(act: Act) -> Callable[[argparse.Namespace, Settings], int]:
 
 async def _run(act: Act, options: argparse.Namespace, settings: Settings) -> int:
     await check_tables(settings)
-    # No command reads or writes Redis; a client that is never used connects nowhere.
-    offline = settings if settings.redis_url else msgspec.structs.replace(settings, redis_url="redis://127.0.0.1:1")
-    async with open_context(offline) as context:
+    async with open_offline(settings) as context:
         try:
             await act(context, options)
         except Problem as problem:
@@ -245,7 +243,7 @@ def _misfits(settings: Settings, document: Mapping[str, Any]) -> Iterator[str]:
     from service.scorers import build_scorer
 
     model, policy = build_scorer(settings), parse_policy_json(msgspec.json.encode(document))
-    if policy.model != model.model_id:
+    if model.model_id not in (policy.model, policy.fallback_model):
         yield f"the policy is for the model {policy.model}, and {model.model_id} scores here: thresholds may not fit"
     for rule in policy.rules:
         used = {condition.attribute for condition in rule.when if condition.attribute is not None}

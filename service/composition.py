@@ -6,9 +6,11 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from service.flow.context import Context, new_uuid7, utc_now
 from service.flow.directory import Directory
@@ -72,6 +74,27 @@ async def check_keys(settings: Settings) -> None:
     """Open the signing keys once, the first made where there is none; raise SettingsError when SECRET_KEY does not."""
     async with open_context(settings) as context:
         await context.author_tokens.ensure_key(now=context.now())
+
+
+async def finish_upgrade(settings: Settings) -> list[str]:
+    """Do what an upgrade asks of the data once the tables are there; answer the sites whose policy was renewed."""
+    from service.flow.renew_defaults import renew_defaults, stale_sites
+
+    database = Database(settings.database)
+    try:
+        if not await stale_sites(database):
+            return []
+    finally:
+        await database.dispose()
+    async with open_offline(settings) as context:
+        return await renew_defaults(context)
+
+
+def open_offline(settings: Settings) -> AbstractAsyncContextManager[Context]:
+    """Open a context for commands that neither read nor write Redis; a client that is never used connects nowhere."""
+    return open_context(
+        settings if settings.redis_url else msgspec.structs.replace(settings, redis_url="redis://127.0.0.1:1")
+    )
 
 
 async def check_tables(settings: Settings) -> None:

@@ -142,11 +142,12 @@ def _redis(settings: Settings) -> tuple[Server | None, str]:
 
 
 def _prepare(settings: Settings, *, demo: bool) -> list[str]:
-    from service.composition import check_keys
+    from service.composition import check_keys, finish_upgrade
     from service.store.migrate import upgrade
 
     upgrade(settings.database)
     asyncio.run(check_keys(settings))
+    asyncio.run(finish_upgrade(settings))
     if not demo:
         return []
     from service.demo import prepare
