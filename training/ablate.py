@@ -20,6 +20,7 @@ from training.calibrating import CALIBRATED_ON
 from training.corpus import load_corpus
 from training.evasions import EVASIONS
 from training.fitting import ROW_SCALE, Linear, Numbers, fit_linear, weight_of_count
+from training.hashed import share_of
 from training.sources import Attribute, Example
 from training.weighting import FOR_HASHED, importance_of
 
@@ -93,7 +94,7 @@ def _used(example: Example, variant: Variant) -> bool:
 
 def _fit(examples: Sequence[Example], counts: csr_matrix, variant: Variant) -> Linear:
     used = [number for number, one in enumerate(examples) if _used(one, variant)]
-    targets = np.array([examples[number].targets[Attribute.TOXICITY] for number in used])
+    targets = np.array([share_of(examples[number], Attribute.TOXICITY) for number in used])
     importance = np.array([importance_of(examples[number], FOR_HASHED) if variant.weights else 1.0 for number in used])
     shares = targets if variant.soft else (targets > 0.5).astype(float)
     return fit_linear(_rows_of(counts[used], variant), shares, importance)

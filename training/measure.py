@@ -1,6 +1,7 @@
-"""Measure the shipped model for its card: python -m training.measure --data DIR; it changes nothing."""
+"""Measure a shipped model for its card: python -m training.measure --data DIR --scorer NAME; it changes nothing."""
 
 import argparse
+import csv
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,31 +11,36 @@ from sklearn.metrics import roc_auc_score
 
 from moderation.calibration import expected_calibration_error
 from moderation.policy import Outcome, Policy, default_policy
+from moderation.scorers import Scorer
 from moderation.scorers.hashed import HashedScorer
-from moderation.scores import Attribute
+from moderation.scorers.onnx import OnnxScorer
 from moderation.signals import read_signals
 from moderation.verdict import judge
 from moderation.words import WordList
-from training.corpus import Example, held_out, load_corpus
+from training.calibrating import CALIBRATED_ON
+from training.corpus import load_corpus
 from training.evasions import EVASIONS
-from training.hashed import CALIBRATED_ON
+from training.sources import ATTRIBUTES, Attribute, Example, held_out, templates
 from training.unseen import UNSEEN_NEUTRAL
 
+COMPACT = Path(__file__).parent.parent / "moderation" / "models" / "compact"
+WAR = Path(__file__).parent.parent / "tests" / "moderation" / "war_and_politics.csv"
 _SEED = 7
 _MILLION = 1e6
+_THREADS = 2
 
 
 class Measurer:
-    """The shipped model and policy, and what they say about texts."""
+    """A model and a policy, and what they say about texts."""
 
-    def __init__(self, scorer: HashedScorer, policy: Policy) -> None:
+    def __init__(self, scorer: Scorer, policy: Policy) -> None:
         """Take the model and the policy to measure."""
         self.scorer, self.policy = scorer, policy
         self.words = WordList(policy.words)
 
-    def toxicity(self, texts: Sequence[str]) -> list[float]:
+    def values(self, texts: Sequence[str], attribute: Attribute = Attribute.TOXICITY) -> list[float]:
         """Return the probability of each text."""
-        return [scores.values[Attribute.TOXICITY] for scores in self.scorer.score(texts)]
+        return [scores.values[attribute] for scores in self.scorer.score(texts)]
 
     def outcomes(self, texts: Sequence[str]) -> list[Outcome]:
         """Return what the policy proposes for each text."""
@@ -43,13 +49,17 @@ class Measurer:
         judged = zip(scores, signals, strict=True)
         return [judge(one, facts, self.policy, languages=self.scorer.languages).outcome for one, facts in judged]
 
-    def report(self, name: str, examples: Sequence[Example]) -> None:
-        """Print the ranking, the calibration and the policy's shares of one part."""
-        probabilities = self.toxicity([example.text for example in examples])
-        labels = [example.toxic for example in examples]
+    def report(self, name: str, examples: Sequence[Example], attribute: Attribute = Attribute.TOXICITY) -> None:
+        """Print the ranking and the calibration of one part, for an attribute that is known of every example."""
+        probabilities = self.values([example.text for example in examples], attribute)
+        labels = [example.targets[attribute] > 0.5 for example in examples]
         area = roc_auc_score(labels, probabilities)
         error = expected_calibration_error(probabilities, labels)
-        print(f"{name}: {len(labels)} rows, {sum(labels)} toxic, AUC {area:.4f}, ECE {error:.3f}")
+        print(f"{name}: {len(labels)} rows, {sum(labels)} with the harm, AUC {area:.4f}, ECE {error:.3f}", flush=True)
+
+    def report_toxicity(self, name: str, examples: Sequence[Example]) -> None:
+        """Print the same for toxicity, and what the policy does."""
+        self.report(name, examples)
         for toxic in (True, False):
             self.shares("  toxic" if toxic else "  civil", [one.text for one in examples if one.toxic is toxic])
 
@@ -57,7 +67,26 @@ class Measurer:
         """Print the share of each outcome over texts."""
         outcomes = self.outcomes(texts)
         shares = ", ".join(f"{outcome} {outcomes.count(outcome) / len(outcomes):.3f}" for outcome in Outcome)
-        print(f"{name} ({len(texts)}): {shares}")
+        print(f"{name} ({len(texts)}): {shares}", flush=True)
+
+
+def _report_attributes(measurer: Measurer, dev: Sequence[Example]) -> None:
+    for attribute in ATTRIBUTES[1:]:
+        measurer.report(f"dev, {attribute.value}", [one for one in dev if attribute in one.targets], attribute)
+
+
+def _report_war(measurer: Measurer) -> None:
+    with WAR.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for part in ("open", "sealed"):
+        for label, name in (("0", "neutral"), ("1", "abusive")):
+            texts = [row["text"] for row in rows if (row["part"], row["label"]) == (part, label)]
+            measurer.shares(f"war and politics, {part}, {name}", texts)
+
+
+def _report_templates(measurer: Measurer, data: Path, trained: set[str]) -> None:
+    unseen = [one.text for one in templates(data) if not one.toxic and one.text not in trained]
+    measurer.shares("neutral identity templates", random.Random(_SEED).sample(unseen, 2000))
 
 
 def _report_disguises(measurer: Measurer, texts: Sequence[str]) -> None:
@@ -65,40 +94,48 @@ def _report_disguises(measurer: Measurer, texts: Sequence[str]) -> None:
         condition.threshold
         for rule in measurer.policy.rules
         for condition in rule.when
-        if condition.attribute and len(rule.when) == 1
+        if condition.attribute is Attribute.TOXICITY and len(rule.when) == 1
     )
     disguises: dict[str, Callable[[str], str]] = {"as written": str, **EVASIONS}
     for name, disguise in disguises.items():
-        caught = [value >= threshold for value in measurer.toxicity([disguise(text) for text in texts])]
-        print(f"recall at {threshold} {name}: {sum(caught) / len(caught):.3f} of {len(caught)}")
+        caught = [value >= threshold for value in measurer.values([disguise(text) for text in texts])]
+        print(f"recall at {threshold} {name}: {sum(caught) / len(caught):.3f} of {len(caught)}", flush=True)
 
 
 def _report_speed(measurer: Measurer, texts: Sequence[str]) -> None:
-    short = random.Random(_SEED).sample([text for text in texts if len(text) < 300], 500)
-    measurer.toxicity(short)
-    for name, work in (("score", measurer.toxicity), ("score, signals and judge", measurer.outcomes)):
+    short = random.Random(_SEED).sample([text for text in texts if len(text) < 300], 300)
+    measurer.values(short[:20])
+    for name, work in (("score", measurer.values), ("score, signals and judge", measurer.outcomes)):
         start = perf_counter()
         work(short)
-        print(
-            f"{name}: {(perf_counter() - start) / len(short) * _MILLION:.0f} microseconds per comment under 300 signs"
-        )
+        spent = (perf_counter() - start) / len(short) * _MILLION
+        print(f"{name}: {spent:.0f} microseconds per comment under 300 signs")
 
 
 def main() -> None:
     """Print every number of the model card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the public data folders")
-    data = parser.parse_args().data
-    measurer = Measurer(HashedScorer.load(), default_policy())
-    corpus, talk = load_corpus(data), held_out(data)
-    print(measurer.scorer.model_id, {part: len(getattr(corpus, part)) for part in corpus.__struct_fields__})
-    measurer.report("talk pages, test", talk)
+    parser.add_argument("--scorer", choices=("hashed", "compact"), required=True)
+    arguments = parser.parse_args()
+    hashed = arguments.scorer == "hashed"
+    scorer: Scorer = HashedScorer.load() if hashed else OnnxScorer.load(COMPACT, threads=_THREADS)
+    measurer = Measurer(scorer, default_policy())
+    corpus, talk = load_corpus(arguments.data), held_out(arguments.data)
+    print(scorer.model_id, {part: len(getattr(corpus, part)) for part in corpus.__struct_fields__})
+    measurer.report_toxicity("talk pages, test", talk)
     for source in ("toxic-spans", "perspective-wikipedia-2k"):
-        measurer.report(f"{source}, test", [one for one in corpus.test if one.source == source])
-    measurer.report("dev, in domain", [one for one in corpus.dev if one.source in CALIBRATED_ON])
-    measurer.report("dev, talk pages", [one for one in corpus.dev if one.source == "context-toxicity"])
-    measurer.report("dev, tweets", [one for one in corpus.dev if one.source == "davidson"])
+        measurer.report_toxicity(f"{source}, test", [one for one in corpus.test if one.source == source])
+    in_domain = [one for one in corpus.dev if one.source in CALIBRATED_ON]
+    measurer.report_toxicity("dev, in domain", in_domain)
+    measurer.report_toxicity("dev, talk pages", [one for one in corpus.dev if one.source == "context-toxicity"])
+    measurer.report_toxicity("dev, tweets", [one for one in corpus.dev if one.source == "davidson"])
+    for source in ("written-civil_news", "written-civil_conflict", "written-civil_contrast", "written-hostile"):
+        measurer.shares(f"dev, {source}", [one.text for one in corpus.dev if one.source == source])
+    _report_attributes(measurer, in_domain)
     measurer.shares("unseen neutral sentences", UNSEEN_NEUTRAL)
+    _report_war(measurer)
+    _report_templates(measurer, arguments.data, {one.text for one in corpus.train})
     _report_disguises(measurer, [one.text for one in talk if one.toxic])
     _report_speed(measurer, [one.text for one in talk])
 

@@ -111,8 +111,7 @@ def news(data: Path) -> Iterator[Example]:
         one, text = judged.get(row["comment_id"]), row["comment_text"]
         if one and one.votes:
             targets = _harm_within(one, 0, len(text))
-            # The majority's word teaches better than the shares of three or four voters.
-            targets[Attribute.TOXICITY] = float(one.civil * 2 < one.votes)
+            targets[Attribute.TOXICITY] = 1 - one.civil / one.votes
             yield Example(text, targets, "toxic-spans", int(row["comment_id"]) % _TEST_SHARE == 0)
 
 
@@ -181,9 +180,8 @@ def written() -> Iterator[Example]:
     for name in ("civil_conflict", "civil_news", "civil_contrast"):
         for row in read_rows(WRITTEN / f"{name}.csv"):
             yield Example(row["text"], CIVIL, f"written-{name}")
-    for name in ("hostile", "hostile_more"):
-        for row in read_rows(WRITTEN / f"{name}.csv"):
-            yield Example(row["text"], _hostile_targets(row), "written-hostile")
+    for row in read_rows(WRITTEN / "hostile.csv"):
+        yield Example(row["text"], _hostile_targets(row), "written-hostile")
 
 
 def _hostile_targets(row: Mapping[str, str]) -> dict[Attribute, float]:
