@@ -149,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the public data folders")
     parser.add_argument("--work", type=Path, required=True, help="a folder for the weights of each epoch")
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--bf16", action="store_true", help="multiply in bfloat16")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the public data folders")
     parser.add_argument("--work", type=Path, required=True, help="the folder that training.compact wrote")
-    parser.add_argument("--epoch", type=int, default=0, help="which epoch's weights")
+    parser.add_argument("--epoch", type=int, default=1, help="which epoch's weights")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write the model into")
     arguments = parser.parse_args()
     model, tokenizer_json = load_encoder(len(ATTRIBUTES))

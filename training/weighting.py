@@ -26,10 +26,10 @@ FOR_COMPACT: Importance = {
     ("surge-profanity", True): 0.4,
     ("composed", False): 0.3,
     ("composed", True): 0.3,
-    ("written-civil_conflict", False): 1.3,
-    ("written-civil_news", False): 1.3,
-    ("written-civil_contrast", False): 1.3,
-    ("written-hostile", True): 1.3,
+    ("written-civil_conflict", False): 2.0,
+    ("written-civil_news", False): 2.0,
+    ("written-civil_contrast", False): 2.0,
+    ("written-hostile", True): 2.0,
 }
 FOR_HASHED: Importance = {
     ("toxic-spans", False): 0.3,
@@ -48,8 +48,6 @@ FOR_HASHED: Importance = {
 }
 _PLAINLY_CIVIL = 0.1
 _KEPT_SHARE = 0.75
-WRITTEN_TIMES = 3
-"""How often the compact model sees each written sentence: two epochs over the noisy votes rank worse than one."""
 
 
 def importance_of(example: Example, table: Importance) -> float:
@@ -58,12 +56,11 @@ def importance_of(example: Example, table: Importance) -> float:
 
 
 def chosen(examples: Sequence[Example], chance: random.Random) -> list[Example]:
-    """Return the examples that the compact model sees: three of four plainly civil talk-page rows, written ones often."""
-    kept = [
+    """Return the examples that the compact model sees: of the many plainly civil talk-page rows three of four."""
+    return [
         one
         for one in examples
         if one.source != "context-toxicity"
         or one.targets[Attribute.TOXICITY] >= _PLAINLY_CIVIL
         or chance.random() < _KEPT_SHARE
     ]
-    return kept + (WRITTEN_TIMES - 1) * [one for one in kept if one.source.startswith("written-")]

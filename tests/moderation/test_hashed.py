@@ -33,9 +33,10 @@ def test_the_model_id_is_its_bytes() -> None:
     """The id ends with the first digits of the hash of the file, so other weights have another id."""
     digest = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
     scorer: Scorer = SCORER
-    assert scorer.model_id == f"hashed-1@{digest[:8]}"
+    assert scorer.model_id == f"hashed-2@{digest[:8]}"
     assert scorer.languages == frozenset({"en"})
-    assert scorer.attributes == (Attribute.TOXICITY,)
+    assert scorer.attributes[0] is Attribute.TOXICITY
+    assert len(scorer.attributes) == 5
 
 
 def test_the_card_names_the_shipped_model() -> None:
