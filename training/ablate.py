@@ -13,15 +13,17 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 from sklearn.metrics import roc_auc_score
 
+from moderation.scorers.hashed import weight_of_count
 from moderation.scorers.ngrams import FEATURES, TABLE, slots_of, tokens
+from moderation.scores import Attribute
 from moderation.text import normalise
 from moderation.vocabulary import english
 from training.calibrating import CALIBRATED_ON
 from training.corpus import load_corpus
 from training.evasions import EVASIONS
-from training.fitting import ROW_SCALE, Linear, Numbers, fit_linear, weight_of_count
+from training.fitting import ROW_SCALE, Linear, Numbers, fit_linear
 from training.hashed import share_of
-from training.sources import Attribute, Example
+from training.sources import Example
 from training.weighting import FOR_HASHED, importance_of
 
 _FALSE_POSITIVES = 0.05

@@ -76,7 +76,7 @@ def loss_of(logits: Tensor, targets: Tensor, importance: Tensor) -> Tensor:
     return (each * weight).sum() / weight.sum()
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def logits_of(model: Encoder, rows: Rows, *, bf16: bool = False) -> np.ndarray:
     """Return the logits [rows, attributes] of all rows, in order."""
     model.eval()

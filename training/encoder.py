@@ -23,7 +23,7 @@ LONGEST = 128
 DROPOUT = 0.1
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module):  # type: ignore[misc]
     """A BERT encoder, the mean over its tokens, and one logit for each attribute."""
 
     def __init__(self, bert: BertModel, attributes: int) -> None:

@@ -14,13 +14,14 @@ from moderation.policy import Outcome, Policy, default_policy
 from moderation.scorers import Scorer
 from moderation.scorers.hashed import HashedScorer
 from moderation.scorers.onnx import OnnxScorer
+from moderation.scores import Attribute
 from moderation.signals import read_signals
 from moderation.verdict import judge
 from moderation.words import WordList
 from training.calibrating import CALIBRATED_ON
 from training.corpus import load_corpus
 from training.evasions import EVASIONS
-from training.sources import ATTRIBUTES, Attribute, Example, held_out, templates
+from training.sources import ATTRIBUTES, Example, held_out, templates
 from training.unseen import UNSEEN_NEUTRAL
 
 COMPACT = Path(__file__).parent.parent / "moderation" / "models" / "compact"
