@@ -10,7 +10,6 @@ _MARKS = r"*#.\-_'’,~^|/\\+=:;·•"
 _MARKED = re.compile(rf"(?<![^\W_])[A-Za-z]{{1,16}}(?:[{_MARKS}]{{1,3}}[A-Za-z]{{1,16}}){{1,8}}(?![^\W_])")
 _STARRED = re.compile(r"(?<![\w*#])([A-Za-z]{2,10})([*#]{1,2})(?![\w*#])")
 _GAP = re.compile(rf"[{_MARKS}]+")
-_UNDERLINED = re.compile(r"(?<=[A-Za-z])_+(?=[A-Za-z])")
 # A single dash or point stands between whole words; stars never do, and two dashes seldom.
 _HIDING = re.compile(r"[*#]{1,2}|[-_]{2}")
 _MOST_HIDDEN = 2
@@ -65,4 +64,4 @@ def read_masked(text: str, vocabulary: Vocabulary) -> tuple[str, bool]:
     """Return the text with marked words read as the harsh words they stand for, and whether any was."""
     reader = _Reader(vocabulary)
     read = _STARRED.sub(reader.read_starred, _MARKED.sub(reader.read, text))
-    return _UNDERLINED.sub(" ", read), read != text
+    return read, read != text

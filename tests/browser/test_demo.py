@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 INDEX = Path("service/static/demo/index.html")
 CIVIL = "I would leave the car at home if the tram ran at night."
 RUDE = "You are an idiot, dear editor."
-ABUSE = "Go kill yourself you worthless piece of shit!"
+ABUSE = "Fuck you, you worthless piece of shit"
 
 
 async def test_a_civil_comment_is_published_before_the_readers_eyes(reader: Reader) -> None:

@@ -21,6 +21,7 @@ WITHOUT_A_SITE = {
     "sites.every": "the list of an admin of the installation",
     "sites.insert": "makes the site",
     "sites.policy_documents": "takes pairs of site and version: a batch crosses sites",
+    "review_items.unexplained_page": "a worker explains held items of every site; each row names its own",
     "calibrations.in_force": "a batch crosses sites; each row names its own, or none for the installation's",
     "calibrations.documents": "the maps of what in_force just found by id; they hold no text",
     "calibrations.replace": "the site is in the row, or none for the installation's",
