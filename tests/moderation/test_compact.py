@@ -1,0 +1,59 @@
+"""The compact model that ships: whole, named by the default policy, and better where words alone do not tell."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from moderation.policy import Outcome, default_policy
+from moderation.scorers.onnx import OnnxScorer
+from moderation.signals import read_signals
+from moderation.verdict import judge
+from moderation.words import WordList
+from service.scorers import COMPACT
+
+SCORER = OnnxScorer.load(COMPACT)
+WAR = Path(__file__).parent / "war_and_politics.csv"
+OPEN = [row for row in csv.DictReader(WAR.read_text(encoding="utf-8").splitlines()) if row["part"] == "open"]
+
+
+def outcomes(texts: list[str]) -> list[Outcome]:
+    """Return what the default policy proposes for texts."""
+    policy = default_policy()
+    words = WordList(policy.words)
+    return [
+        judge(scores, read_signals(text, words), policy, languages=SCORER.languages).outcome
+        for text, scores in zip(texts, SCORER.score(texts), strict=True)
+    ]
+
+
+def test_the_default_policy_counts_the_compact_model() -> None:
+    """New weights without a word in the policy would hold every comment, so they cannot be shipped apart."""
+    assert SCORER.model_id in (default_policy().model, default_policy().fallback_model)
+    assert SCORER.model_id in COMPACT.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_it_is_small_enough_to_ship() -> None:
+    """The whole folder stays under 25 MB."""
+    assert sum(path.stat().st_size for path in COMPACT.iterdir()) < 25_000_000
+
+
+def test_neutral_sentences_of_war_and_politics_are_published() -> None:
+    """Of the open neutral sentences at most one in twelve waits for a person, and none is rejected."""
+    proposed = outcomes([row["text"] for row in OPEN if row["label"] == "0"])
+    assert Outcome.REJECT not in proposed
+    assert proposed.count(Outcome.HOLD) * 12 <= len(proposed)
+
+
+def test_abuse_in_war_and_politics_is_not_published() -> None:
+    """Of the open abusive sentences at least five in six are held or rejected."""
+    proposed = outcomes([row["text"] for row in OPEN if row["label"] == "1"])
+    assert proposed.count(Outcome.PUBLISH) * 6 <= len(proposed)
+
+
+@pytest.mark.parametrize(
+    "text", ["Nobody should call refugees vermin.", "Muslims and Jews marched together for peace."]
+)
+def test_negation_and_names_are_no_abuse(text: str) -> None:
+    """A sentence against hatred is published, and so is one that names faiths."""
+    assert outcomes([text]) == [Outcome.PUBLISH]
