@@ -1,9 +1,11 @@
 """The calibration that ships with a model: isotonic regression, thinned to a few points that rise smoothly."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from moderation.calibration import PiecewiseMap
+from moderation.calibration import CalibrationMap, PiecewiseMap
+from moderation.scores import Attribute
+from training.sources import ATTRIBUTES, Example
 
 CALIBRATED_ON = frozenset({"toxic-spans", "context-toxicity", "perspective-wikipedia-2k"})
 """Comments under news and on talk pages; tweets, templates and written sentences are not what sites receive."""
@@ -33,6 +35,22 @@ def fit_smooth(raw: Sequence[float], labels: Sequence[bool]) -> PiecewiseMap:
     points = [(total / count, hits / seen) for total, hits, seen, count in blocks]
     apart = [points[0], *(high for low, high in pairwise(points) if high[0] - low[0] > _APART)]
     return PiecewiseMap(raw=tuple(value for value, _ in apart), probability=tuple(share for _, share in apart))
+
+
+def fit_maps(
+    examples: Sequence[Example], raw_of: Callable[[Sequence[str]], Sequence[Mapping[Attribute, float]]]
+) -> dict[Attribute, CalibrationMap]:
+    """Fit a map for each attribute on the comments among the examples in which it is known."""
+    used = [example for example in examples if example.source in CALIBRATED_ON]
+    raw = raw_of([example.text for example in used])
+    maps: dict[Attribute, CalibrationMap] = {}
+    for attribute in ATTRIBUTES:
+        known = [
+            (one[attribute], example) for one, example in zip(raw, used, strict=True) if attribute in example.targets
+        ]
+        harms = [example.targets[attribute] > 0.5 for _, example in known]
+        maps[attribute] = fit_smooth([value for value, _ in known], harms)
+    return maps
 
 
 def _bins(pairs: Sequence[tuple[float, bool]]) -> list[Sequence[tuple[float, bool]]]:

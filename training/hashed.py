@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from moderation.calibration import PlattMap
 from moderation.scorers.hashed import HashedScorer
 from moderation.scorers.weights import Head, Header, pack, unpack
 from moderation.scores import Attribute
-from training.calibrating import CALIBRATED_ON, fit_smooth
+from training.calibrating import fit_maps
 from training.corpus import Corpus, load_corpus
 from training.fitting import Linear, fit_linear, matrix_of
 from training.sources import ATTRIBUTES, Example
@@ -44,24 +45,8 @@ def file_of(heads: dict[Attribute, Linear], examples: Sequence[Example]) -> byte
     bare = [Head(attribute=one, bias=head.bias, scale=head.scale, calibration=_IDENTITY) for one, head in heads.items()]
     tables = tuple(head.table for head in heads.values())
     scorer = HashedScorer(unpack(pack(Header(name=NAME, languages=("en",), heads=tuple(bare)), tables)))
-    used = [example for example in examples if example.source in CALIBRATED_ON]
-    raw = [scorer.raw(example.text) for example in used]
-    fitted = tuple(
-        Head(
-            attribute=head.attribute,
-            bias=head.bias,
-            scale=head.scale,
-            calibration=fit_smooth(
-                [
-                    one[head.attribute]
-                    for one, example in zip(raw, used, strict=True)
-                    if head.attribute in example.targets
-                ],
-                [example.targets[head.attribute] > 0.5 for example in used if head.attribute in example.targets],
-            ),
-        )
-        for head in bare
-    )
+    maps = fit_maps(examples, lambda texts: [scorer.raw(text) for text in texts])
+    fitted = tuple(msgspec.structs.replace(head, calibration=maps[head.attribute]) for head in bare)
     return pack(Header(name=NAME, languages=("en",), heads=fitted), tables)
 
 

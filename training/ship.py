@@ -17,7 +17,7 @@ from moderation.scorers.export import export_module, quantise_folder
 from moderation.scorers.onnx import OnnxScorer
 from moderation.scorers.onnx_folder import FILES, Manifest, read_manifest, write_manifest
 from moderation.scores import Attribute
-from training.calibrating import CALIBRATED_ON, fit_smooth
+from training.calibrating import fit_maps
 from training.corpus import load_corpus
 from training.encoder import LONGEST, load_encoder
 from training.sources import ATTRIBUTES, Example
@@ -55,16 +55,7 @@ def _print_drift(whole: Path, small: Path, texts: Sequence[str]) -> None:
 
 def calibrated(folder: Path, examples: Sequence[Example]) -> Manifest:
     """Return the folder's manifest with a map for each attribute, fitted on examples that were not trained on."""
-    used = [example for example in examples if example.source in CALIBRATED_ON]
-    raw = logits_of(folder, [example.text for example in used])
-    maps = {}
-    for attribute in ATTRIBUTES:
-        known = [
-            (one[attribute], example) for one, example in zip(raw, used, strict=True) if attribute in example.targets
-        ]
-        maps[attribute] = fit_smooth(
-            [value for value, _ in known], [example.targets[attribute] > 0.5 for _, example in known]
-        )
+    maps = fit_maps(examples, lambda texts: logits_of(folder, texts))
     return msgspec.structs.replace(read_manifest(folder), calibration=maps)
 
 
