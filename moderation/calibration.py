@@ -7,7 +7,8 @@ Isotonic regression: pool adjacent violators, read between its points by straigh
 import hashlib
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 import msgspec
 
@@ -147,23 +148,47 @@ def _newton_step(raw: Sequence[float], targets: Sequence[float], slope: float, o
 def fit_isotonic(raw: Sequence[float], labels: Sequence[bool]) -> PiecewiseMap:
     """Fit a PiecewiseMap by pooling adjacent violators; ValueError unless both labels occur."""
     _checked_pairs(raw, labels)
-    blocks: list[list[float]] = []  # each block is the sum of raw scores, of labels, and a count
-    for value, label in sorted(zip(raw, labels, strict=True)):
-        blocks.append([value, float(label), 1.0])
-        while len(blocks) > 1 and (_mean(blocks[-2], 1) >= _mean(blocks[-1], 1) or _same_raw(blocks)):
-            last = blocks.pop()
-            blocks[-1] = [mine + other for mine, other in zip(blocks[-1], last, strict=True)]
+    rows = sorted(zip(raw, labels, strict=True))
+    blocks = pooled(Block(raw=value, rows=1, positive=float(label), weight=1.0) for value, label in rows)
     return PiecewiseMap(
-        raw=tuple(_mean(block, 0) for block in blocks), probability=tuple(_mean(block, 1) for block in blocks)
+        raw=tuple(block.mean_raw for block in blocks), probability=tuple(block.rate for block in blocks)
     )
 
 
-def _mean(block: list[float], part: int) -> float:
-    return block[part] / block[2]
+class Block(msgspec.Struct, frozen=True):
+    """Rows that share one probability: sums of their raw scores and positive labels, their number and weight."""
+
+    raw: float
+    rows: int
+    positive: float
+    weight: float
+
+    @property
+    def mean_raw(self) -> float:
+        """The raw score that stands for the block."""
+        return self.raw / self.rows
+
+    @property
+    def rate(self) -> float:
+        """The share of positive labels."""
+        return self.positive / self.weight
+
+    def with_next(self, other: Self) -> Self:
+        """Return both blocks as one."""
+        return type(self)(
+            self.raw + other.raw, self.rows + other.rows, self.positive + other.positive, self.weight + other.weight
+        )
 
 
-def _same_raw(blocks: list[list[float]]) -> bool:
-    return _mean(blocks[-2], 0) >= _mean(blocks[-1], 0)
+def pooled(blocks: Iterable[Block]) -> list[Block]:
+    """Return blocks, given by rising raw score, joined until raw scores and rates rise strictly (Ayer et al., 1955)."""
+    kept: list[Block] = []
+    for block in blocks:
+        kept.append(block)
+        while len(kept) > 1 and (kept[-2].rate >= kept[-1].rate or kept[-2].mean_raw >= kept[-1].mean_raw):
+            last = kept.pop()
+            kept[-1] = kept[-1].with_next(last)
+    return kept
 
 
 def expected_calibration_error(probabilities: Sequence[float], labels: Sequence[bool], *, bins: int = 10) -> float:

@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: Annotated[
         str, Meta(description="At least 32 characters; seals the signing keys. Empty: a file in COLLOQUY_HOME.")
     ] = ""
-    scorer: Annotated[str, Meta(description=f"Which model scores: {_A_SCORER}.")] = "hashed"
+    scorer: Annotated[str, Meta(description=f"Which model scores: {_A_SCORER}.")] = "compact"
     scorer_device: Annotated[Literal["cpu", "cuda"], Meta(description="Where the model computes.")] = "cpu"
     scorer_threads: Annotated[int, Meta(ge=0, le=256, description="Threads of the model; 0: the cores present.")] = 0
     scorer_batch_tokens: Annotated[

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from moderation.calibration import CalibrationMap, PiecewiseMap
+from moderation.calibration import Block, CalibrationMap, PiecewiseMap, pooled
 from moderation.scores import Attribute
 from training.sources import ATTRIBUTES, Example
 
@@ -25,14 +25,16 @@ def fit_smooth(raw: Sequence[float], labels: Sequence[bool]) -> PiecewiseMap:
     pairs = sorted(zip(raw, labels, strict=True))
     rate = sum(labels) / len(labels)
     # The ends matter most: bins get smaller towards high scores, where few rows decide.
-    blocks: list[list[float]] = []
-    for part in _bins(pairs):
-        values = [value for value, _ in part]
-        blocks.append([sum(values), sum(label for _, label in part) + _PRIOR * rate, len(part) + _PRIOR, len(part)])
-        while len(blocks) > 1 and blocks[-2][1] / blocks[-2][2] >= blocks[-1][1] / blocks[-1][2]:
-            last = blocks.pop()
-            blocks[-1] = [mine + other for mine, other in zip(blocks[-1], last, strict=True)]
-    points = [(total / count, hits / seen) for total, hits, seen, count in blocks]
+    blocks = pooled(
+        Block(
+            raw=sum(value for value, _ in part),
+            rows=len(part),
+            positive=sum(label for _, label in part) + _PRIOR * rate,
+            weight=len(part) + _PRIOR,
+        )
+        for part in _bins(pairs)
+    )
+    points = [(block.mean_raw, block.rate) for block in blocks]
     apart = [points[0], *(high for low, high in pairwise(points) if high[0] - low[0] > _APART)]
     return PiecewiseMap(raw=tuple(value for value, _ in apart), probability=tuple(share for _, share in apart))
 

@@ -23,7 +23,7 @@ from training.sources import ATTRIBUTES, Example
 from training.weighting import FOR_COMPACT, chosen, importance_of
 
 BATCH = 32
-RATE, HEAD_RATE = 6e-5, 1e-3
+RATE, HEAD_RATE = 8e-5, 1e-3
 WARM_UP = 0.06
 DECAY = 0.01
 _CHUNK = 40

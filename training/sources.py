@@ -180,8 +180,9 @@ def written() -> Iterator[Example]:
     for name in ("civil_conflict", "civil_news", "civil_contrast"):
         for row in read_rows(WRITTEN / f"{name}.csv"):
             yield Example(row["text"], CIVIL, f"written-{name}")
-    for row in read_rows(WRITTEN / "hostile.csv"):
-        yield Example(row["text"], _hostile_targets(row), "written-hostile")
+    for name in ("hostile", "hostile_more"):
+        for row in read_rows(WRITTEN / f"{name}.csv"):
+            yield Example(row["text"], _hostile_targets(row), "written-hostile")
 
 
 def _hostile_targets(row: Mapping[str, str]) -> dict[Attribute, float]:

@@ -10,14 +10,14 @@ Importance = Mapping[tuple[str, bool], float]
 """How much a row counts, by its source and whether it is toxic; 1 where nothing is said."""
 FOR_COMPACT: Importance = {
     # Comments that were picked as toxic and then voted on by few teach less than what Perspective scored.
-    ("toxic-spans", False): 0.4,
+    ("toxic-spans", False): 0.3,
     ("toxic-spans", True): 0.6,
-    ("news-sentences", False): 0.5,
+    ("news-sentences", False): 0.3,
     ("news-sentences", True): 0.4,
-    ("context-toxicity", False): 1.5,
-    ("context-toxicity", True): 1.5,
-    ("perspective-wikipedia-2k", False): 4.0,
-    ("perspective-wikipedia-2k", True): 4.0,
+    ("context-toxicity", False): 2.0,
+    ("context-toxicity", True): 2.0,
+    ("perspective-wikipedia-2k", False): 5.0,
+    ("perspective-wikipedia-2k", True): 5.0,
     ("davidson", False): 0.3,
     ("davidson", True): 0.3,
     # Templates and lists repeat few words very often, so each row counts for less than a real comment.

@@ -51,8 +51,15 @@ class DetoxifyScorer:
 
     def _encode(self, texts: Sequence[str]) -> list[Encoded]:
         tokenizer = self.opened.package.tokenizer
-        # `verbose` would warn of texts that are longer than the model, which is what windows are for.
-        found = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        # `verbose` would warn of texts that are longer than the model, which is what windows are for; a `[SEP]` that
+        # somebody writes is text like any other.
+        found = tokenizer(
+            list(texts),
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+            split_special_tokens=True,
+            verbose=False,
+        )
         return [Encoded(ids, offsets) for ids, offsets in zip(found["input_ids"], found["offset_mapping"], strict=True)]
 
     def _forward(self, ids: Tokens, mask: Tokens) -> Logits:

@@ -292,4 +292,5 @@ def _framing(package: Any, base: Path) -> Framing:
         after=tuple(whole[start + len(bare) :]),
         pad_id=tokenizer.pad_token_id,
         longest=min(positions, int(tokenizer.model_max_length)),
+        marks=frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id},
     )

@@ -26,6 +26,7 @@ from moderation.scores import ScorerError, Scores
 
 OUTPUT = "logits"
 """The single output of a model's file, [rows, labels]."""
+_UNKNOWN = frozenset({"[UNK]", "<unk>"})
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -111,7 +112,14 @@ def framing_of(tokenizer: Tokenizer, *, pad_id: int, longest: int) -> Framing:
     special = list(example.special_tokens_mask)
     first = special.index(0) if 0 in special else len(special)
     last = len(special) - special[::-1].index(0) if 0 in special else len(special)
-    return Framing(before=tuple(example.ids[:first]), after=tuple(example.ids[last:]), pad_id=pad_id, longest=longest)
+    added = tokenizer.get_added_tokens_decoder()
+    return Framing(
+        before=tuple(example.ids[:first]),
+        after=tuple(example.ids[last:]),
+        pad_id=pad_id,
+        longest=longest,
+        marks=frozenset(number for number, token in added.items() if token.special and token.content not in _UNKNOWN),
+    )
 
 
 def _open(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:

@@ -43,11 +43,20 @@ class Framing(msgspec.Struct, frozen=True):
     after: tuple[int, ...]
     pad_id: int
     longest: int
+    marks: frozenset[int] = frozenset()
+    """Ids of the model's special tokens, the unknown one apart: they are never read from a text."""
 
     @property
     def room(self) -> int:
         """Tokens of the text in one window."""
         return self.longest - len(self.before) - len(self.after)
+
+    def without_marks(self, encoded: Encoded) -> Encoded:
+        """Return a text's tokens without special ones, which some vocabularies find where somebody writes `<s>`."""
+        if self.marks.isdisjoint(encoded.ids):
+            return encoded
+        kept = [(one, place) for one, place in zip(encoded.ids, encoded.offsets, strict=True) if one not in self.marks]
+        return Encoded([one for one, _ in kept], [place for _, place in kept])
 
 
 Encode = Callable[[Sequence[str]], Sequence[Encoded]]
@@ -113,7 +122,7 @@ class Transformer:
     def _score_distinct(self, texts: Sequence[str]) -> list[Scores]:
         if not texts:
             return []
-        encoded = self._encode(texts)
+        encoded = [self._framing.without_marks(one) for one in self._encode(texts)]
         windows = [self._windows(one) for one in encoded]
         owners = [owner for owner, cut in enumerate(windows) for _ in cut]
         rows = [self._row(encoded[owner], window) for owner, cut in enumerate(windows) for window in cut]

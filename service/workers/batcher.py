@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from moderation.scorers.cached import ScoreCache
+from moderation.scorers.score_cache import ScoreCache
 from moderation.scores import Scores
 from service import telemetry
 from service.workers.batch_lines import Call, Line, Priority, Request

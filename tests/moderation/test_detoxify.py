@@ -107,6 +107,24 @@ def test_one_text_none_and_many(trained: dict[Architecture, Path]) -> None:
 
 
 @pytest.mark.parametrize("kind", PREFIXES)
+def test_a_text_cannot_speak_to_the_model(trained: dict[Architecture, Path], kind: Architecture) -> None:
+    """Who writes a special token writes letters: none of the model's own marks reaches it from a text."""
+    scorer = load(trained[kind], normalise=False)
+    tokenizer, model = scorer.opened.package.tokenizer, scorer.opened.package.model
+    given: list[list[int]] = []
+    model.register_forward_pre_hook(
+        lambda _model, _args, named: given.extend(named["input_ids"].tolist()), with_kwargs=True
+    )
+    framing = scorer.opened.framing
+    marks = {tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id, tokenizer.mask_token_id}
+    for mark in tokenizer.all_special_tokens:
+        scorer.score([f"a {mark}{mark} a"])
+        inner = given.pop()[len(framing.before) : -len(framing.after)]
+        assert marks.isdisjoint(inner)
+        assert len(inner) >= 2
+
+
+@pytest.mark.parametrize("kind", PREFIXES)
 def test_the_end_of_a_long_text_is_read(trained: dict[Architecture, Path], kind: Architecture) -> None:
     """Insults after hundreds of civil words are found, where the package alone cuts the text before them."""
     text = " ".join(CIVIL * 20) + " you are a stupid idiot" * 12

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from moderation.calibration import PiecewiseMap, PlattMap, sigmoid
 from moderation.scorers import Scorer, check_scores
-from moderation.scorers.onnx import OnnxScorer
+from moderation.scorers.onnx import OnnxScorer, framing_of
 from moderation.scorers.onnx_folder import FILES, Manifest, write_manifest
+from moderation.scorers.transformer import Encoded
 from moderation.scores import Attribute, ScorerError
 from tests.moderation.samples import LANGUAGES
 from tests.tiny_onnx import (
@@ -125,6 +126,13 @@ def test_a_text_cannot_speak_to_the_model(tmp_path: Path) -> None:
     scorer = OnnxScorer.load(tiny_folder(tmp_path / "tiny", table=table))
     for text in ("[SEP]", "[MASK]", "a [SEP][SEP] a"):
         assert toxicity(scorer, text) == toxicity(scorer, "a")
+
+
+def test_a_mark_that_a_vocabulary_reads_from_letters_is_left_out() -> None:
+    """Some vocabularies hold the marks as pieces of text too; what stood there is not given to the model as one."""
+    framing = framing_of(tiny_tokenizer(), pad_id=0, longest=8)
+    inner = Encoded([7, framing.after[0], 9], [(0, 1), (1, 6), (6, 7)])
+    assert framing.without_marks(inner) == Encoded([7, 9], [(0, 1), (6, 7)])
 
 
 def test_the_tokenizer_cuts_and_pads_nothing(folder: Path) -> None:

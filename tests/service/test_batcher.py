@@ -3,67 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import pytest
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from moderation.scores import Attribute, Scores
+from moderation.scores import Scores
 from service.workers.batch_lines import SHARES, Priority
 from service.workers.batcher import LEAST_CHARACTERS, Batcher, ScorerBusy
 from service.workers.scorer_process import ScorerFailed, ScorerFailure
 from tests.eventually import eventually, turns
+from tests.service.gated_scorer import GatedScorer, scored, started
 
 pytestmark = pytest.mark.anyio
 
-T = TypeVar("T")
 COMMENTS, OTHERS = Priority.COMMENTS, Priority.OTHERS
-
-
-def scored(text: str) -> Scores:
-    """The one right answer for a text."""
-    return Scores("fake-1", True, {Attribute.TOXICITY: len(text) / 100_000})
-
-
-class GatedScorer:
-    """Answers a call when the test opens its gate, unless it holds a text that breaks it."""
-
-    def __init__(self, *, model_id: str | None = "fake-1") -> None:
-        self.model_id = model_id
-        self.calls: list[list[str]] = []
-        self.gates: list[asyncio.Future[Exception | None]] = []
-        self.breaking: set[str] = set()
-        self.reason = ScorerFailure.RAISED
-        self.open = False
-        self.under_way = 0
-
-    def languages_of(self, model_id: str) -> frozenset[str]:
-        """The languages of the one model."""
-        return frozenset({"en"} if model_id == "fake-1" else ())
-
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
-        """Answer, in the test's time."""
-        assert self.under_way == 0, "one call at a time"
-        self.calls.append(list(texts))
-        self.under_way += 1
-        try:
-            if not self.open:
-                self.gates.append(asyncio.get_running_loop().create_future())
-                if error := await self.gates[-1]:
-                    raise error
-        finally:
-            self.under_way -= 1
-        if self.breaking & set(texts):
-            raise ScorerFailed(self.reason, "ValueError")
-        return [scored(text) for text in texts]
-
-    def let_go(self, error: Exception | None = None) -> None:
-        """Open the gate of the call in progress."""
-        if not self.gates[-1].done():
-            self.gates[-1].set_result(error)
 
 
 class SlowScorer(GatedScorer):
@@ -79,13 +32,6 @@ class SlowScorer(GatedScorer):
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         self.now += sum(map(len, texts)) / self.SPEED
         return await super().score(texts)
-
-
-async def started(waiting: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start a request and let the batcher take it up."""
-    task = asyncio.create_task(waiting)
-    await turns(5)
-    return task
 
 
 async def test_what_waits_is_gathered_into_one_call() -> None:
@@ -327,101 +273,3 @@ async def test_it_is_what_the_scorer_is() -> None:
     assert (batcher.model_id, batcher.languages_of("fake-1")) == (None, frozenset({"en"}))
     assert await batcher.score(["a"]) == await batcher.score(["a"])
     assert len(scorer.calls) == 2
-
-
-TEXTS = st.lists(st.sampled_from(["", "a", "bb", "ccc", "bad", "d" * 30, "e" * 60]), min_size=1, max_size=6)
-
-
-@hypothesis_settings(deadline=None, max_examples=60)
-class BatcherMachine(RuleBasedStateMachine):
-    """Any sequence of requests, cancellations, answers and failures."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.scorer = GatedScorer()
-        self.scorer.breaking = {"bad"}
-        self.batcher = self.run(self._new())
-        self.asked: list[tuple[Priority, list[str], asyncio.Task[list[Scores]]]] = []
-        self.given_up: set[int] = set()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run in the machine's loop."""
-        return self.runner.run(coroutine)
-
-    async def _new(self) -> Batcher:
-        return Batcher(self.scorer, most_texts=4, waiting_texts=8, waiting_characters=200)
-
-    @rule(texts=TEXTS, priority=st.sampled_from(Priority))
-    def ask(self, texts: list[str], priority: Priority) -> None:
-        """Somebody asks."""
-        waiting = self.batcher.score(texts, priority=priority)
-        self.asked.append((priority, texts, self.run(started(waiting))))
-
-    @precondition(lambda self: self.asked)
-    @rule(data=st.data())
-    def give_up(self, data: st.DataObject) -> None:
-        """Somebody leaves."""
-        number = data.draw(st.integers(0, len(self.asked) - 1))
-        if not self.asked[number][2].done():
-            self.asked[number][2].cancel()
-            self.given_up.add(number)
-        self.run(turns(3))
-
-    @precondition(lambda self: self.scorer.under_way)
-    @rule(error=st.sampled_from([None, None, ScorerFailure.CRASHED, ScorerFailure.TIMEOUT]))
-    def answer(self, error: ScorerFailure | None) -> None:
-        """The scorer answers, or fails."""
-
-        async def let_go() -> None:
-            self.scorer.let_go(ScorerFailed(error) if error else None)
-            await turns(5)
-
-        self.run(let_go())
-
-    @invariant()
-    def calls_are_bounded_and_without_doubles(self) -> None:
-        """Never more texts than allowed, never one twice, never two calls at once."""
-        for call in self.scorer.calls:
-            assert 1 <= len(call) == len(set(call)) <= 4
-        assert self.scorer.under_way <= 1
-
-    @invariant()
-    def what_waits_is_counted(self) -> None:
-        """The counts of waiting texts are those of a recount, and who waits is being served."""
-        for line in self.batcher._lines.values():
-            waiting = {id(one): one for one in line.requests if not one.done.done()}.values()
-            assert line.texts == sum(len(one.texts) - one.at for one in waiting)
-            assert line.characters == sum(len(text) for one in waiting for text in one.texts[one.at :])
-            assert not line.texts or self.scorer.under_way
-
-    @invariant()
-    def answers_are_right(self) -> None:
-        """Who was answered has the scores of their own texts; who failed was refused, or met an error."""
-        for number, (_, texts, task) in enumerate(self.asked):
-            if not task.done():
-                continue
-            if task.cancelled():
-                assert number in self.given_up
-            elif task.exception() is None:
-                assert task.result() == [scored(text) for text in texts]
-            else:
-                assert isinstance(task.exception(), ScorerFailed | ScorerBusy)
-
-    def teardown(self) -> None:
-        """In the end everybody is answered: with an open scorer no request is left over."""
-        self.scorer.open = True
-
-        async def finish() -> None:
-            if self.scorer.under_way:
-                self.scorer.let_go()
-            await asyncio.wait_for(asyncio.gather(*(task for *_, task in self.asked), return_exceptions=True), 5)
-            await self.batcher.stop()
-
-        self.run(finish())
-        self.answers_are_right()
-        self.what_waits_is_counted()
-        self.runner.close()
-
-
-TestBatcherMachine = BatcherMachine.TestCase

@@ -2,10 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
 
-from moderation.scorers.protocol import Scorer
-from moderation.scores import Attribute, Scores, check_scores
+from moderation.scores import Scores
 
 
 def key_of(model_id: str, text: str) -> bytes:
@@ -54,38 +52,3 @@ class ScoreCache:
         self._known.move_to_end(key)
         if len(self._known) > self._entries:
             self._known.popitem(last=False)
-
-
-class CachedScorer:
-    """A Scorer with a ScoreCache in front of a slow one; errors are never remembered."""
-
-    def __init__(self, scorer: Scorer, entries: int) -> None:
-        """Take the model and how many texts to remember."""
-        self._scorer = scorer
-        self.cache = ScoreCache(entries)
-
-    @property
-    def model_id(self) -> str:
-        """The model's id."""
-        return self._scorer.model_id
-
-    @property
-    def languages(self) -> frozenset[str]:
-        """The model's languages."""
-        return self._scorer.languages
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The model's attributes."""
-        return self._scorer.attributes
-
-    def score(self, texts: Sequence[str]) -> list[Scores]:
-        """Return one Scores per text, in order, asking the model once for each text that is not remembered."""
-        found = {text: self.cache.find(self.model_id, text) for text in dict.fromkeys(texts)}
-        missing = [text for text, scores in found.items() if scores is None]
-        if missing:
-            scored = check_scores(missing, self._scorer.score(missing))
-            found.update(zip(missing, scored, strict=True))
-            for text, scores in zip(missing, scored, strict=True):
-                self.cache.keep(text, scores)
-        return [one for text in texts if (one := found[text]) is not None]
