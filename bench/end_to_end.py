@@ -1,11 +1,12 @@
 """How much of a model's own speed the whole service keeps, and how long a comment waits for its decision at half load.
 
-    python -m bench.end_to_end [--scorer onnx:FOLDER] [--comments 400] [--seconds 30] [--threads 2]
+    python -m bench.end_to_end [--precision int8|fp32] [--scorer onnx:FOLDER] [--comments 400] [--seconds 30]
 
-Without --scorer a model of bert-base's shape with random weights is made and exported to int8 (needs `make model`). In
-one run: the scorer alone in one process, on all texts at once and in calls of the service's batch size; the service on
-the same texts, all submitted at the start; of both the CPU time too, which a busy machine blurs less. Then comments
-that arrive at random, at half of that speed, whatever became of those before.
+Without --scorer a model of bert-base's shape with random weights is made and exported (needs `make model`). In one
+run: the scorer alone in one process, on all texts at once and in calls of the service's batch size; the service on the
+same texts, all submitted at the start; of both the CPU time too, which a busy machine blurs less. Then comments that
+arrive at random, at half of that speed, whatever became of those before. The figures are in
+bench/results/end_to_end_PRECISION.json.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def main() -> None:
     """Run every part and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scorer", default="", help="any SCORER; without it a random model of bert-base's shape")
+    parser.add_argument("--precision", choices=("int8", "fp32"), default="int8", help="of the random model")
     parser.add_argument("--comments", type=int, default=400)
     parser.add_argument("--seconds", type=float, default=30.0, help="of arrivals at half load")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -51,7 +53,7 @@ def main() -> None:
         print(json.dumps(_score_raw(options)))
         return
     with tempfile.TemporaryDirectory(prefix="colloquy-bench-") as folder:
-        scorer = options.scorer or f"onnx:{_random_model(Path(folder))}"
+        scorer = options.scorer or f"onnx:{_random_model(Path(folder), options.precision)}"
         _measure(options, scorer, Path(folder))
 
 
@@ -108,7 +110,7 @@ def _measure(options: argparse.Namespace, scorer: str, folder: Path) -> None:
         [list(late.values())],
     )
     write(
-        "end_to_end",
+        "end_to_end" if options.scorer else f"end_to_end_{options.precision}",
         {
             "model": raws[0]["model_id"],
             "threads": options.threads,
@@ -125,8 +127,8 @@ def _measure(options: argparse.Namespace, scorer: str, folder: Path) -> None:
     )
 
 
-def _random_model(folder: Path) -> Path:
-    """Make a checkpoint of bert-base's shape with random weights and export it to int8."""
+def _random_model(folder: Path, precision: str) -> Path:
+    """Make a checkpoint of bert-base's shape with random weights, export it, and answer the folder of a precision."""
     import msgspec
 
     from moderation.scorers.detoxify_opening import open_model
@@ -136,7 +138,7 @@ def _random_model(folder: Path) -> Path:
     manifest = msgspec.structs.replace(source.manifest, name="random-bert-base")
     export_module(source.module, source.tokenizer_json, manifest, folder / "fp32")
     quantise_folder(folder / "fp32", folder / "int8", manifest)
-    return folder / "int8"
+    return folder / precision
 
 
 def _raw_in_a_child(options: argparse.Namespace, scorer: str, texts: list[str], folder: Path) -> dict[str, Any]:

@@ -67,11 +67,14 @@ def problems_of(policy: Policy) -> list[Problem]:
 def policy_to_json(policy: Policy) -> bytes:
     """Return the canonical JSON of a policy: its fields in sorted order; parsing it gives the policy back.
 
-    A fallback model that is not named is left out, so that policies from before there was one keep their version.
+    What came later and is not used is left out, so that policies from before it keep their version.
     """
-    fields = msgspec.structs.asdict(policy)
+    fields = msgspec.to_builtins(policy)
     if policy.fallback_model is None:
         del fields["fallback_model"]
+    for condition in (condition for rule in fields["rules"] for condition in rule["when"]):
+        if condition["at_most"] is None:
+            del condition["at_most"]
     return msgspec.json.encode(fields, order="sorted")
 
 

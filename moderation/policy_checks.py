@@ -7,38 +7,56 @@ from typing import Any
 from moderation.policy_reading import Problem
 from moderation.rules import (
     BUILT_IN_REASONS,
+    COUNTED,
     LONGEST_WORD,
+    MEASURED,
     MOST_CONDITIONS,
     MOST_REASONS,
     MOST_RULES,
     MOST_WORDS,
+    SHARES,
+    YES_OR_NO,
     Condition,
     Outcome,
     Reason,
     Rule,
-    Signal,
 )
 
-_COUNTED = frozenset({Signal.WORDS, Signal.EVASIONS})
+_ANY = ", ".join(sorted(signal.value for signal in COUNTED | YES_OR_NO))
+
 _BUILT_IN = frozenset(reason.code for reason in BUILT_IN_REASONS)
 
 
 def _threshold_problems(condition: Condition, path: str) -> Iterator[Problem]:
-    share = condition.attribute is not None or condition.signal is Signal.SHOUTING
-    value = condition.at_least
-    if condition.any:
-        if condition.signal not in _COUNTED:
-            yield f"{path}.any", "Only words and evasions can be asked for any"
-        if value is not None:
-            yield path, "Give at_least or any, not both"
-    elif value is None:
-        yield path, "Give at_least, or any = true for words and evasions"
-    elif not math.isfinite(value):
-        yield f"{path}.at_least", "Expected a finite number"
-    elif share and not 0.0 <= value <= 1.0:
-        yield f"{path}.at_least", "Expected a number between 0 and 1"
-    elif not share and (value < 1 or value != int(value)):
-        yield f"{path}.at_least", "Expected a whole number of at least 1"
+    given = [name for name in ("at_least", "at_most") if getattr(condition, name) is not None]
+    if condition.any and condition.signal not in COUNTED | YES_OR_NO:
+        yield f"{path}.any", f"Only {_ANY} can be asked for any"
+    if len(given) + condition.any > 1:
+        names = [*given, *(["any"] if condition.any else [])]
+        yield path, f"Give {' or '.join(names)}, not both" if len(names) == 2 else "Give one of at_least, at_most, any"
+    elif not given and not condition.any:
+        yield path, f"Give at_least or at_most, or any = true for {_ANY}"
+    if "at_most" in given and condition.attribute is not None:
+        yield f"{path}.at_most", "A rule over an attribute speaks from a score on; give at_least"
+    elif len(given) == 1 and not condition.any:
+        yield from _number_problems(condition, f"{path}.{given[0]}", least=1 if given == ["at_least"] else 0)
+
+
+def _number_problems(condition: Condition, path: str, *, least: int) -> Iterator[Problem]:
+    value, signal = condition.threshold, condition.signal
+    if not math.isfinite(value):
+        yield path, "Expected a finite number"
+    elif signal is None or signal in SHARES:
+        if not 0.0 <= value <= 1.0:
+            yield path, "Expected a number between 0 and 1"
+    elif signal in YES_OR_NO:
+        if value != least:
+            yield path, f"Expected {least}: this signal is 1 or 0"
+    elif signal in MEASURED:
+        if value < 0:
+            yield path, "Expected a number of at least 0"
+    elif value < least or value != int(value):
+        yield path, f"Expected a whole number of at least {least}"
 
 
 def _condition_problems(condition: Condition, path: str) -> Iterator[Problem]:

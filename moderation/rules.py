@@ -60,20 +60,63 @@ class Signal(StrEnum):
     WORDS = "words"
     EVASIONS = "evasions"
     CHARACTERS = "characters"
+    GUEST = "guest"
+    VERIFIED = "verified"
+    TRUSTED = "trusted"
+    ACCOUNT_DAYS = "account_days"
+    APPROVED = "approved"
+    REJECTED_SHARE = "rejected_share"
+    DUPLICATES = "duplicates"
+    NEAR_DUPLICATES = "near_duplicates"
+    STAY_DOWN = "stay_down"
+    BURST = "burst"
+    HONEYPOT = "honeypot"
+    SECONDS_TO_WRITE = "seconds_to_write"
+    SPAM_SERVICE = "spam_service"
+
+
+COUNTED = frozenset({Signal.WORDS, Signal.EVASIONS})
+"""Signals of things found in the text, which can be asked for by `any`."""
+YES_OR_NO = frozenset({Signal.GUEST, Signal.VERIFIED, Signal.TRUSTED, Signal.HONEYPOT, Signal.SPAM_SERVICE})
+"""Signals that are 1 or 0: `any = true` asks for 1, `at_most = 0` for 0."""
+SHARES = frozenset({Signal.SHOUTING, Signal.REJECTED_SHARE, Signal.STAY_DOWN})
+"""Signals in [0, 1]."""
+MEASURED = frozenset({Signal.ACCOUNT_DAYS, Signal.SECONDS_TO_WRITE})
+"""Signals that need not be whole numbers."""
+CIRCUMSTANCES = (
+    YES_OR_NO
+    | MEASURED
+    | {
+        Signal.APPROVED,
+        Signal.REJECTED_SHARE,
+        Signal.DUPLICATES,
+        Signal.NEAR_DUPLICATES,
+        Signal.STAY_DOWN,
+        Signal.BURST,
+    }
+)
+"""Signals about the author and the submission; the others are read off the text."""
 
 
 class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Holds when one attribute or one signal is at or above a number; `any` is short for at least one found."""
+    """Holds when an attribute or signal is at least, or a signal at most, a number; `any` is short for at least 1."""
 
     attribute: Attribute | None = None
     signal: Signal | None = None
     at_least: float | None = None
     any: bool = False
+    at_most: float | None = None
 
     @property
     def threshold(self) -> float:
-        """The number that the value must reach."""
+        """The number that the value must reach, or must not pass."""
+        if self.at_most is not None:
+            return self.at_most
         return 1.0 if self.at_least is None else self.at_least
+
+    def holds(self, value: float) -> bool:
+        """Return whether the condition is true of a value."""
+        return value <= self.at_most if self.at_most is not None else value >= self.threshold
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

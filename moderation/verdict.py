@@ -1,12 +1,14 @@
 """judge(): from scores, signals and a policy to a proposal with all of its causes; total and deterministic."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
 
+from moderation.circumstances import NOTHING_KNOWN, Circumstances
 from moderation.policy import Policy
 from moderation.rules import (
+    CIRCUMSTANCES,
     LANGUAGE,
     OTHER,
     REVIEW,
@@ -34,6 +36,7 @@ class CauseKind(StrEnum):
     LANGUAGE = "language"
     SCORER = "scorer"
     EMERGENCY = "emergency"
+    SANCTION = "sanction"
 
 
 class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,12 +61,13 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     review: bool
 
 
-def _value_of(signals: Signals, signal: Signal) -> float:
+def _value_of(signals: Signals, circumstances: Circumstances, signal: Signal) -> float | None:
     if signal is Signal.WORDS:
         return float(len(signals.words))
     if signal is Signal.EVASIONS:
         return float(len(signals.evasions))
-    return float(getattr(signals, signal.value))
+    value = getattr(circumstances if signal in CIRCUMSTANCES else signals, signal.value)
+    return None if value is None else float(value)
 
 
 def _found(signals: Signals, signal: Signal | None) -> str | None:
@@ -72,13 +76,15 @@ def _found(signals: Signals, signal: Signal | None) -> str | None:
     return ", ".join(signals.evasions) if signal is Signal.EVASIONS else None
 
 
-def _signal_cause(rule: Rule, condition: Condition, signal: Signal, signals: Signals) -> Cause | None:
-    value = _value_of(signals, signal)
-    if not value >= condition.threshold:
+def _signal_cause(
+    rule: Rule, condition: Condition, signal: Signal, signals: Signals, circumstances: Circumstances
+) -> Cause | None:
+    value = _value_of(signals, circumstances, signal)
+    if value is None or not condition.holds(value):
         return None
+    detail = "at most the threshold" if condition.at_most is not None else _found(signals, signal)
     return Cause(
-        rule.id, rule.outcome, CauseKind.SIGNAL, signal.value, value, condition.threshold,
-        rule.reason, _found(signals, signal),
+        rule.id, rule.outcome, CauseKind.SIGNAL, signal.value, value, condition.threshold, rule.reason, detail,
     )  # fmt: skip
 
 
@@ -96,11 +102,13 @@ def _attribute_cause(
     return Cause(rule.id, rule.outcome, CauseKind.ATTRIBUTE, name, value, threshold, rule.reason, by)
 
 
-def _rule_causes(rule: Rule, scores: Scores | None, signals: Signals, by: str | None) -> list[Cause]:
+def _rule_causes(
+    rule: Rule, scores: Scores | None, signals: Signals, circumstances: Circumstances, by: str | None
+) -> list[Cause]:
     causes = []
     for condition in rule.when:
         if condition.signal is not None:
-            cause = _signal_cause(rule, condition, condition.signal, signals)
+            cause = _signal_cause(rule, condition, condition.signal, signals, circumstances)
         elif condition.attribute is not None and scores is not None:
             cause = _attribute_cause(rule, condition, condition.attribute, scores, by)
         else:
@@ -110,8 +118,14 @@ def _rule_causes(rule: Rule, scores: Scores | None, signals: Signals, by: str | 
         causes.append(cause)
     weakest = min((cause.outcome for cause in causes), key=_STRENGTH.__getitem__, default=Outcome.PUBLISH)
     # With an attribute unscored nobody knows that the rule matches, so its reason would be an accusation.
-    reason = REVIEW if any(cause.value is None for cause in causes) else rule.reason
+    reason = REVIEW if any(cause.value is None for cause in causes) else _reason_of(rule, causes, circumstances)
     return [msgspec.structs.replace(cause, outcome=weakest, reason=reason) for cause in causes]
+
+
+def _reason_of(rule: Rule, causes: Iterable[Cause], circumstances: Circumstances) -> str:
+    """Return the rule's reason; a text that was removed before stays down for what it was removed for."""
+    again = any(cause.name == Signal.STAY_DOWN.value for cause in causes)
+    return circumstances.stay_down_reason if again and circumstances.stay_down_reason else rule.reason
 
 
 def is_accepted(scores: Scores, policy: Policy) -> bool:
@@ -146,13 +160,19 @@ def _mode_causes(policy: Policy, emergency: bool) -> Iterator[Cause]:
         yield Cause("mode", Outcome.HOLD, CauseKind.MODE, policy.mode.value, reason=REVIEW)
 
 
+def _sanction_causes(circumstances: Circumstances) -> Iterator[Cause]:
+    if circumstances.pre_moderated:
+        detail = "every comment of this author is looked at first"
+        yield Cause("sanction", Outcome.HOLD, CauseKind.SANCTION, "pre_moderation", reason=REVIEW, detail=detail)
+
+
 def _strongest(causes: list[Cause]) -> Outcome:
     return max((cause.outcome for cause in causes), key=_STRENGTH.__getitem__, default=Outcome.PUBLISH)
 
 
 def _may_go_out_first(policy: Policy, causes: list[Cause]) -> bool:
     """True when a held comment is published for a person to look at after; not when no model could stop the worst."""
-    stops = {CauseKind.SCORER, CauseKind.MODEL, CauseKind.EMERGENCY}
+    stops = {CauseKind.SCORER, CauseKind.MODEL, CauseKind.EMERGENCY, CauseKind.SANCTION}
     stopped = any(cause.kind in stops and cause.outcome is Outcome.HOLD for cause in causes)
     return policy.mode is Mode.POST_MODERATION and not stopped
 
@@ -169,6 +189,7 @@ def judge(
     signals: Signals,
     policy: Policy,
     *,
+    circumstances: Circumstances = NOTHING_KNOWN,
     languages: frozenset[str] | None = None,
     emergency: bool = False,
 ) -> Verdict:
@@ -179,8 +200,8 @@ def judge(
     doubts = [*_model_causes(scores, policy), *_language_causes(signals, languages)]
     trusted = None if doubts else scores
     by = f"scored by the fallback {scores.model_id}" if scores and scores.model_id != policy.model else None
-    causes = [cause for rule in policy.rules for cause in _rule_causes(rule, trusted, signals, by)]
-    causes = [*causes, *doubts, *_mode_causes(policy, emergency)]
+    causes = [cause for rule in policy.rules for cause in _rule_causes(rule, trusted, signals, circumstances, by)]
+    causes = [*causes, *doubts, *_mode_causes(policy, emergency), *_sanction_causes(circumstances)]
     outcome = _strongest(causes)
     reasons = _reasons(policy, causes, outcome)
     if outcome is Outcome.HOLD and _may_go_out_first(policy, causes):

@@ -5,8 +5,21 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from moderation.decision import Status
+from service.store.audit_tables import audit_events as audit_events
+from service.store.audit_tables import audit_heads as audit_heads
 from service.store.columns import at, count, flag, not_negative, one_of, own_id, ref, site
 from service.store.columns import metadata as metadata
+from service.store.people_tables import accounts as accounts
+from service.store.people_tables import api_tokens as api_tokens
+from service.store.people_tables import commenters as commenters
+from service.store.people_tables import fingerprint_bands as fingerprint_bands
+from service.store.people_tables import fingerprints as fingerprints
+from service.store.people_tables import invitations as invitations
+from service.store.people_tables import members as members
+from service.store.people_tables import network_keys as network_keys
+from service.store.people_tables import sanctions as sanctions
+from service.store.people_tables import sessions as sessions
+from service.store.people_tables import signing_keys as signing_keys
 from service.store.types import Id, Json, NullableJson, Path
 
 sites = sa.Table(
@@ -25,6 +38,11 @@ sites = sa.Table(
     sa.Column("duplicate_window_seconds", sa.Integer, nullable=False),
     flag("emergency_pre_moderation"),
     sa.Column("policy_version", sa.String(40), nullable=False),
+    # How the publisher's accounts sign, what is limited, how spam is met and how long things are kept; null: defaults.
+    sa.Column("identity", NullableJson, nullable=True),
+    sa.Column("limits", NullableJson, nullable=True),
+    sa.Column("spam", NullableJson, nullable=True),
+    sa.Column("retention", NullableJson, nullable=True),
     at("created_at"),
 )
 
@@ -67,20 +85,6 @@ thread_pages = sa.Table(
     sa.Column("page", sa.String(512), primary_key=True),
     ref("thread_id", "threads"),
     sa.Index("ix_thread_pages_thread_id", "thread_id"),
-)
-
-commenters = sa.Table(
-    "commenters",
-    metadata,
-    own_id(),
-    site(),
-    sa.Column("kind", sa.String(10), nullable=False),
-    sa.Column("name", sa.String(80), nullable=True),
-    sa.Column("subject", sa.String(200), nullable=True),
-    sa.Column("token_generation", sa.Integer, nullable=False, server_default="1"),
-    at("first_seen_at"),
-    at("erased_at", nullable=True),
-    sa.UniqueConstraint("site_id", "subject", name="uq_commenters_site_id_subject"),
 )
 
 comments = sa.Table(
@@ -311,21 +315,6 @@ reports = sa.Table(
     sa.Index("ix_reports_comment_id", "comment_id"),
 )
 
-#: Append-only.
-audit_events = sa.Table(
-    "audit_events",
-    metadata,
-    own_id(),
-    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
-    sa.Column("actor_kind", sa.String(12), nullable=False),
-    sa.Column("actor", sa.String(80), nullable=True),
-    sa.Column("action", sa.String(60), nullable=False),
-    sa.Column("subject", sa.String(600), nullable=True),
-    sa.Column("data", Json, nullable=False),
-    at("created_at"),
-    sa.Index("ix_audit_events_site_id", "site_id", "id"),
-)
-
 #: Events committed with the change; ids only, never text. Swept after their retention.
 outbox = sa.Table(
     "outbox",
@@ -351,43 +340,4 @@ idempotency_keys = sa.Table(
     ref("comment_id", "comments"),
     at("created_at"),
     sa.Index("ix_idempotency_keys_created_at", "created_at"),
-)
-
-members = sa.Table(
-    "members",
-    metadata,
-    own_id(),
-    # Null: a member of the installation, who may do everything on every site.
-    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
-    sa.Column("name", sa.String(80), nullable=False),
-    sa.Column("role", sa.String(12), nullable=False),
-    at("created_at"),
-    at("disabled_at", nullable=True),
-    sa.Index("ix_members_site_id", "site_id"),
-)
-
-api_tokens = sa.Table(
-    "api_tokens",
-    metadata,
-    own_id(),
-    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
-    ref("member_id", "members", nullable=True),
-    sa.Column("name", sa.String(80), nullable=False),
-    sa.Column("scopes", Json, nullable=False),
-    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
-    at("created_at"),
-    at("expires_at", nullable=True),
-    at("revoked_at", nullable=True),
-    at("last_used_at", nullable=True),
-    sa.Index("ix_api_tokens_site_id", "site_id"),
-)
-
-#: Keys that sign author tokens; `sealed` is encrypted with SECRET_KEY.
-signing_keys = sa.Table(
-    "signing_keys",
-    metadata,
-    sa.Column("id", sa.String(16), primary_key=True),
-    sa.Column("sealed", sa.Text, nullable=False),
-    at("created_at"),
-    at("retired_at", nullable=True),
 )

@@ -22,8 +22,7 @@ async def installation(anyio_backend: str, tmp_path_factory: pytest.TempPathFact
     """A demo that runs for all tests of a module."""
     need_program("chromium", package="chromium")
     home: Path = tmp_path_factory.mktemp("browser") / "home"
-    # The compact model, because the default one is never sure enough to reject.
-    async with Installation(home, SCORER="compact") as running:
+    async with Installation(home) as running:
         yield await running.start()
 
 

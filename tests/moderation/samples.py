@@ -2,8 +2,9 @@
 
 from hypothesis import strategies as st
 
+from moderation.circumstances import Circumstances
 from moderation.policy import Condition, Mode, OnScorerFailure, Outcome, Policy, Reason, Rule
-from moderation.rules import BUILT_IN_REASONS, Signal
+from moderation.rules import BUILT_IN_REASONS, YES_OR_NO, Signal
 from moderation.scores import Attribute, Scores
 from moderation.signals import Signals
 
@@ -78,6 +79,11 @@ _conditions = st.one_of(
         at_least=st.integers(1, 20).map(float),
     ),
     st.builds(Condition, signal=st.sampled_from([Signal.WORDS, Signal.EVASIONS]), any=st.just(True)),
+    st.builds(Condition, signal=st.sampled_from(sorted(YES_OR_NO)), any=st.just(True)),
+    st.builds(Condition, signal=st.sampled_from(sorted(YES_OR_NO)), at_most=st.just(0.0)),
+    st.builds(Condition, signal=st.just(Signal.ACCOUNT_DAYS), at_most=st.floats(0, 400)),
+    st.builds(Condition, signal=st.just(Signal.APPROVED), at_most=st.integers(0, 9).map(float)),
+    st.builds(Condition, signal=st.just(Signal.STAY_DOWN), at_least=_shares),
 )
 _rules = st.builds(
     Rule,
@@ -108,6 +114,27 @@ signals = st.builds(
     characters=st.integers(0, 5000),
 )
 """Any facts about a comment."""
+_flags = st.none() | st.booleans()
+_counts = st.none() | st.integers(0, 30)
+circumstances = st.builds(
+    Circumstances,
+    guest=_flags,
+    verified=_flags,
+    trusted=_flags,
+    account_days=st.none() | st.floats(0, 4000),
+    approved=_counts,
+    rejected_share=st.none() | _shares,
+    duplicates=_counts,
+    near_duplicates=_counts,
+    stay_down=st.none() | _shares,
+    stay_down_reason=st.sampled_from([None, "toxicity", "gone"]),
+    burst=_counts,
+    honeypot=_flags,
+    seconds_to_write=st.none() | st.floats(0, 9000),
+    spam_service=_flags,
+    pre_moderated=_flags,
+)
+"""Any facts about an author and a submission."""
 scores = st.builds(
     Scores,
     model_id=st.sampled_from([MODEL, MODEL, MODEL, "model-b"]),

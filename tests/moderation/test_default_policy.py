@@ -1,30 +1,39 @@
-"""The shipped policy with the shipped model: civil comments go out, abuse does not, disguise does not help."""
+"""The shipped policy with each of the shipped models: civil comments go out, abuse does not, disguise does not help."""
 
 import pytest
 
 from moderation.policy import Outcome, default_policy
+from moderation.scorers import Scorer
 from moderation.scorers.hashed import HashedScorer
+from moderation.scorers.onnx import OnnxScorer
 from moderation.signals import read_signals
 from moderation.verdict import judge
 from moderation.words import WordList
+from service.scorers import COMPACT
 from tests.moderation.samples import LANGUAGES
 from training.unseen import UNSEEN_NEUTRAL
 
-SCORER = HashedScorer.load()
+SCORERS: dict[str, Scorer] = {"compact": OnnxScorer.load(COMPACT), "hashed": HashedScorer.load()}
 POLICY = default_policy()
 WORDS = WordList(POLICY.words)
 
 
-def outcome(text: str) -> Outcome:
+@pytest.fixture(params=SCORERS)
+def scorer(request: pytest.FixtureRequest) -> Scorer:
+    """The default model, and the one that speaks in its place."""
+    return SCORERS[request.param]
+
+
+def outcome(scorer: Scorer, text: str) -> Outcome:
     """Return what the default policy proposes for a text."""
-    return judge(SCORER.score([text])[0], read_signals(text, WORDS), POLICY, languages=SCORER.languages).outcome
+    return judge(scorer.score([text])[0], read_signals(text, WORDS), POLICY, languages=scorer.languages).outcome
 
 
-def test_an_insult_is_not_drowned_by_civil_words() -> None:
+def test_an_insult_is_not_drowned_by_civil_words(scorer: Scorer) -> None:
     """Around gross abuse, hundreds of civil words do not make a comment publishable."""
     civil = "The council met on Tuesday to discuss the plans for the new library and the park beside it. " * 20
     abuse = "You are a stupid worthless idiot and I hope you die, you disgusting piece of shit, fuck you."
-    assert outcome(civil + abuse + civil) is not Outcome.PUBLISH
+    assert outcome(scorer, civil + abuse + civil) is not Outcome.PUBLISH
 
 
 DISGUISES = (
@@ -38,9 +47,9 @@ DISGUISES = (
 
 
 @pytest.mark.parametrize("text", DISGUISES)
-def test_disguised_abuse_is_not_published(text: str) -> None:
+def test_disguised_abuse_is_not_published(scorer: Scorer, text: str) -> None:
     """Abuse behind zero-width characters, look-alikes, leet or spaces is at the least held."""
-    assert outcome(text) is not Outcome.PUBLISH
+    assert outcome(scorer, text) is not Outcome.PUBLISH
 
 
 GROSS = (
@@ -54,37 +63,37 @@ GROSS = (
 
 
 @pytest.mark.parametrize("text", GROSS)
-def test_gross_abuse_is_not_published(text: str) -> None:
+def test_gross_abuse_is_not_published(scorer: Scorer, text: str) -> None:
     """Plain abuse is held or rejected by the default policy."""
-    assert outcome(text) is not Outcome.PUBLISH
+    assert outcome(scorer, text) is not Outcome.PUBLISH
 
 
 CIVIL = UNSEEN_NEUTRAL[:3]
 
 
 @pytest.mark.parametrize("text", CIVIL)
-def test_civil_sentences_with_hard_words_are_published(text: str) -> None:
+def test_civil_sentences_with_hard_words_are_published(scorer: Scorer, text: str) -> None:
     """News of war and the names of faiths are not abuse."""
-    assert outcome(text) is Outcome.PUBLISH
+    assert outcome(scorer, text) is Outcome.PUBLISH
 
 
-def test_few_unseen_civil_sentences_are_held_and_none_rejected() -> None:
+def test_few_unseen_civil_sentences_are_held_and_none_rejected(scorer: Scorer) -> None:
     """Of the civil sentences that training never saw, at most one in twelve waits and none is refused."""
-    outcomes = [outcome(text) for text in UNSEEN_NEUTRAL]
+    outcomes = [outcome(scorer, text) for text in UNSEEN_NEUTRAL]
     assert outcomes.count(Outcome.REJECT) == 0
     assert outcomes.count(Outcome.HOLD) * 12 <= len(outcomes)
 
 
-def test_signals_hold_by_the_default_policy() -> None:
+def test_signals_hold_by_the_default_policy(scorer: Scorer) -> None:
     """Many links, shouting and long repeats wait for a person."""
     for text in (
         "look http://a.example http://b.example http://c.example",
         "THIS IS THE BEST ARTICLE EVER WRITTEN HERE",
         "nice " * 25,
     ):
-        assert outcome(text) is Outcome.HOLD
+        assert outcome(scorer, text) is Outcome.HOLD
 
 
-def test_other_languages_are_held_not_guessed() -> None:
+def test_other_languages_are_held_not_guessed(scorer: Scorer) -> None:
     """A model that reads English does not publish a sentence in any of 31 other languages."""
-    assert {code for code, text in LANGUAGES.items() if outcome(text) is Outcome.PUBLISH} == {"en"}
+    assert {code for code, text in LANGUAGES.items() if outcome(scorer, text) is Outcome.PUBLISH} == {"en"}

@@ -24,9 +24,9 @@ def toxicity(text: str) -> float:
     return SCORER.score([text])[0].values[Attribute.TOXICITY]
 
 
-def test_the_default_policy_names_the_shipped_model() -> None:
-    """New weights without new thresholds would hold every comment, so they cannot be shipped apart."""
-    assert default_policy().model == SCORER.model_id
+def test_the_default_policy_lets_it_stand_in() -> None:
+    """New weights without a word in the policy would hold every comment, so they cannot be shipped apart."""
+    assert default_policy().fallback_model == SCORER.model_id
 
 
 def test_the_model_id_is_its_bytes() -> None:
