@@ -14,6 +14,7 @@ import msgspec
 
 from moderation.policy import PolicyError, parse_policy_json, parse_policy_toml
 from service import schemas
+from service.audit_command import add_audit
 from service.calibrate_command import add_calibrate
 from service.composition import check_tables, open_offline
 from service.errors import Problem
@@ -81,6 +82,7 @@ def add_commands(subparsers: Any) -> None:
         "the keys that sign author tokens",
         {"rotate": (_rotate_keys, [])},
     )
+    add_audit(subparsers, _runner)
     add_calibrate(subparsers, _runner)
 
 

@@ -13,9 +13,9 @@ from moderation.decision import Action
 from moderation.reliability import Report, fit_map
 from moderation.scores import Attribute
 from service.errors import Problem
+from service.flow.audit import audit
 from service.flow.calibrations import maps_of
 from service.flow.context import Context
-from service.flow.manage_sites import audit
 from service.store import calibrations, records
 from service.store.types import Row
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from service import schemas
 from service.errors import Problem
+from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import hash_token, new_api_token
 from service.flow.manage_people import ALL_SCOPES
-from service.flow.manage_sites import audit
 from service.store import people
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from service import schemas
 from service.errors import Problem
+from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import hash_token, new_api_token
-from service.flow.manage_sites import audit
 from service.flow.moments import checked_moment
 from service.store import people
 from service.store.types import Row

@@ -13,6 +13,7 @@ from moderation.policy import Policy, default_policy, policy_to_json
 from service import schemas
 from service.errors import Problem
 from service.flow import policies
+from service.flow.audit import audit as audit
 from service.flow.context import Context
 from service.flow.find_thread import existing, locked
 from service.flow.site_rules import check_site
@@ -120,28 +121,3 @@ def given(wanted: msgspec.Struct) -> dict[str, Any]:
     """Answer the fields that a change names."""
     values = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
     return {name: value for name, value in values.items() if value is not msgspec.UNSET}
-
-
-async def audit(
-    connection: AsyncConnection,
-    context: Context,
-    site_id: str | None,
-    actor: str,
-    action: str,
-    subject: str | None,
-    *,
-    kind: str = "admin",
-    **data: Any,
-) -> None:
-    """Write who did what; the data holds settings and ids, never comment text or tokens."""
-    row = {
-        "id": context.new_id(),
-        "site_id": site_id,
-        "actor_kind": "operator" if actor == "cli" else kind,
-        "actor": actor,
-        "action": action,
-        "subject": subject,
-        "data": msgspec.to_builtins(data),
-        "created_at": context.now(),
-    }
-    await records.append_audit(connection, row)

@@ -7,9 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import schemas
 from service.errors import Problem
+from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.find_thread import being_moved, create, existing, locked
-from service.flow.manage_sites import audit, given
+from service.flow.manage_sites import given
 from service.flow.moments import checked_moment
 from service.flow.transition import event_row
 from service.store import records, threads

@@ -37,6 +37,7 @@ from service.schemas.base import (
     UuidText,
 )
 from service.schemas.operations import PartView, Ready
+from service.schemas.privacy import AuditEvent, AuditList
 from service.schemas.reading import (
     Author,
     AuthorInput,
@@ -76,6 +77,8 @@ __all__ = [
     "PAGE_KEY_CHARACTERS",
     "ActInput",
     "AdminThread",
+    "AuditEvent",
+    "AuditList",
     "Author",
     "AuthorInput",
     "AuthorRecord",

@@ -1,4 +1,4 @@
-"""Append-only and short-lived rows: outbox events, audit events, idempotency keys, signing keys."""
+"""Append-only and short-lived rows: outbox events, idempotency keys, signing keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import audit_events, idempotency_keys, outbox, signing_keys
+from service.store.tables import idempotency_keys, outbox, signing_keys
 from service.store.types import Row
 
 
@@ -17,11 +17,6 @@ async def append_events(connection: AsyncConnection, rows: Sequence[Mapping[str,
     """Put events in the outbox, in the transaction of the change they tell of."""
     if rows:
         await connection.execute(outbox.insert(), list(rows))
-
-
-async def append_audit(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
-    """Write one audit event."""
-    await connection.execute(audit_events.insert(), dict(row))
 
 
 _IN_TURN = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
