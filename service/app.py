@@ -16,7 +16,7 @@ from service.composition import open_context
 from service.errors import Problem
 from service.flow.context import Context
 from service.flow.page_cache import PageCache
-from service.routes import admin, comments, operations, pages, problems, review, threads
+from service.routes import admin, comments, operations, pages, privacy, problems, review, threads
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
 from service.routes.requests import ApiRequest
@@ -27,6 +27,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *threads.HANDLERS,
     *review.HANDLERS,
     *admin.HANDLERS,
+    *privacy.HANDLERS,
     *operations.HANDLERS,
     *pages.HANDLERS,
 ]

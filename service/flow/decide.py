@@ -15,6 +15,7 @@ from service import schemas, telemetry
 from service.errors import Problem
 from service.flow import policies, transition, views
 from service.flow.announce import Told, announce, close_items
+from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import Principal
 from service.flow.review import check_lease
@@ -180,6 +181,9 @@ async def _apply(
     comment = (await views.full_views(connection, site_id, [judgement.comment_id]))[judgement.comment_id]
     telemetry.decided_total.labels("moderator", node.status.value).inc()
     answer = schemas.Decided(comment, views.decision_view(decision.row(), revision=number))
+    act: dict[str, Any] = {"decided": judgement.action.value, "decision_id": decision.id}
+    actor = judgement.principal.actor
+    await audit(connection, context, site_id, actor, "comment.decided", node.id, kind="moderator", **act)
     return answer, Told.of(decision, version=version), closed
 
 

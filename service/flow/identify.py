@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from service.errors import Problem
+from service.flow.audit import audit
 from service.flow.context import Context
 from service.store import people
 from service.store.types import Row
@@ -74,8 +75,7 @@ async def principal_of(context: Context, token: str) -> Principal:
     if row.expires_at is not None and row.expires_at <= now:
         raise Problem("auth.invalid", "The API token has expired.")
     if row.last_used_at is None or now - row.last_used_at > _TOUCH_EVERY:
-        async with context.database.writing() as connection:
-            await people.touch_token(connection, row.id, at=now)
+        await _touch(context, row, now)
     return Principal(
         token_id=row.id,
         site_id=row.site_id,
@@ -84,6 +84,18 @@ async def principal_of(context: Context, token: str) -> Principal:
         role=row.member_role or "system",
         scopes=frozenset(row.scopes),
     )
+
+
+async def _touch(context: Context, token: Row, now: datetime) -> None:
+    """Remember the use of a token; the first one of each day is audited."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    async with context.database.writing() as connection:
+        if await people.touch_token(connection, token.id, at=now, before=today):
+            await audit(
+                connection, context, token.site_id, token.member_id or token.id, "key.used", token.id, kind="key"
+            )
+        else:
+            await people.touch_token(connection, token.id, at=now)
 
 
 async def commenter_of(context: Context, site_id: str, token: str) -> Commenter:

@@ -121,6 +121,11 @@ async def revoke_token(connection: AsyncConnection, site_id: str, token_id: str,
     return changed.rowcount == 1
 
 
-async def touch_token(connection: AsyncConnection, token_id: str, *, at: datetime) -> None:
-    """Remember when a token was last used."""
-    await connection.execute(api_tokens.update().where(api_tokens.c.id == token_id).values(last_used_at=at))
+async def touch_token(
+    connection: AsyncConnection, token_id: str, *, at: datetime, before: datetime | None = None
+) -> bool:
+    """Remember when a token was last used, or only where that was before a time; answer whether it was changed."""
+    change = api_tokens.update().where(api_tokens.c.id == token_id)
+    if before is not None:
+        change = change.where(sa.or_(api_tokens.c.last_used_at.is_(None), api_tokens.c.last_used_at < before))
+    return (await connection.execute(change.values(last_used_at=at))).rowcount == 1

@@ -60,6 +60,7 @@ ROUTES = {
     f"POST {ADMIN}/keys": "requires_admin",
     f"DELETE {ADMIN}/keys/{{key_id:str}}": "requires_admin",
     f"DELETE {ADMIN}/commenters/{{commenter_id:str}}/tokens": "requires_admin",
+    f"GET {ADMIN}/audit": "requires_admin",
 }
 
 GUARDS = [guard.__name__ for guard in access.GUARDS]
