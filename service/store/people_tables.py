@@ -25,8 +25,12 @@ commenters = sa.Table(
     at("first_seen_at"),
     at("last_seen_at", nullable=True),
     at("erased_at", nullable=True),
+    # How the comments of an erased commenter are to end, until all of them have.
+    sa.Column("erasure", sa.String(10), nullable=True),
     sa.UniqueConstraint("site_id", "subject", name="uq_commenters_site_id_subject"),
 )
+_UNFINISHED = commenters.c.erasure.is_not(None)
+sa.Index("ix_commenters_erasure", commenters.c.id, sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED)
 
 #: A restriction of a commenter; in force until it is lifted or its time is over.
 sanctions = sa.Table(

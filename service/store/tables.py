@@ -43,6 +43,7 @@ sites = sa.Table(
     sa.Column("limits", NullableJson, nullable=True),
     sa.Column("spam", NullableJson, nullable=True),
     sa.Column("retention", NullableJson, nullable=True),
+    at("retention_applied_at", nullable=True),
     at("created_at"),
 )
 

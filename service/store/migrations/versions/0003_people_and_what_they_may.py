@@ -29,6 +29,12 @@ def upgrade() -> None:
     op.add_column("commenters", sa.Column("badges", Json, server_default="[]", nullable=False))
     op.add_column("commenters", sa.Column("trusted", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("commenters", sa.Column("last_seen_at", Instant(), nullable=True))
+    op.add_column("commenters", sa.Column("erasure", sa.String(length=10), nullable=True))
+    unfinished = sa.text("erasure IS NOT NULL")
+    op.create_index(
+        "ix_commenters_erasure", "commenters", ["id"], sqlite_where=unfinished, postgresql_where=unfinished
+    )
+    op.add_column("sites", sa.Column("retention_applied_at", Instant(), nullable=True))
     for name in _SITE_SETTINGS:
         op.add_column("sites", sa.Column(name, NullableJson, nullable=True))
 
@@ -165,7 +171,9 @@ def _audit_chain() -> None:
 def downgrade() -> None:
     for name in _SITE_SETTINGS:
         op.drop_column("sites", name)
-    for name in ("last_seen_at", "trusted", "badges", "verified", "avatar_url"):
+    op.drop_column("sites", "retention_applied_at")
+    op.drop_index("ix_commenters_erasure", table_name="commenters")
+    for name in ("erasure", "last_seen_at", "trusted", "badges", "verified", "avatar_url"):
         op.drop_column("commenters", name)
     op.drop_index("uq_audit_events_chain_sequence", table_name="audit_events")
     for name in _CHAIN:
