@@ -41,6 +41,7 @@ CODES: dict[str, tuple[int, str]] = {
     "item.decided": (409, "The review item is decided already"),
     "lease.expired": (409, "The lease is not valid any more"),
     "revision.changed": (409, "The comment was edited meanwhile"),
+    "commenter.unknown": (404, "There is no such commenter"),
     "member.unknown": (404, "There is no such member"),
     "key.unknown": (404, "There is no such key"),
     "policy.invalid": (422, "The policy is not valid"),

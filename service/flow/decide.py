@@ -88,6 +88,8 @@ async def act(
         revision = await comments.revision(connection, site.id, comment_id, number)
         assert revision is not None
         _check_revision(revision, wanted.revision)
+        if revision.erased_at is not None and wanted.action == "restore":
+            raise Problem("comment.final", "The text was erased; there is nothing left to show.")
         version, policy = await _policy_of(connection, site, comment.thread_id)
         judgement = _Judgement(
             comment_id=comment_id,

@@ -10,13 +10,14 @@ import msgspec
 
 from service import telemetry
 from service.flow.context import Context
+from service.flow.erase import erase_what_is_left
+from service.flow.retention import apply_retention
 from service.store import records, review_items, scoring
 
 _PAGE = 500
 #: A submit enqueues right after its commit; sooner than this the sweep would race it for nothing.
 _SETTLED = timedelta(seconds=2)
 IDEMPOTENCY_DAYS = 7
-OUTBOX_DAYS = 90
 
 
 class Swept(msgspec.Struct, frozen=True):
@@ -28,9 +29,10 @@ class Swept(msgspec.Struct, frozen=True):
 
 
 async def sweep(context: Context) -> Swept:
-    """Re-add what is owed and missing from Redis, and forget what is past its retention."""
+    """Re-add what is owed and missing from Redis, forget what is past its retention, go on with erasures."""
     now = context.now()
     swept = Swept(await _scoring(context), await _review(context, now), await _retention(context, now))
+    await erase_what_is_left(context)
     telemetry.swept_total.labels("scoring").inc(swept.scoring)
     telemetry.swept_total.labels("review").inc(swept.review)
     return swept
@@ -70,5 +72,4 @@ async def _review(context: Context, now: datetime) -> int:
 async def _retention(context: Context, now: datetime) -> int:
     async with context.database.writing(heavy=True) as connection:
         keys = await records.forget_idempotency(connection, before=now - timedelta(days=IDEMPOTENCY_DAYS))
-        events = await records.forget_events(connection, before=now - timedelta(days=OUTBOX_DAYS))
-    return keys + events
+    return keys + await apply_retention(context)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, get
-from litestar.params import QueryParameter
+from litestar import Request, Response, delete, get, put
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from service import schemas
-from service.access import requires_admin
+from service.access import requires_admin, requires_author
 from service.errors import Problem
-from service.flow import audit
+from service.flow import audit, erase, retention
 from service.routes import requests
 from service.routes.requests import Limit, SiteSlug
 
 _NO_STORE = {"cache-control": "no-store"}
+CommenterId = Annotated[str, PathParameter(description="A commenter id.")]
 EventId = Annotated[str | None, QueryParameter(description="The cursor that the page before gave.")]
 
 
@@ -31,6 +32,59 @@ async def read_audit(
     return Response(answer, headers=_NO_STORE)
 
 
+@delete("/v1/sites/{site:str}/me", guards=[requires_author], status_code=200, tags=["readers"])
+async def erase_me(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    data: JSONBody[schemas.EraseMe],
+) -> Response[schemas.Erasure]:
+    """Erase the author: name, tokens and what readers do not see at once; what they see as the mode says."""
+    context, found, visit = requests.visited(request)
+    me = requests.as_author(visit).commenter_id
+    return Response(await erase.erase(context, found, me, me, mode=data.mode, kind="author"), headers=_NO_STORE)
+
+
+@delete(
+    "/v1/admin/sites/{site:str}/commenters/{commenter_id:str}",
+    guards=[requires_admin],
+    status_code=200,
+    tags=["admin"],
+)
+async def erase_commenter(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    commenter_id: CommenterId,
+    data: JSONBody[schemas.EraseCommenter],
+) -> Response[schemas.Erasure]:
+    """Erase a commenter who asked for it; asking again does what is left, and is no error."""
+    context, found, visit = requests.visited(request)
+    commenter_id = requests.known_id(commenter_id, "commenter.unknown")
+    actor = requests.as_member(visit).actor
+    return Response(await erase.erase(context, found, commenter_id, actor, mode=data.mode), headers=_NO_STORE)
+
+
+@get("/v1/admin/sites/{site:str}/retention", guards=[requires_admin], tags=["admin"])
+async def read_retention(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+) -> Response[schemas.RetentionView]:
+    """Read for how long the site keeps things, and when that was last applied."""
+    context, found, _ = requests.visited(request)
+    return Response(await retention.read_retention(context, found), headers=_NO_STORE)
+
+
+@put("/v1/admin/sites/{site:str}/retention", guards=[requires_admin], tags=["admin"])
+async def set_retention(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    data: JSONBody[schemas.Retention],
+) -> Response[schemas.RetentionView]:
+    """Put a retention in force as a whole: what is left out has its default."""
+    context, found, visit = requests.visited(request)
+    actor = requests.as_member(visit).actor
+    return Response(await retention.set_retention(context, found, actor, data), headers=_NO_STORE)
+
+
 def _event_id(after: str | None) -> str | None:
     if after is None:
         return None
@@ -41,4 +95,4 @@ def _event_id(after: str | None) -> str | None:
         raise Problem("request.invalid", detail, fields=[("after", "not a cursor of this list")]) from None
 
 
-HANDLERS = [read_audit]
+HANDLERS = [read_audit, erase_me, erase_commenter, read_retention, set_retention]

@@ -37,7 +37,16 @@ from service.schemas.base import (
     UuidText,
 )
 from service.schemas.operations import PartView, Ready
-from service.schemas.privacy import AuditEvent, AuditList
+from service.schemas.privacy import (
+    AuditEvent,
+    AuditList,
+    EraseCommenter,
+    EraseMe,
+    Erasure,
+    ErasureMode,
+    Retention,
+    RetentionView,
+)
 from service.schemas.reading import (
     Author,
     AuthorInput,
@@ -95,6 +104,10 @@ __all__ = [
     "DecisionList",
     "DecisionView",
     "EditComment",
+    "EraseCommenter",
+    "EraseMe",
+    "Erasure",
+    "ErasureMode",
     "Input",
     "KeyCreated",
     "KeyInput",
@@ -117,6 +130,8 @@ __all__ = [
     "Ready",
     "ReasonView",
     "RenewInput",
+    "Retention",
+    "RetentionView",
     "ReviewItem",
     "Scope",
     "ScoreView",

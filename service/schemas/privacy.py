@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from service.schemas.base import Input
 
 
 class AuditEvent(Struct, frozen=True):
@@ -28,3 +30,47 @@ class AuditList(Struct, frozen=True):
 
     events: list[AuditEvent]
     next: str | None
+
+
+ErasureMode = Literal["anonymise", "remove"]
+#: Ten years, which is longer than any reason to keep a reader's text.
+Days = Annotated[int, Meta(ge=1, le=3650)]
+
+
+class Retention(Input, frozen=True):
+    """For how many days a site keeps things, and how it erases people; null: for ever."""
+
+    network_hash_days: Days | None = 30
+    deleted_text_days: Days | None = 30
+    refused_text_days: Days | None = None
+    replaced_text_days: Days | None = 90
+    outbox_days: Days = 90
+    erasure: ErasureMode = "anonymise"
+
+
+class RetentionView(Struct, frozen=True):
+    """What is in force, and when it was last applied."""
+
+    retention: Retention
+    applied_at: datetime | None
+
+
+class EraseMe(Input, frozen=True):
+    """A commenter's wish to be erased; `confirm` guards against a call by mistake."""
+
+    confirm: Literal["erase"]
+    mode: ErasureMode | None = None
+
+
+class EraseCommenter(Input, frozen=True):
+    """How a commenter is erased: as the site chooses unless told."""
+
+    mode: ErasureMode | None = None
+
+
+class Erasure(Struct, frozen=True):
+    """What was begun: the identity is gone, and so are all texts when it is finished; the rest follows by itself."""
+
+    commenter_id: str
+    mode: ErasureMode
+    finished: bool

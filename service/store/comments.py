@@ -63,6 +63,20 @@ async def revision(connection: AsyncConnection, site_id: str, comment_id: str, n
     return (await connection.execute(query)).first()
 
 
+async def latest_revision_ids(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> dict[str, str]:
+    """Answer the id of each comment's latest revision."""
+    query = (
+        sa.select(comments.c.id, revisions.c.id)
+        .join(revisions, revisions.c.comment_id == comments.c.id)
+        .where(
+            comments.c.site_id == site_id,
+            comments.c.id.in_(list(ids)),
+            revisions.c.number == comments.c.latest_revision,
+        )
+    )
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
 async def revisions_by_ids(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> dict[str, Row]:
     """Answer revisions by id."""
     query = sa.select(revisions).where(revisions.c.site_id == site_id, revisions.c.id.in_(list(ids)))

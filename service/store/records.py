@@ -52,9 +52,9 @@ async def forget_idempotency(connection: AsyncConnection, *, before: datetime) -
     return gone.rowcount
 
 
-async def forget_events(connection: AsyncConnection, *, before: datetime) -> int:
-    """Delete outbox events older than their retention; answer how many."""
-    gone = await connection.execute(outbox.delete().where(outbox.c.created_at < before))
+async def forget_events(connection: AsyncConnection, site_id: str, *, before: datetime) -> int:
+    """Delete a site's outbox events older than their retention; answer how many."""
+    gone = await connection.execute(outbox.delete().where(outbox.c.site_id == site_id, outbox.c.created_at < before))
     return gone.rowcount
 
 

@@ -61,6 +61,10 @@ ROUTES = {
     f"DELETE {ADMIN}/keys/{{key_id:str}}": "requires_admin",
     f"DELETE {ADMIN}/commenters/{{commenter_id:str}}/tokens": "requires_admin",
     f"GET {ADMIN}/audit": "requires_admin",
+    f"DELETE {SITE}/me": "requires_author",
+    f"DELETE {ADMIN}/commenters/{{commenter_id:str}}": "requires_admin",
+    f"GET {ADMIN}/retention": "requires_admin",
+    f"PUT {ADMIN}/retention": "requires_admin",
 }
 
 GUARDS = [guard.__name__ for guard in access.GUARDS]

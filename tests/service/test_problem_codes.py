@@ -70,6 +70,7 @@ WAYS |= {
     "item.unknown": sending(
         "POST", f"/v1/review/test/items/{UNKNOWN_ID}/renew", as_="moderator", json={"lease": "nothing"}
     ),
+    "commenter.unknown": sending("DELETE", f"/v1/admin/sites/test/commenters/{UNKNOWN_ID}", as_="admin", json={}),
     "member.unknown": sending("DELETE", f"/v1/admin/sites/test/members/{UNKNOWN_ID}", as_="admin"),
     "key.unknown": sending("DELETE", f"/v1/admin/sites/test/keys/{UNKNOWN_ID}", as_="admin"),
     "policy.invalid": sending("PUT", "/v1/admin/sites/test/policy", as_="admin", json={}),

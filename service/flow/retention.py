@@ -1,0 +1,107 @@
+"""Things are kept for as long as a site says: once a day a walk in bounded steps lets go of what is older."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import msgspec
+
+from moderation.decision import Status
+from service import schemas
+from service.flow.audit import audit
+from service.flow.context import Context
+from service.store import erasure, records, retention, sites
+from service.store.types import Row
+
+EVERY = timedelta(hours=24)
+#: Revisions that one step looks at; what it changes is one transaction.
+STEP = 1_000
+_HIDDEN_BY_SITE = frozenset({Status.REJECTED.value, Status.REMOVED.value})
+
+
+def retention_of(site: Row) -> schemas.Retention:
+    """Answer a site's retention, the defaults where it chose none."""
+    return msgspec.convert(site.retention or {}, schemas.Retention)
+
+
+async def read_retention(context: Context, site: Row) -> schemas.RetentionView:
+    """Answer what a site keeps for how long, as it is now."""
+    current = await context.directory.read(site.slug)
+    return schemas.RetentionView(retention_of(current), current.retention_applied_at)
+
+
+async def set_retention(context: Context, site: Row, actor: str, wanted: schemas.Retention) -> schemas.RetentionView:
+    """Put a site's retention in force; what is past it by now goes with the next sweep."""
+    values = msgspec.to_builtins(wanted)
+    async with context.database.writing() as connection:
+        await sites.change(connection, site.id, {"retention": values, "retention_applied_at": None})
+        await audit(connection, context, site.id, actor, "retention.changed", site.slug, **values)
+    context.directory.forget(site.slug)
+    return await read_retention(context, site)
+
+
+async def apply_retention(context: Context) -> int:
+    """Let go of what is past its time on sites where that was not done for a day; answer how much."""
+    now = context.now()
+    async with context.database.reading() as connection:
+        if not await retention.due(connection, before=now - EVERY):
+            return 0
+    async with context.database.writing() as connection:
+        rows = await retention.take(connection, at=now, before=now - EVERY)
+    kept = {row.id: retention_of(row) for row in rows}
+    if not kept:
+        return 0
+    gone = 0
+    for site_id, wanted in kept.items():
+        async with context.database.writing(heavy=True) as connection:
+            before = now - timedelta(days=wanted.outbox_days)
+            gone += await records.forget_events(connection, site_id, before=before)
+    return gone + await _walk(context, kept, now)
+
+
+async def _walk(context: Context, kept: Mapping[str, schemas.Retention], now: datetime) -> int:
+    gone, after = 0, ""
+    while True:
+        async with context.database.reading() as connection:
+            last = await retention.end_of_step(connection, after=after, step=STEP)
+            rows = [] if last is None else await retention.candidates(connection, list(kept), after=after, until=last)
+        if last is None:
+            return gone
+        gone += await _let_go(context, kept, rows, now)
+        after = last
+
+
+async def _let_go(context: Context, kept: Mapping[str, schemas.Retention], rows: Sequence[Row], now: datetime) -> int:
+    changes: list[tuple[str, list[str], list[str]]] = []
+    for site_id, group in groupby(sorted(rows, key=lambda row: str(row.site_id)), key=lambda row: row.site_id):
+        wanted, mine = kept[site_id], list(group)
+        texts = [row.id for row in mine if _text_is_past(row, wanted, now)]
+        networks = [row.id for row in mine if _is_past(row.created_at, wanted.network_hash_days, now)]
+        networks = sorted({row.id for row in mine if row.network_hash is not None}.intersection(networks))
+        if texts or networks:
+            changes.append((site_id, texts, networks))
+    if not changes:
+        return 0
+    async with context.database.writing(heavy=True) as connection:
+        for site_id, texts, networks in changes:
+            await erasure.forget_texts(connection, site_id, texts, at=now)
+            await erasure.forget_networks(connection, site_id, networks)
+    return sum(len(texts) + len(networks) for _, texts, networks in changes)
+
+
+def _text_is_past(row: Row, wanted: schemas.Retention, now: datetime) -> bool:
+    """Answer whether a text that readers do not see has been kept long enough; one that waits for a person has not."""
+    if row.erased_at is not None or row.is_asked_about:
+        return False
+    if row.status == Status.DELETED.value:
+        return _is_past(row.deleted_at or row.created_at, wanted.deleted_text_days, now)
+    if row.status in _HIDDEN_BY_SITE:
+        return _is_past(row.created_at, wanted.refused_text_days, now)
+    replaced = row.number < (row.shown_revision or 0)
+    return replaced and _is_past(row.created_at, wanted.replaced_text_days, now)
+
+
+def _is_past(moment: datetime, days: int | None, now: datetime) -> bool:
+    return days is not None and now - moment > timedelta(days=days)
