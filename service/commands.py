@@ -21,6 +21,7 @@ from service.errors import Problem
 from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
 from service.flow.identify import find_site
+from service.privacy_commands import add_privacy
 from service.settings import Settings, SettingsError
 
 LONGEST_EXPIRY_DAYS = 3650
@@ -83,6 +84,7 @@ def add_commands(subparsers: Any) -> None:
         {"rotate": (_rotate_keys, [])},
     )
     add_audit(subparsers, _runner)
+    add_privacy(subparsers, _runner)
     add_calibrate(subparsers, _runner)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.response import Stream
 
 from service import schemas
 from service.access import requires_admin, requires_author
 from service.errors import Problem
-from service.flow import audit, erase, retention
+from service.flow import audit, erase, export_commenter, retention
 from service.routes import requests
 from service.routes.requests import Limit, SiteSlug
 
@@ -30,6 +32,35 @@ async def read_audit(
     context, found, _ = requests.visited(request)
     answer = await audit.list_events(context, found, after=_event_id(after), limit=limit)
     return Response(answer, headers=_NO_STORE)
+
+
+@get("/v1/sites/{site:str}/mine/export", guards=[requires_author], tags=["readers"])
+async def export_mine(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+) -> Stream:
+    """Get everything kept on the author as JSON; it is whole when it ends with `complete`."""
+    context, found, visit = requests.visited(request)
+    me = requests.as_author(visit).commenter_id
+    return _download(await export_commenter.begin(context, found, me, me, kind="author"))
+
+
+@get("/v1/admin/sites/{site:str}/commenters/{commenter_id:str}/export", guards=[requires_admin], tags=["admin"])
+async def export_of_commenter(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    commenter_id: CommenterId,
+) -> Stream:
+    """Get everything kept on a commenter as JSON; it is whole when it ends with `complete`."""
+    context, found, visit = requests.visited(request)
+    commenter_id = requests.known_id(commenter_id, "commenter.unknown")
+    actor = requests.as_member(visit).actor
+    return _download(await export_commenter.begin(context, found, commenter_id, actor))
+
+
+def _download(pieces: AsyncIterator[bytes]) -> Stream:
+    headers = {**_NO_STORE, "content-disposition": 'attachment; filename="commenter.json"'}
+    return Stream(pieces, media_type="application/json", headers=headers)
 
 
 @delete("/v1/sites/{site:str}/me", guards=[requires_author], status_code=200, tags=["readers"])
@@ -95,4 +126,4 @@ def _event_id(after: str | None) -> str | None:
         raise Problem("request.invalid", detail, fields=[("after", "not a cursor of this list")]) from None
 
 
-HANDLERS = [read_audit, erase_me, erase_commenter, read_retention, set_retention]
+HANDLERS = [read_audit, export_mine, export_of_commenter, erase_me, erase_commenter, read_retention, set_retention]

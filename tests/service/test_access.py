@@ -61,6 +61,8 @@ ROUTES = {
     f"DELETE {ADMIN}/keys/{{key_id:str}}": "requires_admin",
     f"DELETE {ADMIN}/commenters/{{commenter_id:str}}/tokens": "requires_admin",
     f"GET {ADMIN}/audit": "requires_admin",
+    f"GET {SITE}/mine/export": "requires_author",
+    f"GET {ADMIN}/commenters/{{commenter_id:str}}/export": "requires_admin",
     f"DELETE {SITE}/me": "requires_author",
     f"DELETE {ADMIN}/commenters/{{commenter_id:str}}": "requires_admin",
     f"GET {ADMIN}/retention": "requires_admin",

@@ -43,7 +43,8 @@ async def rows_with(context: Context, word: str) -> list[str]:
 
 async def value_of(redis: Redis, key: bytes) -> Any:
     """Whatever a key of Redis holds; DUMP would not do, for it may compress what it holds."""
-    kind = (await redis.type(key)).decode()
+    name: Any = await redis.type(key)
+    kind = name.decode()
     read: dict[str, Any] = {
         "string": redis.get,
         "hash": redis.hgetall,
@@ -85,7 +86,7 @@ class Planted:
         for name, body in {"edited": "first", "removed": "fine", "answered": "root", "deleted": "gone"}.items():
             self.ids[name] = (await service.published(f"{MARK} {body}.", token=self.token))["comment"]["id"]
         await service.published("An answer by somebody else.", parent_id=self.ids["answered"])
-        edit = {"json": {"body": f"{MARK} second."}, "as_": self.token, "expect": 200}
+        edit: dict[str, Any] = {"json": {"body": f"{MARK} second."}, "as_": self.token, "expect": 200}
         await service.call("PATCH", f"/v1/sites/test/comments/{self.ids['edited']}", **edit)
         await service.drain()
         await service.call("DELETE", f"/v1/sites/test/comments/{self.ids['deleted']}", as_=self.token, expect=204)

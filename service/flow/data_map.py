@@ -1,0 +1,226 @@
+"""The data map: for every table what it holds of people, why, how long, and which columns a commenter is given.
+
+It is what the export reads, what docs/privacy.md prints and what a test holds against the tables, so that a new column
+is exported or withheld for a written reason before it can be kept at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """One table: what of people it holds. `exported` columns go to the commenter, `withheld` ones do not, and why."""
+
+    what: str
+    why: str
+    sees: str
+    lasts: str
+    exported: tuple[str, ...] = ()
+    withheld: Mapping[str, str] = {}
+    #: Why nothing in the table is about a commenter; then its columns are not listed.
+    not_of_commenters: str | None = None
+
+
+_INNER = "an id of ours that only links rows of this export"
+_OTHERS = "it is about another person"
+_SITE = "the export is of one site"
+_MADE = "it is computed from the text, which is exported"
+_LEASE = "it is about the moderator who looks at the comment"
+
+
+def _nothing(what: str, why: str, sees: str, lasts: str, reason: str) -> Kept:
+    return Kept(what=what, why=why, sees=sees, lasts=lasts, not_of_commenters=reason)
+
+
+DATA_MAP: Mapping[str, Kept] = {
+    "commenters": Kept(
+        what="chosen name, or what the publisher's account says: subject, avatar, badges, verified",
+        why="to show who wrote, to know an author again",
+        sees="readers (name, avatar, badges); moderators",
+        lasts="until erasure, which empties it at once",
+        exported=(
+            "id", "kind", "name", "subject", "avatar_url", "verified", "badges", "trusted", "token_generation",
+            "first_seen_at", "last_seen_at", "erased_at", "erasure",
+        ),
+        withheld={"site_id": _SITE},
+    ),
+    "comments": Kept(
+        what="the place of a comment in its thread, its status, the name shown with it",
+        why="to show the discussion",
+        sees="readers while published; the author and moderators in every status",
+        lasts="the row stays; erasure takes the name, and the comment where the site removes",
+        exported=(
+            "id", "thread_id", "parent_id", "author_name", "author_kind", "status", "status_by_person",
+            "shown_revision", "latest_revision", "visible", "visible_replies", "reply_count", "likes", "created_at",
+            "edited_at", "deleted_at",
+        ),
+        withheld={"site_id": _SITE, "commenter_id": "it is the commenter of the export", "path": _INNER},
+    ),
+    "revisions": Kept(
+        what="the text as written and as shown, its language, a keyed hash of the network it came from",
+        why="to show it, to decide on it, to stop floods and repeated texts",
+        sees="readers (the shown text); the author; moderators (every text); nobody sees the hash",
+        lasts="shown: until erasure; deleted 30 days, replaced 90, refused for ever, network 30, unless the site says",
+        exported=(
+            "id", "number", "body", "html", "language", "network_hash", "status", "created_at", "scored_at",
+            "superseded_at", "erased_at",
+        ),
+        withheld={"site_id": _SITE, "comment_id": "it stands under its comment", "body_hash": _MADE},
+    ),
+    "scores": Kept(
+        what="what a model said of a text",
+        why="the ground of an automated decision",
+        sees="moderators",
+        lasts="for ever: numbers and the model's name",
+        exported=("model_id", "calibrated", "attributes", "raw", "calibration", "window", "scored_at", "revision_id"),
+        withheld={"id": _INNER, "site_id": _SITE},
+    ),
+    "decisions": Kept(
+        what="what was decided on a comment, by a machine or a person, with reasons",
+        why="the law asks for it; so that a decision can be explained and contested",
+        sees="moderators; the author (reasons)",
+        lasts="for ever; erasure takes notes and quoted words",
+        exported=(
+            "id", "revision_id", "actor_kind", "action", "from_status", "to_status", "reasons", "causes",
+            "policy_version", "model_id", "note", "ground", "ground_clause", "guidelines_version", "on_notice",
+            "automated_detection", "automated_decision", "duration_seconds", "created_at",
+        ),
+        withheld={
+            "site_id": _SITE, "thread_id": "it stands under its comment", "comment_id": "it stands under its comment",
+            "review_item_id": _INNER, "actor": _OTHERS,
+        },
+    ),
+    "review_items": Kept(
+        what="that a comment waits or waited for a person, and why",
+        why="the queue of the moderators",
+        sees="moderators",
+        lasts="for ever; erasure takes spans and quoted words",
+        exported=("id", "revision_id", "kind", "state", "causes", "spans", "opened_at", "closed_at"),
+        withheld={
+            "site_id": _SITE, "thread_id": "it stands under its comment", "comment_id": "it stands under its comment",
+            "order_key": "the place in a queue", "lease_hash": _LEASE, "lease_expires_at": _LEASE,
+            "claimed_by": _LEASE, "claim_number": _LEASE,
+        },
+    ),
+    "reports": Kept(
+        what="what somebody found wrong with a comment",
+        why="so that a person looks at it",
+        sees="moderators",
+        lasts="for ever; the erasure of the reporter or of the text takes its words",
+        exported=(
+            "id", "comment_id", "reason", "detail", "network_hash", "outcome", "created_at", "closed_at",
+        ),
+        withheld={"site_id": _SITE, "revision_id": _INNER, "commenter_id": "it is the commenter of the export"},
+    ),
+    "sanctions": Kept(
+        what="that a commenter may not write, or only under review; why and until when",
+        why="to keep a discussion from being disturbed",
+        sees="the commenter (kind, reason, until); moderators",
+        lasts="for ever; erasure takes the note",
+        exported=("id", "kind", "reason", "note", "created_at", "until", "lifted_at", "swept"),
+        withheld={
+            "site_id": _SITE, "commenter_id": "it is the commenter of the export", "imposed_by": _OTHERS,
+            "lifted_by": _OTHERS,
+        },
+    ),
+    "fingerprints": Kept(
+        what="hashes of a text that was removed for cause",
+        why="to know it when it comes again",
+        sees="nobody; the moderators see that a text came again",
+        lasts="until the removal is lifted or its author erased",
+        exported=("comment_id", "reason", "created_at", "lifted_at"),
+        withheld={"id": _INNER, "site_id": _SITE, "text_hash": _MADE, "sketch": _MADE},
+    ),
+    "audit_events": Kept(
+        what="who did what: an actor's id, an act, the id of what it was done to",
+        why="so that nothing is changed unseen",
+        sees="admins",
+        lasts="for ever; erasure empties the data of events about a commenter",
+        exported=("id", "actor_kind", "action", "subject", "data", "created_at", "erased_at"),
+        withheld={
+            "site_id": _SITE, "actor": _OTHERS, "chain": _SITE, "sequence": "the place in the chain",
+            "salt": "it protects erased data from being guessed", "data_hash": "a link of the chain",
+            "previous_hash": "a link of the chain", "hash": "a link of the chain",
+        },
+    ),
+    "fingerprint_bands": _nothing(
+        "parts of those hashes", "to find near repeats", "nobody", "as long as the fingerprint",
+        "parts of a hash of a text that is exported itself",
+    ),
+    "outbox": _nothing(
+        "ids of what happened to a comment", "to tell the publisher's systems", "the publisher's systems",
+        "90 days, unless the site says", "ids and times of acts that the export lists with their comments",
+    ),
+    "idempotency_keys": _nothing(
+        "a random key and a hash of a request", "so that a retry writes nothing twice", "nobody",
+        "7 days, or until erasure", "a random key of the browser, beside the comment that is exported itself",
+    ),
+    "accounts": _nothing(
+        "address, name, password hash and second factor of a moderator or admin", "to sign in", "the person; admins",
+        "until the operator deletes it", "it is about moderators and admins",
+    ),
+    "invitations": _nothing(
+        "a hash of a moderator's first link", "to set the first password", "nobody", "until it is used or over",
+        "it is about moderators and admins",
+    ),
+    "sessions": _nothing(
+        "a hash of a moderator's session, and its times", "to stay signed in", "the person", "until it is over",
+        "it is about moderators and admins",
+    ),
+    "members": _nothing(
+        "name and role of a moderator or admin", "to know who may decide", "admins", "for ever: decisions name them",
+        "it is about moderators and admins",
+    ),
+    "api_tokens": _nothing(
+        "a hash of a token, its name and last use", "to let systems in", "admins", "for ever: acts name them",
+        "it is about systems, moderators and admins",
+    ),
+    "sites": _nothing(
+        "settings of a site", "to run it", "admins", "for ever", "settings only",
+    ),
+    "policies": _nothing(
+        "rules of a site, and who put them in force", "decisions name them", "moderators", "for ever", "rules only",
+    ),
+    "threads": _nothing(
+        "page, title and question of a discussion", "to show it", "readers", "for ever", "it is about articles",
+    ),
+    "thread_pages": _nothing(
+        "page keys that lead to a discussion", "so that old links work", "readers", "for ever", "it is about articles",
+    ),
+    "calibrations": _nothing(
+        "curves and figures of a model", "to read its scores", "admins", "for ever", "it holds numbers, no text",
+    ),
+    "signing_keys": _nothing(
+        "sealed keys", "to sign author tokens", "nobody", "until deleted", "keys only",
+    ),
+    "network_keys": _nothing(
+        "sealed keys", "to hash networks", "nobody", "until rotated out, after which no hash leads back", "keys only",
+    ),
+    "audit_heads": _nothing(
+        "the end of each audit chain", "to notice a missing event", "admins", "for ever", "hashes only",
+    ),
+}  # fmt: skip
+
+
+def as_markdown() -> str:
+    """Answer the data map as the table of docs/privacy.md."""
+    lines = ["| where | what | why | who sees it | how long |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{name}` | {kept.what} | {kept.why} | {kept.sees} | {kept.lasts} |" for name, kept in DATA_MAP.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def withheld_as_markdown() -> str:
+    """Answer what of a commenter's rows is not exported, and why, as the list of docs/privacy.md."""
+    lines = []
+    for name, kept in DATA_MAP.items():
+        if kept.not_of_commenters is not None:
+            lines.append(f"* `{name}`: {kept.not_of_commenters}.")
+        for reason in dict.fromkeys(kept.withheld.values()):
+            columns = ", ".join(f"`{name}.{column}`" for column, why in kept.withheld.items() if why == reason)
+            lines.append(f"* {columns}: {reason}.")
+    return "\n".join(lines) + "\n"
