@@ -109,6 +109,8 @@ def _sqlite_engine(url: str, *, pool: int, begin: str) -> AsyncEngine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            # What was erased must not be found in the free space of the file.
+            "secure_delete=ON",
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "cache_size=-32000",
             "temp_store=MEMORY",

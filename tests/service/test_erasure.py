@@ -1,7 +1,9 @@
 """Who is erased is gone: planted words are looked for in every row, every key of Redis and every page."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -320,3 +322,29 @@ async def test_a_commenter_of_another_site_is_unknown(planted: Planted) -> None:
         path = f"/v1/admin/sites/test/commenters/{commenter_id}"
         answer = await planted.service.call("DELETE", path, as_="admin", json={}, expect=404)
         assert answer.json()["code"] == "commenter.unknown"
+
+
+def in_files(path: str) -> list[str]:
+    """The files of a SQLite database that have the word in their bytes."""
+    files = [Path(path + end) for end in ("", "-wal")]
+    return [file.name for file in files if file.exists() and MARK.encode() in file.read_bytes()]
+
+
+def checkpoint(path: str) -> None:
+    """Fold the log into the file."""
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_what_was_erased_is_not_in_the_free_space_of_the_file(planted: Planted) -> None:
+    """SQLite would leave texts in its free space; here neither a short nor a long one is there after a checkpoint."""
+    context = planted.service.context
+    path = sa.make_url(context.database.url).database or ""
+    long = await planted.service.submit(f"{MARK} and on. " * 200, token=planted.token)
+    planted.ids["long"] = long["comment"]["id"]
+    checkpoint(path)
+    assert in_files(path) == ["colloquy.db"]
+    await planted.erase("remove")
+    checkpoint(path)
+    assert in_files(path) == []
