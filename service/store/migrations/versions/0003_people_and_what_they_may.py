@@ -31,9 +31,7 @@ def upgrade() -> None:
     op.add_column("commenters", sa.Column("last_seen_at", Instant(), nullable=True))
     op.add_column("commenters", sa.Column("erasure", sa.String(length=10), nullable=True))
     unfinished = sa.text("erasure IS NOT NULL")
-    op.create_index(
-        "ix_commenters_erasure", "commenters", ["id"], sqlite_where=unfinished, postgresql_where=unfinished
-    )
+    op.create_index("ix_commenters_erasure", "commenters", ["id"], sqlite_where=unfinished, postgresql_where=unfinished)
     op.add_column("sites", sa.Column("retention_applied_at", Instant(), nullable=True))
     for name in _SITE_SETTINGS:
         op.add_column("sites", sa.Column(name, NullableJson, nullable=True))
