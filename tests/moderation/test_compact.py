@@ -39,16 +39,16 @@ def test_it_is_small_enough_to_ship() -> None:
 
 
 def test_neutral_sentences_of_war_and_politics_are_published() -> None:
-    """Of the open neutral sentences at most one in twelve waits for a person, and none is rejected."""
+    """Of the open neutral sentences at most one in twenty-five waits for a person, and none is rejected."""
     proposed = outcomes([row["text"] for row in OPEN if row["label"] == "0"])
     assert Outcome.REJECT not in proposed
-    assert proposed.count(Outcome.HOLD) * 12 <= len(proposed)
+    assert proposed.count(Outcome.HOLD) * 25 <= len(proposed)
 
 
 def test_abuse_in_war_and_politics_is_not_published() -> None:
-    """Of the open abusive sentences at least five in six are held or rejected."""
+    """Of the open abusive sentences at least nine in ten are held or rejected."""
     proposed = outcomes([row["text"] for row in OPEN if row["label"] == "1"])
-    assert proposed.count(Outcome.PUBLISH) * 6 <= len(proposed)
+    assert proposed.count(Outcome.PUBLISH) * 10 <= len(proposed)
 
 
 @pytest.mark.parametrize(
