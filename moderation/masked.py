@@ -1,4 +1,4 @@
-"""Marks inside a word, in the place of letters or between them: f*ck, stu.pid; only ever read as a harsh word."""
+"""Marks inside a word, in the place of letters or between them: f*ck, stu.pid, poli.tics."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,9 @@ _STARRED = re.compile(r"(?<![\w*#])([A-Za-z]{2,10})([*#]{1,2})(?![\w*#])")
 _GAP = re.compile(rf"[{_MARKS}]+")
 # A single dash or point stands between whole words; stars never do, and two dashes seldom.
 _HIDING = re.compile(r"[*#]{1,2}|[-_]{2}")
+# Marks that no ordinary word has between its letters, as don't and co-operate have theirs.
+_CUTTING = re.compile(r"[*#._~^|+·•]+")
+_SHORTEST_CUT = 5
 _MOST_HIDDEN = 2
 _LONGEST_STEM = 2
 # Vowels first, since they are what is hidden most.
@@ -24,6 +27,7 @@ class _Reader:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._left = _MOST_GUESSES
+        self.was_masked = False
 
     def read(self, match: re.Match[str]) -> str:
         token = match.group()
@@ -31,15 +35,31 @@ class _Reader:
         joined = "".join(parts)
         whole = all(len(part) > 1 and self._vocabulary.is_common(part) for part in parts)
         if uncovered := self._uncover(token.casefold()):
-            return uncovered
-        return joined if self._vocabulary.is_harsh(joined) and not whole else token
+            return self._masked(uncovered)
+        if self._vocabulary.is_harsh(joined) and not whole:
+            return self._masked(joined)
+        return _GAP.sub("", token) if self._is_cut(token, parts, joined) else token
 
     def read_starred(self, match: re.Match[str]) -> str:
         token = match.group()
         stem = match.group(1).casefold()
         if len(stem) > _LONGEST_STEM and self._vocabulary.knows(stem):
             return token
-        return self._uncover(token.casefold()) or token
+        uncovered = self._uncover(token.casefold())
+        return self._masked(uncovered) if uncovered else token
+
+    def _masked(self, read: str) -> str:
+        self.was_masked = True
+        return read
+
+    def _is_cut(self, token: str, parts: list[str], joined: str) -> bool:
+        """Tell an ordinary word with a mark inside it, by a half that is no word, from two words and a full stop."""
+        return (
+            len(joined) >= _SHORTEST_CUT
+            and all(_CUTTING.fullmatch(gap) for gap in _GAP.findall(token))
+            and self._vocabulary.is_common(joined)
+            and not all(self._vocabulary.knows(part) for part in parts)
+        )
 
     def _uncover(self, token: str) -> str | None:
         gaps = _GAP.findall(token)
@@ -61,7 +81,6 @@ def _fillings(token: str, hidden: int) -> Iterator[str]:
 
 
 def read_masked(text: str, vocabulary: Vocabulary) -> tuple[str, bool]:
-    """Return the text with marked words read as the harsh words they stand for, and whether any was."""
+    """Return the text with marked words read as what they stand for, and whether one of them is a harsh word."""
     reader = _Reader(vocabulary)
-    read = _STARRED.sub(reader.read_starred, _MARKED.sub(reader.read, text))
-    return read, read != text
+    return _STARRED.sub(reader.read_starred, _MARKED.sub(reader.read, text)), reader.was_masked

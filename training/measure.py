@@ -99,8 +99,11 @@ def _report_disguises(measurer: Measurer, texts: Sequence[str]) -> None:
     )
     disguises: dict[str, Callable[[str], str]] = {"as written": str, **EVASIONS}
     for name, disguise in disguises.items():
-        caught = [value >= threshold for value in measurer.values([disguise(text) for text in texts])]
-        print(f"recall at {threshold} {name}: {sum(caught) / len(caught):.3f} of {len(caught)}", flush=True)
+        disguised = [disguise(text) for text in texts]
+        caught = [value >= threshold for value in measurer.values(disguised)]
+        stopped = [outcome is not Outcome.PUBLISH for outcome in measurer.outcomes(disguised)]
+        shares = [f"{sum(those) / len(texts):.3f}" for those in (caught, stopped)]
+        print(f"{name}, {len(texts)} rows: {shares[0]} from {threshold}, {shares[1]} not published", flush=True)
 
 
 def _report_speed(measurer: Measurer, texts: Sequence[str]) -> None:

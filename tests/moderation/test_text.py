@@ -46,6 +46,8 @@ DISGUISED = {
     "m*o*r*o*n": ("moron", "spaced_letters"),
     "mor/on": ("moron", "masked"),
     "idi ots": ("idiots", "spaced_letters"),
+    "gov.ernm.ent": ("government", None),
+    "Peo_ple": ("People", None),
 }
 
 
@@ -95,6 +97,14 @@ def test_innocent_text_is_not_taken_for_a_disguise(text: str) -> None:
     read = normalise(text)
     assert read.evasions == ()
     assert len(read.text.split()) == len(plain(text).split())
+
+
+@pytest.mark.parametrize(
+    "text", ["That was the end.The next day", "co-operate", "don't", "example.com", "news.example", "and/or"]
+)
+def test_marks_that_ordinary_words_have_stay(text: str) -> None:
+    """A missing space after a full stop, a hyphen, an apostrophe or an address joins nothing."""
+    assert normalise(text).text == text
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
