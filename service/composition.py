@@ -14,6 +14,7 @@ import msgspec
 
 from service.flow.context import Context, new_uuid7, utc_now
 from service.flow.directory import Directory
+from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.client import connect, connect_blocking
 from service.queue.live import DecisionBoard, DecisionHub
@@ -41,7 +42,7 @@ async def open_context(
     async with AsyncExitStack() as closing:
         database = Database(settings.database, readers=settings.database_pool)
         closing.push_async_callback(database.dispose)
-        secret_key = await _secret_key(settings, database)
+        box = Box(await _secret_key(settings, database))
         client, blocking = connect(settings.redis_url), connect_blocking(settings.redis_url)
         closing.push_async_callback(blocking.aclose)
         closing.push_async_callback(client.aclose)
@@ -54,7 +55,8 @@ async def open_context(
             scorers=ScorerBoard(client, prefix),
             decisions=DecisionBoard(client, prefix),
             hub=DecisionHub(blocking, prefix),
-            author_tokens=AuthorTokens(database, secret_key),
+            box=box,
+            author_tokens=AuthorTokens(database, box),
             directory=Directory(database),
             now=now,
             new_id=new_id,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from service.flow.directory import Directory
 from service.flow.ids import Uuid7
+from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.review import ReviewQueue
@@ -39,6 +40,7 @@ class Context:
     scorers: ScorerBoard
     decisions: DecisionBoard
     hub: DecisionHub
+    box: Box
     author_tokens: AuthorTokens
     directory: Directory
     now: Callable[[], datetime] = utc_now

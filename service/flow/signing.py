@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import secrets
 import time
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import jwt
-from cryptography.fernet import Fernet, InvalidToken
 
 from service.errors import Problem
+from service.flow.sealing import Box, SealBroken
 from service.settings import SettingsError
 from service.store import records
 from service.store.database import Database
@@ -39,9 +37,9 @@ class _Keys(NamedTuple):
 class AuthorTokens:
     """Issues and verifies the tokens of guests; the keys are in SQL, sealed with SECRET_KEY."""
 
-    def __init__(self, database: Database, secret_key: str) -> None:
+    def __init__(self, database: Database, box: Box) -> None:
         self._database = database
-        self._box = Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret_key.encode()).digest()))
+        self._box = box
         self._keys: _Keys | None = None
         self._reading = asyncio.Lock()
 
@@ -74,7 +72,7 @@ class AuthorTokens:
     async def rotate(self, *, now: datetime) -> str:
         """Make a new key that signs from now on; the older ones go on verifying. Answer the new key's id."""
         key_id = secrets.token_hex(6)
-        sealed = self._box.encrypt(secrets.token_bytes(32)).decode()
+        sealed = self._box.seal(secrets.token_bytes(32))
         async with self._database.writing() as connection:
             await records.insert_signing_key(connection, {"id": key_id, "sealed": sealed, "created_at": now})
             await records.retire_signing_keys(connection, at=now, except_id=key_id)
@@ -106,8 +104,8 @@ class AuthorTokens:
         async with self._database.reading() as connection:
             rows = await records.all_signing_keys(connection)
         try:
-            by_id = {row.id: self._box.decrypt(row.sealed.encode()) for row in rows}
-        except InvalidToken:
+            by_id = {row.id: self._box.open(row.sealed) for row in rows}
+        except SealBroken:
             raise SettingsError("SECRET_KEY: it does not open the signing keys in the database") from None
         current = [row.id for row in rows if row.retired_at is None]
         if not current:

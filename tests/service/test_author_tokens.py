@@ -10,6 +10,7 @@ import httpx
 import jwt
 import pytest
 
+from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.store import records
 from tests.eventually import eventually
@@ -164,14 +165,14 @@ async def test_a_deleted_key_ends_its_tokens(service: Service) -> None:
     await service.context.author_tokens.rotate(now=service.clock())
     async with service.context.database.writing() as connection:
         assert await records.delete_signing_key(connection, jwt.get_unverified_header(old)["kid"])
-    fresh = AuthorTokens(service.context.database, service.context.settings.secret_key)
+    fresh = AuthorTokens(service.context.database, Box(service.context.settings.secret_key))
     with pytest.raises(Exception, match=r"auth\.invalid"):
         await fresh.verify("any", old, now=service.clock())
 
 
 async def test_another_process_learns_of_a_new_key_by_seeing_it(service: Service) -> None:
     """A process that read the keys before a rotation elsewhere verifies the new key's tokens all the same."""
-    elsewhere = AuthorTokens(service.context.database, service.context.settings.secret_key)
+    elsewhere = AuthorTokens(service.context.database, Box(service.context.settings.secret_key))
     await elsewhere.rotate(now=service.clock())
     site = (await service.call("GET", "/v1/admin/sites/test", as_="admin")).json()
     assert site["slug"] == "test"
