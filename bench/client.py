@@ -16,15 +16,17 @@ class Answer(NamedTuple):
 class Connection:
     """One kept connection to a server on loopback."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, address: str | None = None) -> None:
+        """Take the server's port, and the loopback address to come from."""
         self._port = port
+        self._from = (address, 0) if address else None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
     async def request(self, method: str, path: str, body: bytes = b"", headers: str = "") -> Answer:
         """Send one request and read its answer; raises ConnectionError when the server goes away."""
         if self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=self._from)
         assert self._reader is not None
         head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
         self._writer.write(head.encode() + body)

@@ -6,14 +6,19 @@ guards add the commenter's token; the others ask for an API token with a scope.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from service import limits, telemetry
+from service.addresses import Network, client_address, network_of
 from service.errors import Problem
 from service.flow.context import Context, Row
 from service.flow.identify import API_TOKEN_PREFIX, Commenter, Principal, commenter_of, principal_of
+from service.flow.manage_limits import rates_of
+from service.queue.limits import LocalLimits, Taken
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -21,9 +26,12 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 class Visit:
     """What the guards found out about one request."""
 
-    __slots__ = ("commenter", "cors_origin", "principal", "site")
+    __slots__ = ("commenter", "cors_origin", "network", "principal", "refused", "site", "spent")
 
     def __init__(self) -> None:
+        self.network: str | None = None
+        self.spent: list[Taken] = []
+        self.refused: tuple[str, Taken] | None = None
         self.site: Row | None = None
         self.cors_origin: str | None = None
         self.commenter: Commenter | None = None
@@ -46,20 +54,24 @@ async def open_to_all(_connection: Connection, _handler: BaseRouteHandler) -> No
     """Anybody: health, schema, static pages."""
 
 
-async def of_site(connection: Connection, _handler: BaseRouteHandler) -> None:
+async def of_site(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody on the site's pages: a present Origin must be one of the site's, an absent one passes."""
     await _find_site(connection, check_origin=True)
+    await _spend(connection, handler)
 
 
 async def may_be_author(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody on the site's pages; a token that is sent must be valid."""
-    await of_site(connection, handler)
+    await _find_site(connection, check_origin=True)
     await _identify(connection)
+    await _spend(connection, handler)
 
 
 async def requires_author(connection: Connection, handler: BaseRouteHandler) -> None:
     """The holder of an author token of the site."""
-    await may_be_author(connection, handler)
+    await _find_site(connection, check_origin=True)
+    await _identify(connection)
+    await _spend(connection, handler)
     visit = visit_of(connection)
     if visit.principal is not None:
         raise Problem("auth.forbidden", "This is the author's own; an API token does not stand for an author.")
@@ -117,16 +129,21 @@ def guard_of(handler: BaseRouteHandler) -> str:
     return named[0]
 
 
+def admit_origin(visit: Visit, site: Row, origin: str | None) -> None:
+    """Raise origin.refused for an Origin that is none of the site's; an absent one passes."""
+    if origin is not None:
+        if origin not in site.allowed_origins:
+            raise Problem("origin.refused", "The site does not embed comments on this origin.")
+        visit.cors_origin = origin
+
+
 async def _find_site(connection: Connection, *, check_origin: bool) -> Row:
     visit = visit_of(connection)
     directory = context_of(connection).directory
     slug = connection.path_params["site"]
     site = await (directory.find(slug) if check_origin else directory.read(slug))
-    origin = connection.headers.get("origin")
-    if check_origin and origin is not None:
-        if origin not in site.allowed_origins:
-            raise Problem("origin.refused", "The site does not embed comments on this origin.")
-        visit.cors_origin = origin
+    if check_origin:
+        admit_origin(visit, site, connection.headers.get("origin"))
     visit.site = site
     return site
 
@@ -144,9 +161,57 @@ async def _identify(connection: Connection) -> None:
         visit.commenter = await commenter_of(context, visit.site.id, token)
 
 
+async def _spend(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Take a token from every limit that a reader's or author's request is under, before its body is read."""
+    site, method = visit_of(connection).site, connection.scope.get("method")
+    assert site is not None
+    kind = handler.opt.get("kind") or (limits.READ if method in ("GET", "HEAD") else limits.CHANGE)
+    await _take(connection, site, kind)
+
+
+async def _take(connection: Connection, site: Row, kind: str) -> None:
+    visit, context = visit_of(connection), context_of(connection)
+    person = visit.commenter.commenter_id if visit.commenter else visit.principal.actor if visit.principal else None
+    rates = rates_of(site)
+    if kind in (limits.READ, limits.STAFF):
+        # In this process alone: a question to Redis would cost more than the page that is read.
+        caller = limits.Caller(site.id, network_of_client(connection), person)
+        local: LocalLimits = connection.app.state.local_limits
+        visit.spent = local.take(limits.buckets_of(kind, rates, caller))
+    else:
+        caller = limits.Caller(site.id, await network_hash_of(connection), person)
+        visit.spent = await context.limiter.take(limits.buckets_of(kind, rates, caller))
+    if over := limits.refused_network(visit.spent):
+        visit.refused = (kind, over)
+    if refused := limits.refusal_of(visit.spent):
+        telemetry.limited_total.labels(refused.extra["limit"]).inc()
+        raise refused
+
+
+def network_of_client(connection: Connection) -> str:
+    """Answer the network that a request comes from, whatever an untrusted peer says of itself."""
+    visit = visit_of(connection)
+    if visit.network is None:
+        visit.network = network_in(connection.scope, connection.app.state.trusted_proxies)
+    return visit.network
+
+
+def network_in(scope: Any, trusted: Sequence[Network]) -> str:
+    """Answer the network of an ASGI scope."""
+    client = scope.get("client")
+    return network_of(client_address(client[0] if client else None, scope["headers"], trusted))
+
+
+async def network_hash_of(connection: Connection) -> str:
+    """Answer the keyed hash of the network, which is all that is kept of it."""
+    context = context_of(connection)
+    return await context.networks.hash_of(network_of_client(connection), now=context.now())
+
+
 async def _require(connection: Connection, scope: str) -> None:
     principal = await _principal(connection)
     site = await _find_site(connection, check_origin=False)
+    await _take(connection, site, limits.STAFF)
     if not principal.may(scope, site.id):
         raise Problem("auth.forbidden", f"This needs the scope {scope} for the site.")
 

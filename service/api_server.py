@@ -11,6 +11,7 @@ from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from service.parent_watch import end_with_parent
@@ -37,6 +38,7 @@ def run_api(settings: Settings, *, supervised: bool) -> int:
         loop=Loops.uvloop,
         http=HTTPModes.http1,
         websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=round(settings.header_seconds * 1000)),
         workers=settings.api_workers,
         backpressure=OPEN_CONNECTIONS,
         respawn_failed_workers=True,

@@ -12,11 +12,13 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp
 
 from service.access import guard_of
+from service.addresses import parse_networks
 from service.composition import open_context
 from service.errors import Problem
 from service.flow.context import Context
 from service.flow.page_cache import PageCache
-from service.routes import admin, comments, operations, pages, privacy, problems, review, threads
+from service.queue.limits import LocalLimits
+from service.routes import admin, comments, limits, operations, pages, privacy, problems, review, threads
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
 from service.routes.requests import ApiRequest
@@ -28,6 +30,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *review.HANDLERS,
     *admin.HANDLERS,
     *privacy.HANDLERS,
+    *limits.HANDLERS,
     *operations.HANDLERS,
     *pages.HANDLERS,
 ]
@@ -65,6 +68,8 @@ def create_litestar(settings: Settings, context: Context | None = None) -> Lites
         logging_config=None,
     )
     app.state.page_cache = PageCache()
+    app.state.local_limits = LocalLimits()
+    app.state.trusted_proxies = parse_networks(settings.trusted_proxies)
     for handler in own_handlers(app):
         guard_of(handler)
     return app
@@ -80,4 +85,4 @@ def create_app() -> ASGIApp:
     """Answer the ASGI application of one API process, from the environment."""
     settings = Settings.from_environment(os.environ)
     app = create_litestar(settings)
-    return Edge(app, lambda: app.state.context)
+    return Edge(app, lambda: app.state.context, settings)

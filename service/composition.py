@@ -14,9 +14,11 @@ import msgspec
 
 from service.flow.context import Context, new_uuid7, utc_now
 from service.flow.directory import Directory
+from service.flow.networks import Networks
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.client import connect, connect_blocking
+from service.queue.limits import Limiter
 from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.review import ReviewQueue
 from service.queue.scorer_status import ScorerBoard
@@ -56,6 +58,8 @@ async def open_context(
             decisions=DecisionBoard(client, prefix),
             hub=DecisionHub(blocking, prefix),
             box=box,
+            networks=Networks(database, box),
+            limiter=Limiter(client, prefix),
             author_tokens=AuthorTokens(database, box),
             directory=Directory(database),
             now=now,

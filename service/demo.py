@@ -12,6 +12,7 @@ from service.errors import Problem
 from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
 from service.flow.identify import find_site, principal_of
+from service.flow.manage_limits import GENEROUS, set_limits
 from service.flow.manage_threads import create_thread
 from service.settings import Settings
 
@@ -59,6 +60,7 @@ async def _site(context: Context, settings: Settings) -> None:
             slug=SITE, name="The Demo Courier", allowed_origins=origins, edit_window_seconds=86_400, max_depth=12
         )
         await manage_sites.create_site(context, "cli", wanted)
+        await set_limits(context, await find_site(context, SITE), "cli", GENEROUS)
         site = await find_site(context, SITE)
         await create_thread(context, site, "cli", schemas.ThreadInput(page=PAGE, title=TITLE, url=PAGE))
     except Problem as problem:

@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from msgspec import Meta
 
+from service.addresses import parse_networks
+
 MINIMUM_SECRET_CHARACTERS = 32
 SHIPPED_SCORERS = ("hashed", "compact", "embedded")
 """The names that SCORER may have for the models that come with the code."""
@@ -77,6 +79,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, le=65535, description="Port of a worker's /health and /metrics; 0: none.")
     ] = 8001
     api_workers: Annotated[int, Meta(ge=1, le=64, description="API processes behind one port.")] = 1
+    trusted_proxies: Annotated[
+        str,
+        Meta(description="Addresses and networks of proxies whose `X-Forwarded-For` counts, by commas; empty: none."),
+    ] = ""
+    allowed_hosts: Annotated[
+        str, Meta(description="Host names served, by commas; `*`: all. Empty: PUBLIC_URL's, localhost, bare addresses.")
+    ] = ""
+    network_key_days: Annotated[
+        int, Meta(ge=1, le=365, description="Days after which nobody can tell whose hash of an address one was.")
+    ] = 30
+    header_seconds: Annotated[
+        float, Meta(ge=1, le=300, description="Time in which a request's headers must have come.")
+    ] = 10.0
+    body_seconds: Annotated[float, Meta(gt=0, le=300, description="Time in which a request's body must have come.")] = (
+        10.0
+    )
+    request_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="Time in which an answer must begin; longer than any `Prefer: wait`.")
+    ] = 60.0
     max_body_bytes: Annotated[int, Meta(ge=1024, le=10_000_000, description="Largest request body.")] = 65536
     log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line shown.")] = (
         "INFO"
@@ -104,6 +125,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The base URL readers use, without a slash at its end."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The host names that are served besides bare addresses; `*` stands for all."""
+        named = {part.strip().lower().rstrip(".") for part in self.allowed_hosts.split(",") if part.strip()}
+        public = urlsplit(self.public_url).hostname if self.public_url else None
+        return frozenset(named or {"localhost", *([public] if public else [])})
 
     @property
     def database(self) -> str:
@@ -137,6 +165,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("PUBLIC_URL: must be http://HOST or https://HOST, with a port where needed and no path")
         if _split("DATABASE_URL", self.database).scheme not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
             raise SettingsError("DATABASE_URL: must begin with sqlite+aiosqlite:// or postgresql+asyncpg://")
+        try:
+            parse_networks(self.trusted_proxies)
+        except ValueError as error:
+            raise SettingsError(f"TRUSTED_PROXIES: {error}") from None
         if self.redis_url and _split("REDIS_URL", self.redis_url).scheme not in ("redis", "rediss", "unix"):
             raise SettingsError("REDIS_URL: must begin with redis://, rediss:// or unix://")
 

@@ -21,6 +21,10 @@ decided_total = Counter("colloquy_revisions_decided_total", "Decisions.", ["acto
 # People decide through the API and the machine in a worker, so both pages show it.
 worker_registry.register(decided_total)
 enqueue_failed_total = Counter("colloquy_enqueue_failed_total", "Comments left to the sweep.", registry=api_registry)
+limits_local_total = Counter(
+    "colloquy_limits_local_total", "Limits counted in one process, Redis being away.", registry=api_registry
+)
+limited_total = Counter("colloquy_limited_total", "Requests refused by a limit.", ["limit"], registry=api_registry)
 stage_seconds = Histogram(
     "colloquy_stage_seconds", "Time of one stage of a batch.", ["stage"], registry=worker_registry
 )

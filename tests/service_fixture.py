@@ -17,6 +17,7 @@ from service.embedded_redis import EmbeddedRedis
 from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
 from service.flow.identify import find_site
+from service.flow.manage_limits import GENEROUS, set_limits
 from service.flow.sweep import sweep
 from service.queue.scorer_status import ScorerState, ScorerStatus
 from service.routes.edge import Edge
@@ -172,6 +173,7 @@ def settings(tmp_path: Path, database_url: str, redis_server: EmbeddedRedis, red
             "REDIS_URL": redis_server.url,
             "REDIS_PREFIX": redis_prefix,
             "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
+            "ALLOWED_HOSTS": "test",
         }
     )
 
@@ -191,7 +193,7 @@ async def client(settings: Settings, context: Context) -> AsyncIterator[httpx.As
     """An HTTP client on the application, without a network between."""
     app = create_litestar(settings, context)
     async with app.lifespan():
-        transport = httpx.ASGITransport(app=Edge(app, lambda: context), raise_app_exceptions=False)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=Edge(app, lambda: context, settings), raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
             yield opened
 
@@ -203,6 +205,7 @@ async def service(context: Context, client: httpx.AsyncClient, clock: Clock) -> 
     wanted = schemas.SiteInput(slug="test", name="Test", allowed_origins=["https://news.example"])
     await manage_sites.create_site(context, "test", wanted)
     site = await find_site(context, "test")
+    await set_limits(context, site, "test", GENEROUS)
     for name, role, scopes in (
         ("admin", "admin", ["admin", "review", "threads"]),
         ("moderator", "moderator", ["review"]),

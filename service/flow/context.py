@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 from service.flow.directory import Directory
 from service.flow.ids import Uuid7
+from service.flow.networks import Networks
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
+from service.queue.limits import Limiter
 from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.review import ReviewQueue
 from service.queue.scorer_status import ScorerBoard
@@ -41,6 +43,8 @@ class Context:
     decisions: DecisionBoard
     hub: DecisionHub
     box: Box
+    networks: Networks
+    limiter: Limiter
     author_tokens: AuthorTokens
     directory: Directory
     now: Callable[[], datetime] = utc_now

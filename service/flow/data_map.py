@@ -65,8 +65,8 @@ DATA_MAP: Mapping[str, Kept] = {
         sees="readers (the shown text); the author; moderators (every text); nobody sees the hash",
         lasts="shown: until erasure; deleted 30 days, replaced 90, refused for ever, network 30, unless the site says",
         exported=(
-            "id", "number", "body", "html", "language", "network_hash", "status", "created_at", "scored_at",
-            "superseded_at", "erased_at",
+            "id", "number", "body", "html", "language", "network_hash", "submission", "status", "created_at",
+            "scored_at", "superseded_at", "erased_at",
         ),
         withheld={"site_id": _SITE, "comment_id": "it stands under its comment", "body_hash": _MADE},
     ),

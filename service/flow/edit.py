@@ -14,7 +14,7 @@ from service.flow.announce import Told, announce, close_items
 from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.identify import Commenter
-from service.flow.new_comment import new_revision
+from service.flow.new_comment import NOTHING_NOTICED, Sent, new_revision
 from service.flow.transition import Actor, Decision
 from service.store import comments, records, review_items, threads
 from service.store.types import Row
@@ -31,6 +31,7 @@ async def edit(
     body: str,
     *,
     wait_seconds: float,
+    sent: Sent = NOTHING_NOTICED,
 ) -> schemas.Comment:
     """Add a revision that is scored like any other; a text that is published stays until the new one is decided."""
     sanitise.check_body(body, minimum=site.body_min_characters, maximum=site.body_max_characters)
@@ -50,7 +51,7 @@ async def edit(
         shown = comment.shown_revision
         closed = await review_items.supersede(connection, site.id, comment_id, at=now, keep=shown)
         number, body_hash = comment.latest_revision + 1, sanitise.hash_of(body)
-        row = new_revision(site.id, comment_id, revision_id, number, body, html, body_hash, now)
+        row = new_revision(site.id, comment_id, revision_id, number, body, html, body_hash, now, sent)
         await comments.insert_revision(connection, row)
         if comment.status == Status.HELD.value:
             standings = await transition.standings_of(connection, site.id, [comment_id])

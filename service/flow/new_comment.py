@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from moderation.decision import Status
 from service import schemas
 from service.flow.identify import Commenter
+
+
+class Sent(NamedTuple):
+    """How a text came: the hash of its network, and what was noticed while it was sent."""
+
+    network_hash: str | None
+    facts: Mapping[str, Any]
+
+
+NOTHING_NOTICED = Sent(None, {})
 
 
 def new_comment(
@@ -22,6 +33,7 @@ def new_comment(
     revision_id: str,
     body_hash: str,
     now: datetime,
+    sent: Sent,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Answer the rows of a comment and its first revision."""
     comment = {
@@ -37,11 +49,19 @@ def new_comment(
         "latest_revision": 1,
         "created_at": now,
     }
-    return comment, new_revision(site_id, comment_id, revision_id, 1, body, html, body_hash, now)
+    return comment, new_revision(site_id, comment_id, revision_id, 1, body, html, body_hash, now, sent)
 
 
 def new_revision(
-    site_id: str, comment_id: str, revision_id: str, number: int, body: str, html: str, body_hash: str, now: datetime
+    site_id: str,
+    comment_id: str,
+    revision_id: str,
+    number: int,
+    body: str,
+    html: str,
+    body_hash: str,
+    now: datetime,
+    sent: Sent,
 ) -> dict[str, Any]:
     """Answer the row of an unscored revision."""
     return {
@@ -52,6 +72,8 @@ def new_revision(
         "body": body,
         "html": html,
         "body_hash": body_hash,
+        "network_hash": sent.network_hash,
+        "submission": dict(sent.facts) or None,
         "status": Status.PENDING.value,
         "created_at": now,
     }

@@ -22,7 +22,7 @@ from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.find_thread import find_or_create
 from service.flow.identify import Commenter
-from service.flow.new_comment import new_comment, pending_view
+from service.flow.new_comment import NOTHING_NOTICED, Sent, new_comment, pending_view
 from service.flow.transition import event_row
 from service.store import comments, people, records, threads
 from service.store.paths import child_path, depth
@@ -41,6 +41,7 @@ class Request:
     from_allowed_origin: bool
     idempotency_key: str | None
     wait_seconds: float
+    sent: Sent = NOTHING_NOTICED
 
 
 class Submitted(NamedTuple):
@@ -123,6 +124,7 @@ async def _write(
         revision_id,
         body_hash,
         now,
+        request.sent,
     )
     await comments.insert(connection, comment, revision)
     await _keep_key(connection, site.id, request, request_hash, comment_id, now)

@@ -12,7 +12,7 @@ from service import telemetry
 from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
 from service.flow.retention import apply_retention
-from service.store import records, review_items, scoring
+from service.store import network_keys, records, review_items, scoring
 
 _PAGE = 500
 #: A submit enqueues right after its commit; sooner than this the sweep would race it for nothing.
@@ -72,4 +72,6 @@ async def _review(context: Context, now: datetime) -> int:
 async def _retention(context: Context, now: datetime) -> int:
     async with context.database.writing(heavy=True) as connection:
         keys = await records.forget_idempotency(connection, before=now - timedelta(days=IDEMPOTENCY_DAYS))
+        days = timedelta(days=context.settings.network_key_days)
+        keys += await network_keys.forget(connection, before=now - days)
     return keys + await apply_retention(context)

@@ -10,9 +10,10 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from moderation.decision import Status
 from service import schemas
-from service.access import may_be_author, requires_author
+from service.access import may_be_author, network_hash_of, requires_author
 from service.flow import edit, read, submit
 from service.flow.manage_people import revoke_author_tokens
+from service.flow.new_comment import Sent
 from service.routes import requests
 from service.routes.requests import After, CommentId, Limit, PagePath, Prefer, SiteSlug
 
@@ -29,6 +30,7 @@ _NO_STORE = {"cache-control": "no-store"}
         201: ResponseSpec(schemas.SubmittedComment, description="Decided", generate_examples=False),
         202: ResponseSpec(schemas.SubmittedComment, description="Pending", generate_examples=False),
     },
+    opt={"kind": "submit"},
     tags=["readers"],
 )
 async def submit_comment(
@@ -48,6 +50,7 @@ async def submit_comment(
         from_allowed_origin=visit.cors_origin is not None,
         idempotency_key=requests.idempotency_key(idempotency_key),
         wait_seconds=requests.wait_seconds(prefer),
+        sent=Sent(await network_hash_of(request), {}),
     )
     comment, token = await submit.submit(context, found, wanted)
     status = 202 if comment.status is Status.PENDING else 201
@@ -105,6 +108,7 @@ async def edit_comment(
         requests.known_id(comment_id, "comment.unknown"),
         data.body,
         wait_seconds=requests.wait_seconds(prefer),
+        sent=Sent(await network_hash_of(request), {}),
     )
     return Response(answer, headers=_NO_STORE)
 

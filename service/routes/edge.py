@@ -1,4 +1,4 @@
-"""The outermost ASGI layer: raw page keys, HEAD, CORS of the sites, request ids, time per request.
+"""The outermost ASGI layer: hosts, raw page keys, HEAD, CORS of the sites, limits, request ids, time per request.
 
 A page key may be a whole URL, so it is routed from the raw path: servers decode `%2F` before routing, which would
 cut the key into segments. This layer hands the router a path whose page segment is still percent-encoded.
@@ -6,6 +6,7 @@ cut the key into segments. This layer hands the router a path whose page segment
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
@@ -17,25 +18,34 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import telemetry
-from service.errors import PROBLEM_MEDIA_TYPE, Problem
+from service.access import Visit, admit_origin, network_in
+from service.addresses import parse_networks
+from service.errors import PROBLEM_MEDIA_TYPE, Problem, unavailable
 from service.flow.context import Context
+from service.limits import headers_of
+from service.routes.guarded import Headers, check_host, in_time, secured, security_headers
+from service.routes.refusals import Asked, Refusals, kind_of
+from service.settings import Settings
 
 _PAGE = re.compile(rb"^(/v1/(?:admin/)?sites/[^/]+/threads/)([^/]+)(.*)$")
 _SITE = re.compile(r"^/v1/sites/([a-z0-9-]{1,63})/")
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_.-]{8,64}$")
-_EXPOSED = b"ETag, X-Request-Id, Retry-After, Location"
+_EXPOSED = b"ETag, X-Request-Id, Retry-After, Location, RateLimit, RateLimit-Policy"
 _ALLOWED_HEADERS = b"Authorization, Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, X-Request-Id"
 #: Asked every few seconds by whoever watches; a line for each would bury the others.
 _PROBED = ("/health/", "/metrics")
-Headers = list[tuple[bytes, bytes]]
 
 
 class Edge:
     """Wraps the application; everything it does not know passes through."""
 
-    def __init__(self, app: ASGIApp, context: Callable[[], Context]) -> None:
+    def __init__(self, app: ASGIApp, context: Callable[[], Context], settings: Settings) -> None:
         self._app = app
         self._context = context
+        self._settings = settings
+        self._always = security_headers(settings)
+        self._trusted = parse_networks(settings.trusted_proxies)
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -52,13 +62,19 @@ class Edge:
 
     async def _http(self, scope: Any, receive: Receive, send: Send, request_id: bytes) -> None:
         started, method, path = time.perf_counter(), scope["method"], scope["path"]
+        if refused := await self._is_refused(scope):
+            await _refuse(
+                send, refused, [*self._always, *_cors_of(scope), *_limits_of(scope), (b"x-request-id", request_id)]
+            )
+            return
         is_head = method == "HEAD"
         if is_head:
             scope["method"] = "GET"
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message["headers"], (b"x-request-id", request_id), *_cors_of(scope)]
+                own = [*secured(message, self._always), *_cors_of(scope), *_limits_of(scope)]
+                headers = [*own, (b"x-request-id", request_id)]
                 message = {**message, "headers": headers}
                 seconds = time.perf_counter() - started
                 telemetry.http_seconds.labels(telemetry.method_label(method), str(message["status"])).observe(seconds)
@@ -70,6 +86,7 @@ class Edge:
             await send(message)
 
         try:
+            check_host(self._settings.hosts, _header(scope, b"host"))
             scope["path"] = routed_path(scope)
         except Problem as problem:
             await _refuse(send_on, problem)
@@ -77,7 +94,57 @@ class Edge:
         if method == "OPTIONS" and (site := _SITE.match(path)) and _header(scope, b"access-control-request-method"):
             await self._preflight(scope, send_on, site.group(1))
             return
-        await self._app(scope, receive, send_on)
+        await self._answer(scope, in_time(receive, self._settings.body_seconds), send_on)
+        self._remember_refusal(scope)
+
+    async def _is_refused(self, scope: Any) -> Problem | None:
+        """Answer the refusal of a network that is surely over its limit still; no line is logged for each."""
+        asked = self._asked(scope)
+        found = self._refusals.find(asked) if asked else None
+        if asked is None or found is None:
+            return None
+        visit = scope.setdefault("colloquy.visit", Visit())
+        spent, problem = found
+        try:
+            visit.site = await self._context().directory.find(asked.slug)
+            origin = _header(scope, b"origin")
+            admit_origin(visit, visit.site, origin.decode("latin-1") if origin else None)
+        except Problem as another:
+            return another
+        visit.spent = [spent]
+        telemetry.limited_total.labels(spent.bucket.name).inc()
+        return problem
+
+    def _remember_refusal(self, scope: Any) -> None:
+        visit = scope.get("colloquy.visit")
+        if visit is not None and visit.refused is not None:
+            kind, refused = visit.refused
+            asked = self._asked(scope)
+            if asked is not None and asked.kind == kind:
+                self._refusals.note(asked, refused)
+
+    def _asked(self, scope: Any) -> Asked | None:
+        site = _SITE.match(scope["path"])
+        kind = kind_of(scope["method"], scope["path"]) if site else None
+        if site is None or kind is None:
+            return None
+        return Asked(site.group(1), kind, network_in(scope, self._trusted))
+
+    async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Let the application answer; what has not begun to answer in time is given up."""
+        try:
+            async with asyncio.timeout(self._settings.request_seconds) as limit:
+
+                async def send_on(message: Message) -> None:
+                    if message["type"] == "http.response.start":
+                        limit.reschedule(None)
+                    await send(message)
+
+                await self._app(scope, receive, send_on)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            await _refuse(send, unavailable("service", retry_after_seconds=10))
 
     async def _preflight(self, scope: Any, send: Send, slug: str) -> None:
         """Answer a preflight: only the site's own origins are let through."""
@@ -119,8 +186,9 @@ def routed_path(scope: Any) -> str:
     return path
 
 
-async def _refuse(send: Send, problem: Problem) -> None:
-    headers: Headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
+async def _refuse(send: Send, problem: Problem, more: Headers | None = None) -> None:
+    headers: Headers = [*(more or ()), (b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
+    headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": problem.body(), "more_body": False})
 
@@ -137,6 +205,11 @@ def _cors_of(scope: Any) -> Headers:
     if visit.cors_origin is None:
         return [(b"vary", b"Origin")]
     return [*_allow(visit.cors_origin.encode("latin-1")), (b"access-control-expose-headers", _EXPOSED)]
+
+
+def _limits_of(scope: Any) -> Headers:
+    visit = scope.get("colloquy.visit")
+    return [(name.encode(), value.encode()) for name, value in headers_of(visit.spent if visit else ()).items()]
 
 
 def _allow(origin: bytes) -> Headers:

@@ -80,6 +80,7 @@ async def read_counts(
     guards=[of_site],
     status_code=200,
     request_max_body_size=COUNTS_BODY_BYTES,
+    opt={"kind": "read"},
     tags=["readers"],
 )
 async def read_many_counts(

@@ -36,6 +36,7 @@ from service.schemas.base import (
     Url,
     UuidText,
 )
+from service.schemas.limits import Rate, Rates
 from service.schemas.operations import PartView, Ready
 from service.schemas.privacy import (
     AuditEvent,
@@ -127,6 +128,8 @@ __all__ = [
     "PolicyView",
     "Prompt",
     "QueueView",
+    "Rate",
+    "Rates",
     "Ready",
     "ReasonView",
     "RenewInput",

@@ -148,6 +148,8 @@ revisions = sa.Table(
     sa.Column("body_hash", sa.String(64), nullable=True),
     sa.Column("language", sa.String(8), nullable=True),
     sa.Column("network_hash", sa.String(64), nullable=True),
+    # What was noticed while it was sent: the form's age, near repeats, a burst; never the text.
+    sa.Column("submission", NullableJson, nullable=True),
     sa.Column("status", sa.String(10), nullable=False),
     at("created_at"),
     at("scored_at", nullable=True),

@@ -43,6 +43,6 @@ async def client_of(settings: Settings, context: Context) -> AsyncIterator[httpx
     """Give a client on an application with these settings and parts."""
     app = create_litestar(settings, context)
     async with app.lifespan():
-        transport = httpx.ASGITransport(app=Edge(app, lambda: context), raise_app_exceptions=False)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=Edge(app, lambda: context, settings), raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
             yield opened

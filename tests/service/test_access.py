@@ -67,6 +67,8 @@ ROUTES = {
     f"DELETE {ADMIN}/commenters/{{commenter_id:str}}": "requires_admin",
     f"GET {ADMIN}/retention": "requires_admin",
     f"PUT {ADMIN}/retention": "requires_admin",
+    f"GET {ADMIN}/limits": "requires_admin",
+    f"PUT {ADMIN}/limits": "requires_admin",
 }
 
 GUARDS = [guard.__name__ for guard in access.GUARDS]

@@ -24,7 +24,7 @@ def database_kind() -> str:
 async def get(service: Service, raw: bytes) -> httpx.Response:
     """Ask for a path as it is, byte by byte, which no client would send."""
     app = create_litestar(service.context.settings, service.context)
-    edge = Edge(app, lambda: service.context)
+    edge = Edge(app, lambda: service.context, service.context.settings)
 
     async def as_sent(scope: Any, receive: Any, send: Any) -> None:
         scope |= {"raw_path": raw, "path": unquote(raw.decode("utf-8", "replace"))}

@@ -1,11 +1,13 @@
 """Every stable code can be met, in one shape (RFC 9457): the table below is complete."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from service.composition import open_context
 from service.errors import CODES
@@ -64,6 +66,7 @@ WAYS |= {
     "origin.refused": sending("GET", "/v1/sites/test/counts", headers={"origin": "https://evil.example"}),
     "site.unknown": sending("GET", "/v1/sites/nowhere/counts"),
     "site.exists": sending("POST", "/v1/admin/sites", as_="root", json={"slug": "test", "name": "T"}),
+    "host.refused": sending("GET", "/v1/sites/test/counts", headers={"host": "evil.example"}),
     "thread.unknown": sending("GET", "/v1/admin/sites/test/threads/nowhere", as_="admin"),
     "comment.unknown": sending("GET", f"/v1/sites/test/comments/{UNKNOWN_ID}"),
     "parent.unknown": sending("POST", COMMENTS, json={"body": "x", "parent_id": UNKNOWN_ID}),
@@ -178,6 +181,26 @@ async def _internal(service: Service) -> httpx.Response:
     return answer
 
 
+@way_to("limits.exceeded")
+async def _exceeded(service: Service) -> httpx.Response:
+    rates = {"read_per_network": {"limit": 1, "per_seconds": 60}}
+    await service.call("PUT", "/v1/admin/sites/test/limits", as_="admin", json=rates, expect=200)
+    await service.call("GET", "/v1/sites/test/counts", expect=200)
+    return await service.call("GET", "/v1/sites/test/counts")
+
+
+async def _endless() -> AsyncIterator[bytes]:
+    yield b'{"body": "'
+    await asyncio.Event().wait()
+
+
+@way_to("request.timeout")
+async def _slow(service: Service) -> httpx.Response:
+    hasty = structs.replace(service.context.settings, body_seconds=0.05)
+    async with client_of(hasty, replace(service.context, settings=hasty)) as client:
+        return await client.post(COMMENTS, content=_endless(), headers=_JSON)
+
+
 @way_to("service.unavailable")
 async def _unavailable(service: Service) -> httpx.Response:
     gone = Settings.from_environment(
@@ -185,6 +208,7 @@ async def _unavailable(service: Service) -> httpx.Response:
             "DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/none",
             "REDIS_URL": "redis://127.0.0.1:1",
             "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
+            "ALLOWED_HOSTS": "test",
         }
     )
     async with open_context(gone) as context, client_of(gone, context) as client:

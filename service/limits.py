@@ -1,0 +1,78 @@
+"""Rates and sizes: what each kind of request may cost whom, and the headers that say so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from service import schemas
+from service.errors import Problem
+from service.queue.limits import Bucket, Taken
+
+READ, SUBMIT, CHANGE, STAFF = "read", "submit", "change", "staff"
+"""The kinds of requests; each has limits of its own."""
+SIGN_IN_PER_NETWORK: Final = schemas.Rate(30, 300)
+SIGN_IN_PER_ACCOUNT: Final = schemas.Rate(10, 300)
+
+
+class Caller(NamedTuple):
+    """Who pays for a request: a site's network, and the commenter or member where one is known."""
+
+    site_id: str
+    network: str
+    person: str | None
+
+
+def buckets_of(kind: str, rates: schemas.Rates, caller: Caller) -> list[Bucket]:
+    """Answer the buckets that a request of a kind takes a token from."""
+
+    def bucket(name: str, whose: str) -> Bucket:
+        rate: schemas.Rate = getattr(rates, name)
+        return Bucket(name, f"{caller.site_id}:{name}:{whose}", rate.limit, rate.per_seconds)
+
+    if kind == STAFF:
+        return [bucket("staff_per_member", caller.person or caller.network)]
+    if kind == READ:
+        return [bucket("read_per_network", caller.network)]
+    found = [bucket(f"{kind}_per_network", caller.network)]
+    if caller.person is not None:
+        found.append(bucket(f"{kind}_per_commenter", caller.person))
+    if kind == SUBMIT:
+        found.append(bucket("submit_per_site", ""))
+    return found
+
+
+def headers_of(spent: Iterable[Taken]) -> dict[str, str]:
+    """Answer `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10, structured fields)."""
+    known = list(spent)
+    if not known:
+        return {}
+    return {
+        "ratelimit-policy": ", ".join(
+            f'"{one.bucket.name}";q={one.bucket.limit};w={one.bucket.per_seconds}' for one in known
+        ),
+        "ratelimit": ", ".join(
+            f'"{one.bucket.name}";r={one.remaining};t={math.ceil(one.reset_seconds)}' for one in known
+        ),
+    }
+
+
+def refused_network(spent: Iterable[Taken]) -> Taken | None:
+    """Answer the limit of a whole network that refuses, if one does."""
+    return next((one for one in spent if not one.allowed and one.bucket.name.endswith("_per_network")), None)
+
+
+def refusal_of(spent: Iterable[Taken]) -> Problem | None:
+    """Answer the problem of a request over a limit: which one, and when to come again; None if it is within all."""
+    refused = max((one for one in spent if not one.allowed), key=lambda one: one.retry_after_seconds, default=None)
+    if refused is None:
+        return None
+    name, limit, per_seconds = refused.bucket.name, refused.bucket.limit, refused.bucket.per_seconds
+    seconds = max(1, math.ceil(refused.retry_after_seconds))
+    return Problem(
+        "limits.exceeded",
+        f"At most {limit} in {per_seconds} seconds ({name}). Try again in {seconds} s.",
+        headers={"retry-after": str(seconds)},
+        extra={"limit": name, "retry_after_seconds": seconds},
+    )

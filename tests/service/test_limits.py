@@ -1,0 +1,161 @@
+"""Limits as callers meet them: per network, per commenter, per site, and not to be talked around."""
+
+from typing import Any
+
+import httpx
+import pytest
+from msgspec import structs
+from sqlalchemy import select
+
+from service.store.tables import network_keys, revisions
+from tests.service.answers import client_of, problem
+from tests.service_fixture import Service
+
+pytestmark = pytest.mark.anyio
+COMMENTS = "/v1/sites/test/threads/page/comments"
+COUNTS = "/v1/sites/test/counts"
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """What is checked here is HTTP and Redis."""
+    return "sqlite"
+
+
+async def limit(service: Service, **rates: tuple[int, int]) -> None:
+    """Put limits in force, generous ones but for those named."""
+    wanted = {name: {"limit": rate[0], "per_seconds": rate[1]} for name, rate in rates.items()}
+    await service.call("PUT", "/v1/admin/sites/test/limits", as_="admin", json=wanted, expect=200)
+
+
+async def test_a_network_that_submits_too_much_is_refused_with_the_time_to_wait(service: Service) -> None:
+    """The third guest of one network gets 429, which limit it was, and when to come again."""
+    await limit(service, submit_per_network=(2, 600))
+    for number in range(2):
+        await service.submit(f"Opinion {number}.")
+    body = problem(refused := await service.call("POST", COMMENTS, json={"body": "One more."}), "limits.exceeded")
+    assert body["extra"]["limit"] == "submit_per_network"
+    assert 290 <= int(refused.headers["retry-after"]) <= 300
+    assert refused.headers["ratelimit"].startswith('"submit_per_network";r=0;t=')
+
+
+async def test_every_answer_tells_what_is_left(service: Service) -> None:
+    """`RateLimit-Policy` and `RateLimit` name each limit of the request, and pages of the site may read them."""
+    await limit(service, submit_per_network=(7, 60))
+    answer = await service.call("POST", COMMENTS, json={"body": "x"}, headers={"origin": "https://news.example"})
+    assert answer.headers["ratelimit-policy"] == '"submit_per_network";q=7;w=60, "submit_per_site";q=1200;w=60'
+    assert answer.headers["ratelimit"].startswith('"submit_per_network";r=6;t=')
+    assert {"RateLimit", "RateLimit-Policy"} <= set(answer.headers["access-control-expose-headers"].split(", "))
+
+
+async def test_a_commenter_is_limited_on_every_network(service: Service) -> None:
+    """The limit of a commenter follows the token."""
+    await limit(service, submit_per_commenter=(1, 600))
+    token = (await service.submit("First."))["author_token"]
+    await service.submit("Second.", token=token)
+    again = await service.call("POST", COMMENTS, as_=token, json={"body": "Third."})
+    assert problem(again, "limits.exceeded")["extra"]["limit"] == "submit_per_commenter"
+
+
+async def test_a_site_has_a_limit_of_its_own(service: Service) -> None:
+    """However many networks send, a site takes no more than it asked for."""
+    await limit(service, submit_per_site=(1, 600))
+    await service.submit("First.")
+    again = await service.call("POST", COMMENTS, json={"body": "Second."})
+    assert problem(again, "limits.exceeded")["extra"]["limit"] == "submit_per_site"
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "as_"),
+    [
+        ("read_per_network", "GET", COUNTS, None),
+        ("change_per_network", "DELETE", "/v1/sites/test/mine/tokens", None),
+        ("staff_per_member", "GET", "/v1/review/test/queue", "moderator"),
+    ],
+)
+async def test_each_kind_of_request_has_its_limit(
+    service: Service, name: str, method: str, path: str, as_: str | None
+) -> None:
+    """Reading, changing and the work of moderators are counted apart."""
+    await limit(service, **{name: (1, 600)})
+    await service.call(method, path, as_=as_)
+    again = await service.call(method, path, as_=as_)
+    assert problem(again, "limits.exceeded")["extra"]["limit"] == name
+    await service.submit("Writing is another kind.")
+
+
+async def test_a_spoofed_header_does_not_help(service: Service) -> None:
+    """Who is no trusted proxy may name any address in any header and stays in the own network."""
+    await limit(service, submit_per_network=(1, 600))
+    await service.submit("First.")
+    for name in ("x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip", "x-client-ip"):
+        again = await service.call("POST", COMMENTS, json={"body": f"By {name}."}, headers={name: "203.0.113.9"})
+        problem(again, "limits.exceeded")
+
+
+async def test_behind_a_trusted_proxy_each_client_has_its_own_limit(service: Service) -> None:
+    """With the proxy in TRUSTED_PROXIES the address counts that the proxy saw, not what the client put before it."""
+    await limit(service, submit_per_network=(1, 600))
+    settings = structs.replace(service.context.settings, trusted_proxies="127.0.0.1")
+    async with client_of(settings, service.context) as client:
+
+        async def send(number: int, forwarded: str) -> httpx.Response:
+            return await client.post(COMMENTS, json={"body": f"{number}"}, headers={"x-forwarded-for": forwarded})
+
+        assert (await send(1, "203.0.113.1")).status_code == 202
+        assert (await send(2, "203.0.113.2")).status_code == 202
+        problem(await send(3, "198.51.100.77, 203.0.113.1"), "limits.exceeded")
+
+
+async def test_a_refused_request_is_not_read_and_costs_no_other_limit(service: Service) -> None:
+    """Over the limit a body that is no JSON is not looked at."""
+    await limit(service, submit_per_network=(1, 600))
+    await service.submit("First.")
+    answer = await service.call("POST", COMMENTS, content=b"not json")
+    problem(answer, "limits.exceeded")
+
+
+async def test_a_revision_keeps_the_hash_of_its_network_and_nothing_of_the_address(service: Service) -> None:
+    """Two texts of one network on one day have one hash; the next day has another; the address stands nowhere."""
+    sent = await service.submit("First.")
+    await service.submit("Second.")
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    await service.call("PATCH", path, as_=sent["author_token"], json={"body": "First, edited."}, expect=200)
+    service.clock.advance(86_400)
+    await service.submit("Third.")
+    async with service.context.database.reading() as connection:
+        rows = (await connection.execute(select(revisions.c.network_hash).order_by(revisions.c.id))).scalars().all()
+    first, second, edited, third = rows
+    assert first == second == edited
+    assert third not in (first, None)
+    assert "127.0.0.1" not in "".join(rows)
+
+
+async def test_old_keys_of_addresses_are_deleted(service: Service) -> None:
+    """After NETWORK_KEY_DAYS the sweep deletes a day's key, and nobody can tell any more whose hash one was."""
+    await service.submit("First.")
+    networks, now = service.context.networks, service.clock()
+    before = await networks.hash_of("203.0.113.7", now=now)
+    service.clock.advance(86_400)
+    assert before in await networks.hashes_of("203.0.113.7", now=service.clock(), days=1)
+    service.clock.advance(31 * 86_400)
+    await service.submit("Much later.")
+    await service.sweep()
+    async with service.context.database.reading() as connection:
+        kept = (await connection.execute(select(network_keys.c.id))).scalars().all()
+    assert kept == [service.clock().strftime("%Y-%m-%d")]
+
+
+async def test_limits_are_read_back_whole_and_audited(service: Service) -> None:
+    """What an admin leaves out has its default; a limit of nothing is refused."""
+    path = "/v1/admin/sites/test/limits"
+    wanted: dict[str, Any] = {"submit_per_network": {"limit": 5, "per_seconds": 60}}
+    put = (await service.call("PUT", path, as_="admin", json=wanted, expect=200)).json()
+    assert put == (await service.call("GET", path, as_="admin", expect=200)).json()
+    assert put["submit_per_network"] == wanted["submit_per_network"]
+    assert put["submit_per_site"] == {"limit": 1200, "per_seconds": 60}
+    events = (await service.call("GET", "/v1/admin/sites/test/audit", as_="admin", expect=200)).json()["events"]
+    assert events[0]["action"] == "limits.changed"
+    for wrong in ({"limit": 0, "per_seconds": 60}, {"limit": 1}, {"limit": 1, "per_seconds": 0}):
+        refused = await service.call("PUT", path, as_="admin", json={"submit_per_network": wrong})
+        problem(refused, "request.invalid")
