@@ -23,8 +23,8 @@ from service.addresses import parse_networks
 from service.errors import PROBLEM_MEDIA_TYPE, Problem, unavailable
 from service.flow.context import Context
 from service.limits import headers_of
+from service.refusals import Asked, Refusals, kind_of
 from service.routes.guarded import Headers, check_host, in_time, secured, security_headers
-from service.routes.refusals import Asked, Refusals, kind_of
 from service.settings import Settings
 
 _PAGE = re.compile(rb"^(/v1/(?:admin/)?sites/[^/]+/threads/)([^/]+)(.*)$")
