@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from service.egress import Egress
 from service.flow.context import Context, new_uuid7, utc_now
 from service.flow.directory import Directory
 from service.flow.networks import Networks
@@ -48,6 +49,8 @@ async def open_context(
         client, blocking = connect(settings.redis_url), connect_blocking(settings.redis_url)
         closing.push_async_callback(blocking.aclose)
         closing.push_async_callback(client.aclose)
+        egress = Egress.of(settings)
+        closing.push_async_callback(egress.close)
         prefix = settings.redis_prefix
         yield Context(
             settings=settings,
@@ -58,6 +61,7 @@ async def open_context(
             decisions=DecisionBoard(client, prefix),
             hub=DecisionHub(blocking, prefix),
             box=box,
+            egress=egress,
             networks=Networks(database, box),
             limiter=Limiter(client, prefix),
             author_tokens=AuthorTokens(database, box),

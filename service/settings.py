@@ -98,6 +98,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     request_seconds: Annotated[
         float, Meta(gt=0, le=600, description="Time in which an answer must begin; longer than any `Prefer: wait`.")
     ] = 60.0
+    egress_allow_loopback: Annotated[
+        bool, Meta(description="`1`: requests to this machine, and over http, are allowed; for development.")
+    ] = False
+    egress_proxy: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://\S+)?$", description="Proxy for requests to outside; it must refuse inner addresses."
+        ),
+    ] = ""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=10_000_000, description="Largest request body.")] = 65536
     log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line shown.")] = (
         "INFO"

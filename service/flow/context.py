@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from service.egress import Egress
 from service.flow.directory import Directory
 from service.flow.ids import Uuid7
 from service.flow.networks import Networks
@@ -43,6 +44,7 @@ class Context:
     decisions: DecisionBoard
     hub: DecisionHub
     box: Box
+    egress: Egress
     networks: Networks
     limiter: Limiter
     author_tokens: AuthorTokens

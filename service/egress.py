@@ -1,0 +1,295 @@
+"""The one way out: HTTP requests to addresses that admins of a site name, and none inside the operator's network.
+
+A name is resolved once, every answer is checked, and the connection goes to an address that was checked, so that a name
+that resolves differently a moment later changes nothing. Redirects are not followed, bodies are bounded, and the
+environment's proxies are not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+import certifi
+import httpcore
+
+from service.settings import Settings
+
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+
+MOST_BYTES = 65_536
+TIMEOUT_SECONDS = 5.0
+_PORTS = frozenset({443, 8443})
+_CONNECTIONS = 100
+_TRIED = 3
+_IDLE_SECONDS = 30.0
+#: Ranges that Python's `is_global` takes for public in some versions, or that carry an IPv4 address inside.
+_REFUSED = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8",
+            "100.64.0.0/10",
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "198.18.0.0/15",
+            "224.0.0.0/3",
+            "::/96",
+            "64:ff9b::/96",
+            "64:ff9b:1::/48",
+            "100::/64",
+            "2001::/23",
+            "2002::/16",
+            "3fff::/20",
+            "5f00::/16",
+            "fc00::/7",
+            "fe80::/9",
+            "ff00::/8",
+        ),
+    )
+)
+
+
+class EgressRefused(Exception):  # noqa: N818 - Named for the fact.
+    """The address may not be asked; `reason` is a stable word and never quotes it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class EgressFailed(Exception):  # noqa: N818 - Named for the fact.
+    """The address may be asked and did not answer as it should; `reason` is a stable word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Answer(NamedTuple):
+    """Status, headers with lower-case names, and the whole body of an answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Egress:
+    """Sends requests out of the house; one for each process."""
+
+    def __init__(
+        self, *, allow_loopback: bool = False, proxy: str = "", resolve: Resolver | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:  # fmt: skip
+        self._allow_loopback = allow_loopback
+        backend = _CheckedBackend(resolve or _resolve, allow_loopback)
+        context = ssl_context or _ssl_context()
+        self._pool: httpcore.AsyncConnectionPool
+        if proxy:
+            # The proxy resolves and connects, so it is the one that has to refuse what a name points to.
+            self._pool = httpcore.AsyncHTTPProxy(
+                proxy, ssl_context=context, max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS
+            )
+        else:
+            self._pool = httpcore.AsyncConnectionPool(
+                context, max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS, network_backend=backend
+            )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Egress:
+        """Answer the way out that the operator allows."""
+        return cls(allow_loopback=settings.egress_allow_loopback, proxy=settings.egress_proxy)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        most_bytes: int = MOST_BYTES,
+    ) -> Answer:
+        """Send one request and answer what came, a redirect too; raises EgressRefused and EgressFailed alone."""
+        target = check_url(url, allow_loopback=self._allow_loopback)
+        given = [(name.encode("ascii"), value.encode("utf-8")) for name, value in (headers or {}).items()]
+        given.append((b"Host", target.netloc.encode("ascii")))
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_seconds)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                stream = self._pool.stream(
+                    method, target.geturl().encode("ascii"), headers=given, content=content,
+                    extensions={"timeout": timeouts},
+                )  # fmt: skip
+                async with stream as response:
+                    body = await _bounded(response.aiter_stream(), most_bytes)
+                    found = {
+                        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+                    }
+                    return Answer(response.status, found, body)
+        except (TimeoutError, httpcore.TimeoutException):
+            raise EgressFailed("timeout") from None
+        except httpcore.ConnectError as error:
+            raise EgressFailed("tls" if "SSL" in str(error) or "certificate" in str(error) else "connect") from None
+        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol):
+            raise EgressFailed("protocol") from None
+        except (httpcore.NetworkError, httpcore.ProxyError, OSError):
+            raise EgressFailed("network") from None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.aclose()
+
+
+def check_url(url: str, *, allow_loopback: bool = False) -> SplitResult:
+    """Answer the parts of a URL that may be asked, its host as ASCII; raise EgressRefused for any other.
+
+    What its name resolves to is checked when it is connected to.
+    """
+    if not url.isprintable() or any(sign in url for sign in ' \\"<>^`{|}'):
+        raise EgressRefused("url")
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, (parts.hostname or "").rstrip(".").encode("idna").decode("ascii")
+    except (ValueError, UnicodeError):
+        raise EgressRefused("url") from None
+    if not host or "@" in parts.netloc or "%" in parts.netloc:
+        raise EgressRefused("url")
+    is_own = allow_loopback and _is_loopback_name(host)
+    if parts.scheme != "https" and not (is_own and parts.scheme == "http"):
+        raise EgressRefused("scheme")
+    if not is_own and (443 if port is None else port) not in _PORTS:
+        raise EgressRefused("port")
+    netloc = f"[{host}]" if ":" in host else host
+    if port is not None:
+        netloc += f":{port}"
+    try:
+        literal = ipaddress.ip_address(host)
+    except ValueError:
+        literal = None
+    if literal is not None and not may_connect(str(literal), allow_loopback=allow_loopback):
+        raise EgressRefused("address")
+    path = parts.path or "/"
+    if not (path + parts.query).isascii():
+        raise EgressRefused("url")
+    return SplitResult(parts.scheme, netloc, path, parts.query, "")
+
+
+def may_connect(address: str, *, allow_loopback: bool = False) -> bool:
+    """Answer whether an address is a public one, or this machine's where that is allowed."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    if found.is_loopback:
+        return allow_loopback
+    return (
+        found.is_global
+        and not found.is_multicast
+        and not any(found.version == network.version and found in network for network in _REFUSED)
+    )
+
+
+class _CheckedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to the address that was checked; TLS and `Host` go on naming the host."""
+
+    def __init__(self, resolve: Resolver, allow_loopback: bool) -> None:
+        self._resolve = resolve
+        self._allow_loopback = allow_loopback
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Resolve once, refuse if any answer is not public, and connect to the first that answers."""
+        try:
+            addresses = await self._resolve(host, port)
+        except OSError:
+            raise EgressFailed("resolve") from None
+        if not addresses:
+            raise EgressFailed("resolve")
+        # One inner address among public ones is an attack or a mistake; neither may depend on which comes first.
+        if not all(may_connect(address, allow_loopback=self._allow_loopback) for address in addresses):
+            raise EgressRefused("address")
+        for number, address in enumerate(addresses[:_TRIED], 1):
+            try:
+                return _Stream(await self._inner.connect_tcp(address, port, timeout, local_address, socket_options))
+            except httpcore.ConnectError:
+                if number == min(len(addresses), _TRIED):
+                    raise
+        raise EgressFailed("connect")
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, as the library asks between tries."""
+        await asyncio.sleep(seconds)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is closed too when a TLS handshake is given up in the middle, which the library forgets."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._inner.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+async def _bounded(stream: Any, most_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in stream:
+        body += chunk
+        if len(body) > most_bytes:
+            raise EgressFailed("too_large")
+    return bytes(body)
+
+
+def _is_loopback_name(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _ssl_context() -> ssl.SSLContext:
+    """The machine's authorities, which a company adds its own to, and the public ones where it has none."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
