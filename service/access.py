@@ -15,9 +15,12 @@ from litestar.handlers import BaseRouteHandler
 from service import limits, telemetry
 from service.addresses import Network, client_address, network_of
 from service.errors import Problem
+from service.flow.commenters import account_of
 from service.flow.context import Context, Row
 from service.flow.identify import API_TOKEN_PREFIX, Commenter, Principal, commenter_of, principal_of
 from service.flow.manage_limits import rates_of
+from service.flow.publisher_tokens import verify
+from service.flow.signing import is_own
 from service.queue.limits import LocalLimits, Taken
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -149,7 +152,7 @@ async def _find_site(connection: Connection, *, check_origin: bool) -> Row:
 
 
 async def _identify(connection: Connection) -> None:
-    """Take the token that was sent, if any: an author's, or an API token of somebody who may review the site."""
+    """Take the token that was sent, if any: a guest's, the publisher's, or an API token of who may review the site."""
     token = _bearer(connection)
     visit = visit_of(connection)
     if token is None or visit.site is None:
@@ -157,8 +160,10 @@ async def _identify(connection: Connection) -> None:
     context = context_of(connection)
     if token.startswith(API_TOKEN_PREFIX):
         visit.principal = await principal_of(context, token)
-    else:
+    elif visit.site.identity is None or is_own(token):
         visit.commenter = await commenter_of(context, visit.site.id, token)
+    else:
+        visit.commenter = await account_of(context, visit.site, await verify(context, visit.site, token))
 
 
 async def _spend(connection: Connection, handler: BaseRouteHandler) -> None:

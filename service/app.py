@@ -18,7 +18,7 @@ from service.errors import Problem
 from service.flow.context import Context
 from service.flow.page_cache import PageCache
 from service.queue.limits import LocalLimits
-from service.routes import admin, comments, limits, operations, pages, privacy, problems, review, threads
+from service.routes import admin, comments, identity, limits, operations, pages, privacy, problems, review, threads
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
 from service.routes.requests import ApiRequest
@@ -31,6 +31,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *admin.HANDLERS,
     *privacy.HANDLERS,
     *limits.HANDLERS,
+    *identity.HANDLERS,
     *operations.HANDLERS,
     *pages.HANDLERS,
 ]

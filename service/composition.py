@@ -15,6 +15,7 @@ import msgspec
 from service.egress import Egress
 from service.flow.context import Context, new_uuid7, utc_now
 from service.flow.directory import Directory
+from service.flow.jwks import KeySets
 from service.flow.networks import Networks
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
@@ -62,6 +63,7 @@ async def open_context(
             hub=DecisionHub(blocking, prefix),
             box=box,
             egress=egress,
+            key_sets=KeySets(egress),
             networks=Networks(database, box),
             limiter=Limiter(client, prefix),
             author_tokens=AuthorTokens(database, box),

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.policy import default_policy
 from service.flow.sanitise import hash_of
-from service.store import people, sites, threads
+from service.store import sites, threads
+from service.store.commenters import insert_commenter
 from service.store.database import Database
 from service.store.paths import child_path
 from service.store.tables import comments, revisions
@@ -79,7 +80,7 @@ async def seed_thread(
         assert await threads.create(connection, values)
         for person in people_ids:
             row = {"id": person, "site_id": site_id, "kind": "guest", "name": None, "first_seen_at": start}
-            await people.insert_commenter(connection, row)
+            await insert_commenter(connection, row)
         await _insert(connection, rows, texts)
         await connection.execute(
             thread_table.update()

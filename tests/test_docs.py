@@ -66,7 +66,7 @@ def test_every_setting_is_documented() -> None:
         row = re.search(rf"^\| `{field.upper()}` \| (.+?) \|", text, flags=re.MULTILINE)
         assert row is not None, field
         default = getattr(defaults, field)
-        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        shown = f"{default:g}" if isinstance(default, float | bool) else str(default)
         assert shown == "" or row.group(1) == f"`{shown}`", f"{field}: {row.group(1)} is not {shown}"
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from service.egress import Egress
 from service.flow.directory import Directory
 from service.flow.ids import Uuid7
+from service.flow.jwks import KeySets
 from service.flow.networks import Networks
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
@@ -45,6 +46,7 @@ class Context:
     hub: DecisionHub
     box: Box
     egress: Egress
+    key_sets: KeySets
     networks: Networks
     limiter: Limiter
     author_tokens: AuthorTokens

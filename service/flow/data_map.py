@@ -53,7 +53,7 @@ DATA_MAP: Mapping[str, Kept] = {
         sees="readers while published; the author and moderators in every status",
         lasts="the row stays; erasure takes the name, and the comment where the site removes",
         exported=(
-            "id", "thread_id", "parent_id", "author_name", "author_kind", "status", "status_by_person",
+            "id", "thread_id", "parent_id", "author_name", "author_kind", "author_shown", "status", "status_by_person",
             "shown_revision", "latest_revision", "visible", "visible_replies", "reply_count", "likes", "created_at",
             "edited_at", "deleted_at",
         ),

@@ -24,7 +24,7 @@ from service.flow.retention import retention_of
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
 from service.store import audit as audit_store
-from service.store import comments, erasure, people, records, review_items, threads
+from service.store import commenters, comments, erasure, records, review_items, threads
 from service.store.types import Row
 
 BATCH = 100
@@ -63,7 +63,7 @@ async def erase(
     """Erase a commenter, as the site chooses unless told otherwise; doing it again does what is left."""
     now, mode = context.now(), mode or retention_of(site).erasure
     async with context.database.writing() as connection:
-        known = await people.commenter(connection, site.id, commenter_id)
+        known = await commenters.commenter(connection, site.id, commenter_id)
         if known is None:
             raise Problem("commenter.unknown", "No commenter of this site has this id.")
         # What was to be removed is not kept because somebody asks for less meanwhile.

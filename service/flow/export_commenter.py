@@ -13,7 +13,7 @@ from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.data_map import DATA_MAP
-from service.store import export, people
+from service.store import commenters, export
 from service.store.types import Row
 
 FORMAT = 1
@@ -29,7 +29,7 @@ async def begin(
 ) -> AsyncIterator[bytes]:
     """Audit that somebody exports a commenter and answer the document in pieces, or raise commenter.unknown."""
     async with context.database.writing() as connection:
-        if await people.commenter(connection, site.id, commenter_id) is None:
+        if await commenters.commenter(connection, site.id, commenter_id) is None:
             raise Problem("commenter.unknown", "No commenter of this site has this id.")
         await audit(connection, context, site.id, actor, "commenter.exported", commenter_id, kind=kind)
     return _pieces(context, site, commenter_id)

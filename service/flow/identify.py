@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
-from service.store import people
+from service.store import commenters, people
 from service.store.types import Row
 
 API_TOKEN_PREFIX = "cq_"  # noqa: S105
@@ -48,6 +48,8 @@ class Commenter:
     kind: str
     name: str | None
     generation: int
+    badges: tuple[str, ...] = ()
+    avatar_url: str | None = None
 
 
 def new_api_token() -> str:
@@ -102,7 +104,7 @@ async def commenter_of(context: Context, site_id: str, token: str) -> Commenter:
     """Answer who holds an author token, or raise auth.invalid."""
     claims = await context.author_tokens.verify(site_id, token, now=context.now())
     async with context.database.reading() as connection:
-        row = await people.commenter(connection, site_id, claims.commenter_id)
+        row = await commenters.commenter(connection, site_id, claims.commenter_id)
     if row is None or row.erased_at is not None or row.token_generation != claims.generation:
         raise Problem("auth.invalid", "The author token was revoked.")
     return Commenter(row.id, row.kind, row.name, row.token_generation)

@@ -8,7 +8,7 @@ from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import hash_token, new_api_token
 from service.flow.moments import checked_moment
-from service.store import people
+from service.store import commenters, people
 from service.store.types import Row
 
 ALL_SCOPES = ("admin", "review", "threads")
@@ -96,6 +96,6 @@ async def revoke_author_tokens(
 ) -> None:
     """Make every author token of a commenter useless at once."""
     async with context.database.writing() as connection:
-        if not await people.revoke_tokens(connection, site.id, commenter_id):
+        if not await commenters.revoke_tokens(connection, site.id, commenter_id):
             raise Problem("comment.unknown", "The site has no such commenter.")
         await audit(connection, context, site.id, actor, "commenter.tokens_revoked", commenter_id, kind=kind)

@@ -45,11 +45,18 @@ def new_comment(
         "path": path,
         "author_name": author.name,
         "author_kind": author.kind,
+        "author_shown": shown_of(author),
         "status": Status.PENDING.value,
         "latest_revision": 1,
         "created_at": now,
     }
     return comment, new_revision(site_id, comment_id, revision_id, 1, body, html, body_hash, now, sent)
+
+
+def shown_of(author: Commenter) -> dict[str, Any] | None:
+    """Answer what readers see of an account beside its name, None for nothing."""
+    shown = {"badges": list(author.badges), "avatar_url": author.avatar_url}
+    return {name: value for name, value in shown.items() if value} or None
 
 
 def new_revision(
@@ -84,7 +91,7 @@ def pending_view(comment: dict[str, Any], revision: dict[str, Any]) -> schemas.C
     return schemas.Comment(
         id=comment["id"],
         parent_id=comment["parent_id"],
-        author=schemas.Author(comment["author_name"], comment["author_kind"]),
+        author=schemas.Author(comment["author_name"], comment["author_kind"], **(comment["author_shown"] or {})),
         body=revision["body"],
         html=revision["html"],
         created_at=comment["created_at"],

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import schemas
 from service.flow import views
-from service.store import comments, pages, people, review_items, scoring, threads
+from service.store import commenters, comments, pages, review_items, scoring, threads
 from service.store.paths import ancestor_ids
 from service.store.types import Row
 
@@ -35,7 +35,9 @@ async def item_views(
         revisions=await comments.revisions_by_ids(connection, site.id, revision_ids),
         scores=await scoring.latest_scores(connection, site.id, revision_ids),
         threads=await threads.by_ids(connection, site.id, list({item.thread_id for item in items.values()})),
-        commenters=await people.commenters_by_ids(connection, site.id, {row.commenter_id for row in latest.values()}),
+        commenters=await commenters.commenters_by_ids(
+            connection, site.id, {row.commenter_id for row in latest.values()}
+        ),
         records=await comments.record_of(connection, site.id, {row.commenter_id for row in latest.values()}),
     )
     return [

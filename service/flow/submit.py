@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -24,7 +24,7 @@ from service.flow.find_thread import find_or_create
 from service.flow.identify import Commenter
 from service.flow.new_comment import NOTHING_NOTICED, Sent, new_comment, pending_view
 from service.flow.transition import event_row
-from service.store import comments, people, records, threads
+from service.store import commenters, comments, records, threads
 from service.store.paths import child_path, depth
 from service.store.types import Row
 
@@ -174,12 +174,13 @@ def _author(context: Context, request: Request) -> Commenter:
     if request.commenter is None:
         return Commenter(context.new_id(), "guest", name, 1)
     known = request.commenter
-    return Commenter(known.commenter_id, known.kind, name or known.name, known.generation)
+    # An account is called what its publisher calls it.
+    return known if known.kind == "signed" else replace(known, name=name or known.name)
 
 
 async def _add_guest(connection: AsyncConnection, site_id: str, author: Commenter, now: datetime) -> None:
     row = {"id": author.commenter_id, "site_id": site_id, "kind": "guest", "name": author.name, "first_seen_at": now}
-    await people.insert_commenter(connection, row)
+    await commenters.insert_commenter(connection, row)
 
 
 async def _refuse_twin(

@@ -37,7 +37,7 @@ def reader_view(
     return schemas.Comment(
         id=row.id,
         parent_id=row.parent_id,
-        author=schemas.Author(row.author_name if published else None, row.author_kind),
+        author=shown_author(row) if published else schemas.Author(None, row.author_kind),
         body=row.body if published else None,
         html=row.html if published else None,
         created_at=row.created_at,
@@ -48,6 +48,12 @@ def reader_view(
         replies=replies if replies is not None else [],
         replies_next=replies_next,
     )
+
+
+def shown_author(row: Row) -> schemas.Author:
+    """Answer who wrote, with what the publisher said of them when they did."""
+    shown = row.author_shown or {}
+    return schemas.Author(row.author_name, row.author_kind, shown.get("badges", []), shown.get("avatar_url"))
 
 
 async def full_views(connection: AsyncConnection, site_id: str, ids: Sequence[str]) -> dict[str, schemas.Comment]:
@@ -73,7 +79,7 @@ def full_view(row: Row, decision: Row | None) -> schemas.Comment:
     return schemas.Comment(
         id=row.id,
         parent_id=row.parent_id,
-        author=schemas.Author(row.author_name, row.author_kind),
+        author=shown_author(row),
         body=None if deleted else body,
         html=None if deleted else html,
         created_at=row.created_at,

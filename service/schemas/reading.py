@@ -45,6 +45,7 @@ class Author(Struct, frozen=True):
     name: str | None
     kind: Literal["guest", "signed"]
     badges: list[str] = []
+    avatar_url: str | None = None
 
 
 class ReasonView(Struct, frozen=True):

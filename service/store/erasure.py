@@ -91,6 +91,7 @@ async def left_of(
     stays = sa.and_(comments.c.status == Status.PUBLISHED.value, sa.literal(mode == "anonymise"))
     left = sa.or_(
         comments.c.author_name.is_not(None),
+        comments.c.author_shown.is_not(None),
         sa.and_(stays, sa.or_(other_texts, traced)),
         sa.and_(sa.not_(stays), sa.or_(comments.c.status != Status.DELETED.value, texts)),
     )
@@ -108,7 +109,7 @@ async def left_of(
 async def forget_names(connection: AsyncConnection, site_id: str, comment_ids: Sequence[str]) -> None:
     """Take the author's name from comments, and what was kept for a repeated request of theirs."""
     mine = (comments.c.site_id == site_id, comments.c.id.in_(comment_ids))
-    await connection.execute(comments.update().where(*mine).values(author_name=None))
+    await connection.execute(comments.update().where(*mine).values(author_name=None, author_shown=None))
     # A key is kept in the transaction of its comment, at the same time: so an index finds it.
     times = sa.select(comments.c.created_at).where(*mine)
     await connection.execute(

@@ -23,6 +23,7 @@ _COLUMNS = (
     comments.c.commenter_id,
     comments.c.author_name,
     comments.c.author_kind,
+    comments.c.author_shown,
     comments.c.status,
     comments.c.shown_revision,
     comments.c.latest_revision,

@@ -1,43 +1,16 @@
-"""Commenters, members and API tokens."""
+"""Members and API tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import api_tokens, commenters, members
+from service.store.tables import api_tokens, members
 from service.store.types import Row
-
-
-async def commenter(connection: AsyncConnection, site_id: str, commenter_id: str) -> Row | None:
-    """Answer a commenter of the site."""
-    query = sa.select(commenters).where(commenters.c.site_id == site_id, commenters.c.id == commenter_id)
-    return (await connection.execute(query)).first()
-
-
-async def commenters_by_ids(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> dict[str, Row]:
-    """Answer commenters by id."""
-    query = sa.select(commenters).where(commenters.c.site_id == site_id, commenters.c.id.in_(list(ids)))
-    return {row.id: row for row in await connection.execute(query)}
-
-
-async def insert_commenter(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    """Add a commenter."""
-    await connection.execute(commenters.insert(), dict(values))
-
-
-async def revoke_tokens(connection: AsyncConnection, site_id: str, commenter_id: str) -> bool:
-    """Make every author token given so far invalid; answer whether there is such a commenter."""
-    changed = await connection.execute(
-        commenters.update()
-        .where(commenters.c.site_id == site_id, commenters.c.id == commenter_id)
-        .values(token_generation=commenters.c.token_generation + 1)
-    )
-    return changed.rowcount == 1
 
 
 async def insert_member(connection: AsyncConnection, values: Mapping[str, Any]) -> None:

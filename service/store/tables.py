@@ -99,6 +99,8 @@ comments = sa.Table(
     sa.Column("path", Path, nullable=False),
     sa.Column("author_name", sa.String(80), nullable=True),
     sa.Column("author_kind", sa.String(10), nullable=False),
+    # Badges and avatar as the publisher's token said when the comment was written; null where it said none.
+    sa.Column("author_shown", NullableJson, nullable=True),
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("status_by_person", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("shown_revision", sa.Integer, nullable=True),

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 import service.store
-from service.store import comments, pages, people, records, review_items, scoring, threads
+from service.store import commenters, comments, pages, records, review_items, scoring, threads
 from service.store import tables as t
 from service.store.database import Database
 from tests.seeding import START, Seeded, seed_site, seed_thread
@@ -30,7 +30,7 @@ WITHOUT_A_SITE = {
     "calibrations.every": "the operator's list; each row names its site",
     "people.token_by_hash": "finds the site that a token is for",
     "people.touch_token": "writes a time beside the token that was just found by its hash",
-    "people.insert_commenter": "the site is in the row",
+    "commenters.insert_commenter": "the site is in the row",
     "people.insert_member": "the site is in the row, or none for the installation's",
     "people.insert_token": "the site is in the row, or none for the installation's",
     "people.installation_admins": "the members of the installation, who belong to no site",
@@ -141,8 +141,8 @@ async def test_ids_of_another_site_find_nothing(database: Database, two: tuple[S
         for commenter in theirs.commenter_ids:
             wanted = {"thread_id": None, "after": None, "limit": 9}
             assert not await pages.of_commenter(connection, site, commenter, **wanted)  # type: ignore[arg-type]
-            assert await people.commenter(connection, site, commenter) is None
-        assert not await people.commenters_by_ids(connection, site, theirs.commenter_ids)
+            assert await commenters.commenter(connection, site, commenter) is None
+        assert not await commenters.commenters_by_ids(connection, site, theirs.commenter_ids)
         assert not await comments.record_of(connection, site, theirs.commenter_ids)
         assert not await comments.standing(connection, site, ids)
         assert await comments.by_id(connection, site, ids[0]) is None

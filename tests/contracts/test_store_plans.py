@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.flow.submit import first_id_at
-from service.store import comments, pages, people, records, review_items, scoring, threads
+from service.store import commenters, comments, pages, records, review_items, scoring, threads
 from service.store import tables as t
 from service.store.database import Database
 from tests.contracts.plans import Ask, Statement, plan_of, scans, sent_by, sorts, sqlite_plan, sqlite_steps, touched
@@ -162,7 +162,7 @@ QUERIES = [
     Query("decisions of a comment", lambda c, p: review_items.decisions_of(c, p.seeded.site_id, p.middle.id), 5, True),
     Query("latest decisions", lambda c, p: review_items.latest_decisions(c, p.seeded.site_id, _ids(p)), 100, True),
     Query("latest scores", lambda c, p: scoring.latest_scores(c, p.seeded.site_id, _ids(p)), 100, True),
-    Query("commenter", lambda c, p: people.commenter(c, p.seeded.site_id, p.seeded.commenter_ids[0]), 5),
+    Query("commenter", lambda c, p: commenters.commenter(c, p.seeded.site_id, p.seeded.commenter_ids[0]), 5),
     Query("key of a retry", lambda c, p: records.idempotency(c, p.seeded.site_id, "none"), 5),
 ]
 

@@ -68,6 +68,13 @@ ROUTES = {
     f"GET {ADMIN}/retention": "requires_admin",
     f"PUT {ADMIN}/retention": "requires_admin",
     f"GET {ADMIN}/limits": "requires_admin",
+    f"GET {SITE}/me": "requires_author",
+    f"POST {SITE}/mine/tokens": "requires_author",
+    f"GET {REVIEW}/commenters/{{commenter_id:str}}": "requires_moderator",
+    f"PATCH {REVIEW}/commenters/{{commenter_id:str}}": "requires_moderator",
+    f"GET {ADMIN}/identity": "requires_admin",
+    f"PUT {ADMIN}/identity": "requires_admin",
+    f"DELETE {ADMIN}/identity": "requires_admin",
     f"PUT {ADMIN}/limits": "requires_admin",
 }
 

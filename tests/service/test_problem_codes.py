@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,14 @@ import pytest
 from msgspec import structs
 
 from service.composition import open_context
+from service.egress import Egress
 from service.errors import CODES
+from service.flow.jwks import KeySets
 from service.queue.scorer_status import ScorerBoard, ScorerStatus
 from service.settings import Settings
+from tests.raw_server import raw_server
 from tests.service.answers import UNKNOWN_ID, client_of, problem
+from tests.service.publisher import RSA_KEY, claims, configure, jwks, public_jwk, sign
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -78,6 +83,53 @@ WAYS |= {
     "key.unknown": sending("DELETE", f"/v1/admin/sites/test/keys/{UNKNOWN_ID}", as_="admin"),
     "policy.invalid": sending("PUT", "/v1/admin/sites/test/policy", as_="admin", json={}),
 }
+
+
+def signed(**changed: Any) -> Way:
+    """Answer the way of a publisher's token with other claims; those that are numbers are seconds from now."""
+
+    async def way(service: Service) -> httpx.Response:
+        await configure(service)
+        now = service.clock()
+        said = {k: int(now.timestamp()) + v if isinstance(v, int) else v for k, v in changed.items()}
+        return await service.call("GET", "/v1/sites/test/me", as_=sign(claims(now, **said)))
+
+    return way
+
+
+WAYS |= {
+    "identity.invalid": signed(sub=""),
+    "identity.expired": signed(exp=-100),
+    "identity.not_yet": signed(nbf=100),
+    "identity.audience": signed(aud="another"),
+    "identity.issuer": signed(iss="another"),
+    "identity.too_large": signed(padding="x" * 9_000),
+    "identity.not_configured": sending("GET", "/v1/admin/sites/test/identity", as_="admin"),
+}
+
+
+async def _by_keys(service: Service, keys: bytes) -> httpx.Response:
+    settings = structs.replace(service.context.settings, egress_allow_loopback=True)
+    async with raw_server() as server, AsyncExitStack() as closing:
+        server.answers("/jwks", keys)
+        egress = Egress(allow_loopback=True)
+        closing.push_async_callback(egress.close)
+        context = replace(service.context, settings=settings, key_sets=KeySets(egress))
+        client = await closing.enter_async_context(client_of(settings, context))
+        asking = Service(context, client, service.clock, service.tokens)
+        await configure(asking, algorithm="RS256", secret=None, jwks_url=f"{server.url}/jwks")
+        token = sign(claims(service.clock()), RSA_KEY, "RS256", kid="another")
+        return await asking.call("GET", "/v1/sites/test/me", as_=token)
+
+
+@way_to("identity.unknown_key")
+async def _unknown_key(service: Service) -> httpx.Response:
+    return await _by_keys(service, jwks(public_jwk(RSA_KEY)))
+
+
+@way_to("identity.unavailable")
+async def _no_keys(service: Service) -> httpx.Response:
+    return await _by_keys(service, b"no key set")
 
 
 @way_to("guests.refused")

@@ -32,6 +32,7 @@ def upgrade() -> None:
     op.add_column("commenters", sa.Column("erasure", sa.String(length=10), nullable=True))
     unfinished = sa.text("erasure IS NOT NULL")
     op.create_index("ix_commenters_erasure", "commenters", ["id"], sqlite_where=unfinished, postgresql_where=unfinished)
+    op.add_column("comments", sa.Column("author_shown", NullableJson, nullable=True))
     op.add_column("revisions", sa.Column("submission", NullableJson, nullable=True))
     op.add_column("sites", sa.Column("retention_applied_at", Instant(), nullable=True))
     for name in _SITE_SETTINGS:
@@ -170,6 +171,7 @@ def _audit_chain() -> None:
 def downgrade() -> None:
     for name in _SITE_SETTINGS:
         op.drop_column("sites", name)
+    op.drop_column("comments", "author_shown")
     op.drop_column("revisions", "submission")
     op.drop_column("sites", "retention_applied_at")
     op.drop_index("ix_commenters_erasure", table_name="commenters")
