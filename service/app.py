@@ -18,7 +18,19 @@ from service.errors import Problem
 from service.flow.context import Context
 from service.flow.page_cache import PageCache
 from service.queue.limits import LocalLimits
-from service.routes import admin, comments, identity, limits, operations, pages, privacy, problems, review, threads
+from service.routes import (
+    admin,
+    comments,
+    identity,
+    limits,
+    operations,
+    pages,
+    privacy,
+    problems,
+    review,
+    sanctions,
+    threads,
+)
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
 from service.routes.requests import ApiRequest
@@ -32,6 +44,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *privacy.HANDLERS,
     *limits.HANDLERS,
     *identity.HANDLERS,
+    *sanctions.HANDLERS,
     *operations.HANDLERS,
     *pages.HANDLERS,
 ]

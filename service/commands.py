@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from moderation.policy import PolicyError, parse_policy_json, parse_policy_toml
+from moderation.presets import PRESETS
 from service import schemas
 from service.audit_command import add_audit
 from service.calibrate_command import add_calibrate
@@ -55,8 +56,20 @@ def add_commands(subparsers: Any) -> None:
         subparsers,
         "policy",
         "a site's policy, or one thread's",
-        {"show": (_show_policy, ["slug", "--page?"]), "set": (_set_policy, ["slug", "file", "--page?"])},
+        {
+            "show": (_show_policy, ["slug", "--page?"]),
+            "set": (_set_policy, ["slug", "file", "--page?"]),
+            "presets": (_list_presets, []),
+            "preset": (_set_preset, ["slug", f"name:{','.join(PRESETS)}", "--page?"]),
+        },
     )
+    _add_people(subparsers)
+    add_audit(subparsers, _runner)
+    add_privacy(subparsers, _runner)
+    add_calibrate(subparsers, _runner)
+
+
+def _add_people(subparsers: Any) -> None:
     _group(
         subparsers,
         "member",
@@ -83,9 +96,6 @@ def add_commands(subparsers: Any) -> None:
         "the keys that sign author tokens",
         {"rotate": (_rotate_keys, [])},
     )
-    add_audit(subparsers, _runner)
-    add_privacy(subparsers, _runner)
-    add_calibrate(subparsers, _runner)
 
 
 def _group(subparsers: Any, name: str, text: str, acts: dict[str, tuple[Act, list[str]]]) -> None:
@@ -211,6 +221,20 @@ async def _show_policy(context: Context, options: argparse.Namespace) -> None:
     view = await manage_sites.read_policy(context, site, options.page)
     _note(f"version {view.version}")
     _json(view.policy)
+
+
+async def _list_presets(_context: Context, _options: argparse.Namespace) -> None:
+    """list the policies to start from"""
+    width = max(map(len, PRESETS))
+    for name, (text, _) in PRESETS.items():
+        _out(f"{name:{width}}  {text}")
+
+
+async def _set_preset(context: Context, options: argparse.Namespace) -> None:
+    """put a policy to start from in force, and print it"""
+    policy = PRESETS[options.name][1]()
+    site, page = await find_site(context, options.slug), options.page
+    _json(await manage_sites.set_policy(context, site, "cli", manage_sites.as_document(policy), page))
 
 
 async def _set_policy(context: Context, options: argparse.Namespace) -> None:

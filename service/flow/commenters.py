@@ -11,7 +11,7 @@ from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import Commenter
 from service.flow.publisher_tokens import PublisherClaims
-from service.store import commenters
+from service.store import commenters, sanctions
 from service.store.types import Row
 
 _SEEN_EVERY = timedelta(days=1)
@@ -55,6 +55,7 @@ async def me(context: Context, site: Row, commenter_id: str) -> schemas.Me:
     async with context.database.reading() as connection:
         row = await _known(connection, site.id, commenter_id)
         counts = await commenters.count_by_status(connection, site.id, commenter_id)
+        restricted = await sanctions.in_force(connection, site.id, commenter_id, now=context.now())
     return schemas.Me(
         id=row.id,
         kind=row.kind,
@@ -64,6 +65,9 @@ async def me(context: Context, site: Row, commenter_id: str) -> schemas.Me:
         badges=list(row.badges),
         first_seen_at=row.first_seen_at,
         comments=schemas.OutcomeCounts(**counts),
+        sanctions=[
+            schemas.OwnSanction(row.kind, row.reason, row.text, row.created_at, row.until) for row in restricted
+        ],
     )
 
 

@@ -120,7 +120,7 @@ DATA_MAP: Mapping[str, Kept] = {
         why="to keep a discussion from being disturbed",
         sees="the commenter (kind, reason, until); moderators",
         lasts="for ever; erasure takes the note",
-        exported=("id", "kind", "reason", "note", "created_at", "until", "lifted_at", "swept"),
+        exported=("id", "kind", "reason", "text", "note", "created_at", "until", "lifted_at", "swept"),
         withheld={
             "site_id": _SITE, "commenter_id": "it is the commenter of the export", "imposed_by": _OTHERS,
             "lifted_by": _OTHERS,

@@ -15,6 +15,7 @@ from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.identify import Commenter
 from service.flow.new_comment import NOTHING_NOTICED, Sent, new_revision
+from service.flow.sanctions import refuse_restricted
 from service.flow.transition import Actor, Decision
 from service.store import comments, records, review_items, threads
 from service.store.types import Row
@@ -37,6 +38,7 @@ async def edit(
     sanitise.check_body(body, minimum=site.body_min_characters, maximum=site.body_max_characters)
     now, revision_id, html = context.now(), context.new_id(), sanitise.to_html(body)
     async with context.database.writing() as connection:
+        await refuse_restricted(connection, site, commenter.commenter_id, now=now)
         comment = await _own(connection, site.id, commenter, comment_id)
         if comment.status not in _EDITABLE:
             raise Problem("comment.final", f"A comment that is {comment.status} cannot be edited.")

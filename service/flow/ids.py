@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 #: Steps of a millisecond that the 12 bits behind it can tell apart: about 0.24 microseconds each.
@@ -24,3 +25,9 @@ class Uuid7:
         self._last = max(self._nanoseconds() * _STEPS // _NANOSECONDS_IN_A_MILLISECOND, self._last + 1)
         milliseconds, step = divmod(self._last, _STEPS)
         return str(UUID(int=milliseconds << 80 | 7 << 76 | step << 64 | 2 << 62 | secrets.randbits(62)))
+
+
+def first_id_at(moment: datetime) -> str:
+    """Answer the smallest UUIDv7 of a time; ids from then on are greater."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return str(UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62)))

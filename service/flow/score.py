@@ -19,7 +19,7 @@ from moderation.signals import Signals, read_signals
 from moderation.verdict import Verdict, judge
 from moderation.words import WordList
 from service import telemetry
-from service.flow import calibrations, policies, transition
+from service.flow import calibrations, circumstances, policies, transition
 from service.flow.announce import Told, announce
 from service.flow.calibrations import Calibrated
 from service.flow.context import Context
@@ -149,8 +149,8 @@ async def _record(
         rows = await scoring.owed(connection, list(scored))
         if not {row.thread_id for row in rows} <= locked:
             raise ThreadsMoved
-    judged = await _judge_all(connection, rows, scored, signals, languages, outage)
     now = context.now()
+    judged = await _judge_all(connection, rows, scored, signals, languages, outage, now)
     told: list[Told] = []
     for (site_id, thread_id), group in groupby(judged, key=lambda one: (one.row.site_id, one.row.thread_id)):
         told += await _record_thread(connection, context, site_id, thread_id, list(group), now)
@@ -166,11 +166,13 @@ async def _judge_all(
     signals: _Signals,
     languages: frozenset[str] | None,
     outage: bool,
+    now: datetime,
 ) -> list[_Judged]:
     """Judge with what is in force now, inside the transaction: an emergency switch or a calibration counts at once."""
     rows = sorted(rows, key=lambda row: (row.thread_id, row.revision_id))
     known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
     maps = await calibrations.in_force(connection, [(row.site_id, scored[row.revision_id]) for row in rows])
+    facts_of = await circumstances.of_batch(connection, rows, [one.policy for one in known.values()], now)
     judged = []
     for row in rows:
         policy, words = known[row.site_id, row.policy_version]
@@ -181,7 +183,14 @@ async def _judge_all(
             policy = msgspec.structs.replace(policy, on_scorer_failure=OnScorerFailure.HOLD)
         said = maps.apply(row.site_id, scored[row.revision_id] if read is not None else None)
         facts = read or _NOTHING_READ
-        verdict = judge(said.scores, facts, policy, languages=languages, emergency=row.emergency_pre_moderation)
+        verdict = judge(
+            said.scores,
+            facts,
+            policy,
+            languages=languages,
+            emergency=row.emergency_pre_moderation,
+            circumstances=facts_of[row.revision_id],
+        )
         judged.append(_Judged(row, verdict, facts, said, row.policy_version))
     return judged
 

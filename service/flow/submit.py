@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
-from uuid import UUID
 
 import msgspec
 from sqlalchemy.exc import IntegrityError
@@ -22,7 +21,9 @@ from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.find_thread import find_or_create
 from service.flow.identify import Commenter
+from service.flow.ids import first_id_at
 from service.flow.new_comment import NOTHING_NOTICED, Sent, new_comment, pending_view
+from service.flow.sanctions import refuse_restricted
 from service.flow.transition import event_row
 from service.store import commenters, comments, records, threads
 from service.store.paths import child_path, depth
@@ -97,6 +98,8 @@ async def _write(
         if replayed is not None:
             return _Written(replayed, None, None)
     now, comment_id, revision_id = context.now(), context.new_id(), context.new_id()
+    if request.commenter is not None:
+        await refuse_restricted(connection, site, request.commenter.commenter_id, now=now)
     thread = await find_or_create(
         connection,
         context,
@@ -230,9 +233,3 @@ async def _keep_key(
 async def _as_it_is_now(context: Context, site_id: str, comment_id: str) -> schemas.Comment:
     async with context.database.reading() as connection:
         return (await views.full_views(connection, site_id, [comment_id]))[comment_id]
-
-
-def first_id_at(moment: datetime) -> str:
-    """Answer the smallest UUIDv7 of a time; ids from then on are greater."""
-    milliseconds = int(moment.timestamp() * 1000)
-    return str(UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62)))

@@ -92,6 +92,7 @@ from service.schemas.review import (
     ScoreView,
     SpanView,
 )
+from service.schemas.sanctions import LiftInput, OwnSanction, SanctionInput, SanctionList, SanctionView
 
 __all__ = [
     "DEFAULT_PROMPT",
@@ -132,6 +133,7 @@ __all__ = [
     "KeyView",
     "Lease",
     "LeaseInput",
+    "LiftInput",
     "Me",
     "MemberInput",
     "MemberList",
@@ -141,6 +143,7 @@ __all__ = [
     "Note",
     "Origin",
     "OutcomeCounts",
+    "OwnSanction",
     "PageKey",
     "PartView",
     "PendingEdit",
@@ -155,6 +158,9 @@ __all__ = [
     "Retention",
     "RetentionView",
     "ReviewItem",
+    "SanctionInput",
+    "SanctionList",
+    "SanctionView",
     "Scope",
     "ScoreView",
     "SiteChange",

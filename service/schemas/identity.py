@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct, field
 
 from service.schemas.base import Input
+from service.schemas.sanctions import OwnSanction
 
 ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
@@ -65,6 +66,7 @@ class Me(Struct, frozen=True):
     badges: list[str]
     first_seen_at: datetime
     comments: OutcomeCounts
+    sanctions: list[OwnSanction]
 
 
 class CommenterProfile(Struct, frozen=True):

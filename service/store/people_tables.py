@@ -41,6 +41,8 @@ sanctions = sa.Table(
     ref("commenter_id", "commenters"),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(64), nullable=False),
+    # The sentence of the reason as it was then; the commenter reads it.
+    sa.Column("text", sa.Text, nullable=False),
     sa.Column("note", sa.Text, nullable=True),
     sa.Column("imposed_by", sa.String(80), nullable=False),
     at("created_at"),

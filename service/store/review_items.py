@@ -243,6 +243,16 @@ _DECIDED = sa.select(decisions).where(
 )
 
 
+async def decisions_by_ids(connection: AsyncConnection, site_id: str, ids: Sequence[str]) -> Sequence[Row]:
+    """Answer decisions by id, in the order of their threads."""
+    query = (
+        sa.select(decisions)
+        .where(decisions.c.site_id == site_id, decisions.c.id.in_(list(ids)))
+        .order_by(decisions.c.thread_id, decisions.c.id)
+    )
+    return (await connection.execute(query)).all()
+
+
 async def latest_decisions(connection: AsyncConnection, site_id: str, comment_ids: Iterable[str]) -> dict[str, Row]:
     """Answer the newest decision on each comment."""
     rows = await connection.execute(_DECIDED, {"of_site": site_id, "ids": list(comment_ids)})

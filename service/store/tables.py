@@ -160,6 +160,7 @@ revisions = sa.Table(
     sa.UniqueConstraint("comment_id", "number"),
     one_of("status", Status),
     sa.Index("ix_revisions_twin", "body_hash", "comment_id"),
+    sa.Index("ix_revisions_network", "network_hash", "created_at"),
 )
 sa.Index(
     "ix_revisions_owed",

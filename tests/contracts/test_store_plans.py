@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
-from service.flow.submit import first_id_at
+from service.flow.ids import first_id_at
 from service.store import commenters, comments, pages, records, review_items, scoring, threads
 from service.store import tables as t
 from service.store.database import Database

@@ -119,7 +119,14 @@ class Planted:
                 t.commenters.update().where(t.commenters.c.id == self.commenter_id),
                 {"subject": MARK, "avatar_url": f"https://img.example/{MARK}", "badges": [MARK], "verified": True},
             )
-            sanction = {"id": context.new_id(), "kind": "ban", "reason": "spam", "note": MARK, "imposed_by": "ada"}
+            sanction = {
+                "id": context.new_id(),
+                "kind": "pre_moderation",
+                "reason": "spam",
+                "text": "Spam.",
+                "imposed_by": "ada",
+            }
+            sanction |= {"note": MARK}
             await connection.execute(t.sanctions.insert(), of_me | sanction)
             revision = (await connection.execute(sa.select(t.revisions.c.id).order_by(t.revisions.c.id))).scalars()
             first = next(iter(revision))

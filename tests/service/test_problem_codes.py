@@ -132,6 +132,46 @@ async def _no_keys(service: Service) -> httpx.Response:
     return await _by_keys(service, b"no key set")
 
 
+async def _sanctioned(service: Service, **wanted: Any) -> tuple[str, str, str]:
+    token = (await service.submit("Somebody."))["author_token"]
+    me = (await service.call("GET", "/v1/sites/test/me", as_=token, expect=200)).json()["id"]
+    path = f"/v1/review/test/commenters/{me}/sanctions"
+    wanted = {"kind": "ban", "reason": "spam"} | wanted
+    view = (await service.call("POST", path, as_="moderator", json=wanted, expect=201)).json()
+    return token, path, view["id"]
+
+
+@way_to("commenter.banned")
+async def _banned(service: Service) -> httpx.Response:
+    token, _, _ = await _sanctioned(service)
+    return await service.call("POST", COMMENTS, as_=token, json={"body": "x"})
+
+
+@way_to("commenter.suspended")
+async def _suspended(service: Service) -> httpx.Response:
+    token, _, _ = await _sanctioned(service, kind="suspension", until="2099-01-01T00:00:00Z")
+    return await service.call("POST", COMMENTS, as_=token, json={"body": "x"})
+
+
+@way_to("sanction.exists")
+async def _exists(service: Service) -> httpx.Response:
+    _, path, _ = await _sanctioned(service)
+    return await service.call("POST", path, as_="moderator", json={"kind": "ban", "reason": "spam"})
+
+
+@way_to("sanction.unknown")
+async def _no_sanction(service: Service) -> httpx.Response:
+    _, path, _ = await _sanctioned(service)
+    return await service.call("POST", f"{path}/{UNKNOWN_ID}/lift", as_="moderator", json={})
+
+
+@way_to("sanction.over")
+async def _over(service: Service) -> httpx.Response:
+    _, path, sanction = await _sanctioned(service)
+    await service.call("POST", f"{path}/{sanction}/lift", as_="moderator", json={}, expect=200)
+    return await service.call("POST", f"{path}/{sanction}/lift", as_="moderator", json={})
+
+
 @way_to("guests.refused")
 async def _guests_refused(service: Service) -> httpx.Response:
     await service.call("PATCH", "/v1/admin/sites/test", as_="admin", json={"guests_allowed": False}, expect=200)

@@ -34,6 +34,7 @@ def upgrade() -> None:
     op.create_index("ix_commenters_erasure", "commenters", ["id"], sqlite_where=unfinished, postgresql_where=unfinished)
     op.add_column("comments", sa.Column("author_shown", NullableJson, nullable=True))
     op.add_column("revisions", sa.Column("submission", NullableJson, nullable=True))
+    op.create_index("ix_revisions_network", "revisions", ["network_hash", "created_at"])
     op.add_column("sites", sa.Column("retention_applied_at", Instant(), nullable=True))
     for name in _SITE_SETTINGS:
         op.add_column("sites", sa.Column(name, NullableJson, nullable=True))
@@ -103,6 +104,7 @@ def _sanctions() -> None:
         sa.Column("commenter_id", Id, nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("imposed_by", sa.String(length=80), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
@@ -171,6 +173,7 @@ def _audit_chain() -> None:
 def downgrade() -> None:
     for name in _SITE_SETTINGS:
         op.drop_column("sites", name)
+    op.drop_index("ix_revisions_network", table_name="revisions")
     op.drop_column("comments", "author_shown")
     op.drop_column("revisions", "submission")
     op.drop_column("sites", "retention_applied_at")

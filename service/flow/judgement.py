@@ -1,0 +1,140 @@
+"""What a person decides about one revision, applied to its comment: standings, revisions, decision, event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.decision import Action, ActorKind, Status, TransitionError, next_status
+from moderation.policy import Policy, Reason
+from service import telemetry
+from service.errors import Problem
+from service.flow import policies, transition
+from service.flow.announce import Told
+from service.flow.context import Context
+from service.flow.transition import Actor, Decision
+from service.store import comments, review_items, sites, threads
+from service.store.types import Row
+
+_EVENTS = {
+    Status.PUBLISHED: "comment.published",
+    Status.HELD: "comment.held",
+    Status.REJECTED: "comment.rejected",
+    Status.REMOVED: "comment.removed",
+}
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person decided about one revision, before it is applied."""
+
+    comment_id: str
+    thread_id: str
+    revision: Any
+    action: Action
+    actor: str
+    reasons: list[Reason]
+    policy_version: str
+    note: str | None
+    causes: Sequence[dict[str, Any]] = ()
+    item_id: str | None = None
+
+
+class Applied(NamedTuple):
+    """The decision, what to tell of it, and the review items that it made pointless."""
+
+    decision: Decision
+    told: Told
+    closed: list[str]
+
+
+async def policy_of(connection: AsyncConnection, site: Row, thread_id: str) -> tuple[str, Policy]:
+    """Answer the policy in force for a thread, and its version."""
+    thread = (await threads.by_ids(connection, site.id, [thread_id]))[thread_id]
+    current = await sites.by_slug(connection, site.slug)
+    assert current is not None
+    version = str(thread.policy_version or current.policy_version)
+    return version, (await policies.prepared(connection, [(site.id, version)]))[site.id, version].policy
+
+
+def reasons_named(policy: Policy, codes: Sequence[str], *, required: bool) -> list[Reason]:
+    """Answer the site's reasons with these codes, or raise for an unknown one."""
+    known = {reason.code: reason for reason in policy.reasons}
+    if any(code not in known for code in codes):
+        allowed = ", ".join(sorted(known))
+        raise Problem("request.invalid", f"Unknown reason; the site's are: {allowed}.", fields=[("reasons", "unknown")])
+    if required and not codes:
+        raise Problem("request.invalid", "This needs at least one reason.", fields=[("reasons", "at least one")])
+    return [known[code] for code in dict.fromkeys(codes)]
+
+
+async def apply(
+    connection: AsyncConnection, context: Context, site_id: str, judgement: Judgement, now: datetime
+) -> Applied:
+    """Apply a person's decision to a comment whose thread is locked, and record it."""
+    closed: list[str] = []
+    standings = await transition.standings_of(connection, site_id, [judgement.comment_id])
+    node, number = standings.nodes[judgement.comment_id], judgement.revision.number
+    before = node.status
+    if before is Status.PUBLISHED and node.shown_revision != number and judgement.action is Action.REJECT:
+        # The edit is refused; the text that was published before stays.
+        await comments.set_revision_status(connection, site_id, judgement.revision.id, Status.REJECTED)
+    else:
+        after = _after(before, judgement.action, by_person=node.status_by_person)
+        if after is Status.PUBLISHED:
+            standings.show(node.id, number, edited_at=judgement.revision.created_at if number > 1 else None)
+            closed = await review_items.supersede(connection, site_id, node.id, at=now, before=number)
+        elif before is Status.PUBLISHED:
+            # It is down: neither an edit of it nor anything asked about it matters now.
+            closed = await review_items.supersede(connection, site_id, node.id, at=now)
+            await comments.supersede(connection, site_id, node.id, at=now)
+        standings.set_status(node.id, after, by_person=True)
+        await comments.set_revision_status(connection, site_id, judgement.revision.id, after)
+    version = await transition.save(connection, site_id, judgement.thread_id, standings)
+    decision = _decision(context, site_id, judgement, before, node.status, now)
+    await transition.append(
+        connection, context, [decision], event_of={decision.id: _event_of(judgement, before, node.status)}
+    )
+    telemetry.decided_total.labels("moderator", node.status.value).inc()
+    return Applied(decision, Told.of(decision, version=version), closed)
+
+
+def _after(before: Status, action: Action, *, by_person: bool) -> Status:
+    try:
+        return next_status(before, action, ActorKind.MODERATOR, by_person=by_person)
+    except TransitionError:
+        raise Problem("comment.final", f"A comment that is {before} cannot be subject to {action}.") from None
+
+
+def _event_of(judgement: Judgement, before: Status, after: Status) -> str:
+    if judgement.action is Action.RESTORE:
+        return "comment.restored"
+    if before is after is Status.PUBLISHED:
+        return "review.decided"
+    return _EVENTS[after]
+
+
+def _decision(
+    context: Context, site_id: str, judgement: Judgement, before: Status, after: Status, now: datetime
+) -> Decision:
+    return Decision(
+        id=context.new_id(),
+        site_id=site_id,
+        thread_id=judgement.thread_id,
+        comment_id=judgement.comment_id,
+        revision_id=judgement.revision.id,
+        action=judgement.action,
+        actor=Actor(ActorKind.MODERATOR, judgement.actor),
+        from_status=before,
+        to_status=after,
+        at=now,
+        reasons=judgement.reasons,
+        causes=judgement.causes,
+        policy_version=judgement.policy_version,
+        note=judgement.note,
+        item_id=judgement.item_id,
+        automated_detection=judgement.item_id is not None,
+    )

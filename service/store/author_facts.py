@@ -1,0 +1,45 @@
+"""What is known of the authors of a batch, in a bounded number of bounded queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import commenters, comments
+from service.store.types import Row
+
+MOST_COUNTED = 200
+"""Of an author with more comments the newest are counted."""
+
+_AUTHORS = sa.select(
+    commenters.c.id, commenters.c.kind, commenters.c.verified, commenters.c.trusted, commenters.c.first_seen_at
+).where(commenters.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+async def authors(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Row]:
+    """Answer commenters by id. Crosses sites on purpose: a batch does, and ids are of one site each."""
+    return {row.id: row for row in await connection.execute(_AUTHORS, {"ids": list(ids)})}
+
+
+async def records(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Answer how many of each author's newest comments have each status."""
+    if not ids:
+        return {}
+    newest = [
+        sa.select(comments.c.commenter_id, comments.c.status)
+        .where(comments.c.commenter_id == commenter_id)
+        .order_by(comments.c.id.desc())
+        .limit(MOST_COUNTED)
+        .subquery()
+        for commenter_id in dict.fromkeys(ids)
+    ]
+    found = sa.union_all(*(sa.select(part) for part in newest)).subquery()
+    query = sa.select(found.c.commenter_id, found.c.status, sa.func.count()).group_by(
+        found.c.commenter_id, found.c.status
+    )
+    record: dict[str, dict[str, int]] = {}
+    for commenter_id, status, number in await connection.execute(query):
+        record.setdefault(commenter_id, {})[status] = number
+    return record

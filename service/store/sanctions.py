@@ -1,0 +1,127 @@
+"""Restrictions of commenters: in force until they are lifted or their time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import comments, revisions, sanctions
+from service.store.types import Row
+
+SHUT_OUT = ("ban", "suspension")
+
+
+def _in_force(now: datetime) -> sa.ColumnElement[bool]:
+    at = sa.bindparam("now", now, type_=sanctions.c.created_at.type)
+    return sa.and_(sanctions.c.lifted_at.is_(None), sa.or_(sanctions.c.until.is_(None), sanctions.c.until > at))
+
+
+async def in_force(connection: AsyncConnection, site_id: str, commenter_id: str, *, now: datetime) -> Sequence[Row]:
+    """Answer what restricts a commenter, the oldest first."""
+    query = (
+        sa.select(sanctions)
+        .where(sanctions.c.site_id == site_id, sanctions.c.commenter_id == commenter_id, _in_force(now))
+        .order_by(sanctions.c.id)
+    )
+    return (await connection.execute(query)).all()
+
+
+async def restricted(connection: AsyncConnection, commenter_ids: Iterable[str], *, now: datetime) -> set[str]:
+    """Answer which of the commenters are restricted in any way. Crosses sites on purpose: a batch does."""
+    query = (
+        sa.select(sanctions.c.commenter_id)
+        .where(sanctions.c.commenter_id.in_(sa.bindparam("ids", expanding=True)), _in_force(now))
+        .distinct()
+    )
+    return set((await connection.execute(query, {"ids": list(commenter_ids)})).scalars())
+
+
+async def networks_of_banned_guests(
+    connection: AsyncConnection, site_id: str, hashes: Iterable[str], *, since: datetime, now: datetime
+) -> set[str]:
+    """Answer from which of these networks a guest wrote lately who is now shut out of the site."""
+    query = (
+        sa.select(revisions.c.network_hash)
+        .select_from(
+            revisions.join(comments, comments.c.id == revisions.c.comment_id).join(
+                sanctions, sanctions.c.commenter_id == comments.c.commenter_id
+            )
+        )
+        .where(
+            revisions.c.network_hash.in_(sa.bindparam("hashes", expanding=True)),
+            revisions.c.created_at >= since,
+            revisions.c.site_id == site_id,
+            comments.c.author_kind == "guest",
+            sanctions.c.kind.in_(SHUT_OUT),
+            _in_force(now),
+        )
+        .distinct()
+    )
+    return set((await connection.execute(query, {"hashes": list(hashes)})).scalars())
+
+
+async def insert(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Add a sanction."""
+    await connection.execute(sanctions.insert(), dict(values))
+
+
+async def lock_commenter(connection: AsyncConnection, site_id: str, commenter_id: str) -> None:
+    """Let no other transaction impose or lift on the same commenter until this one ends."""
+    if connection.dialect.name == "postgresql":
+        lock = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        await connection.execute(lock, {"name": f"{site_id}:sanction:{commenter_id}"})
+
+
+async def of_commenter(connection: AsyncConnection, site_id: str, commenter_id: str) -> Sequence[Row]:
+    """Answer all sanctions of a commenter, the newest first; 100 at the most."""
+    query = (
+        sa.select(sanctions)
+        .where(sanctions.c.site_id == site_id, sanctions.c.commenter_id == commenter_id)
+        .order_by(sanctions.c.id.desc())
+        .limit(100)
+    )
+    return (await connection.execute(query)).all()
+
+
+async def by_id(connection: AsyncConnection, site_id: str, sanction_id: str) -> Row | None:
+    """Answer one sanction."""
+    query = sa.select(sanctions).where(sanctions.c.site_id == site_id, sanctions.c.id == sanction_id)
+    return (await connection.execute(query)).first()
+
+
+async def lift(connection: AsyncConnection, site_id: str, sanction_id: str, *, at: datetime, by: str) -> bool:
+    """End a sanction; answer whether it was in force."""
+    changed = await connection.execute(
+        sanctions.update()
+        .where(sanctions.c.site_id == site_id, sanctions.c.id == sanction_id, _in_force(at))
+        .values(lifted_at=at, lifted_by=by)
+    )
+    return changed.rowcount == 1
+
+
+async def recent_of(
+    connection: AsyncConnection,
+    site_id: str,
+    commenter_id: str,
+    statuses: Iterable[str],
+    *,
+    since: datetime,
+    limit: int,
+) -> Sequence[Row]:
+    """Answer a commenter's newest comments in some statuses, with their threads."""
+    query = (
+        sa.select(comments.c.id, comments.c.thread_id, comments.c.status)
+        .where(
+            comments.c.site_id == site_id,
+            comments.c.commenter_id == commenter_id,
+            comments.c.created_at >= since,
+            comments.c.status.in_(list(statuses)),
+        )
+        .order_by(comments.c.id.desc())
+        .limit(limit)
+    )
+    return (await connection.execute(query)).all()
