@@ -29,6 +29,7 @@ from service.routes import (
     problems,
     review,
     sanctions,
+    spam,
     threads,
 )
 from service.routes.edge import Edge
@@ -45,6 +46,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *limits.HANDLERS,
     *identity.HANDLERS,
     *sanctions.HANDLERS,
+    *spam.HANDLERS,
     *operations.HANDLERS,
     *pages.HANDLERS,
 ]

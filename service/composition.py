@@ -22,9 +22,11 @@ from service.flow.signing import AuthorTokens
 from service.queue.client import connect, connect_blocking
 from service.queue.limits import Limiter
 from service.queue.live import DecisionBoard, DecisionHub
+from service.queue.recent_texts import RecentTexts
 from service.queue.review import ReviewQueue
 from service.queue.scorer_status import ScorerBoard
 from service.queue.scoring import ScoringStream
+from service.queue.spent import Spent
 from service.scorers import threads_of
 from service.settings import Settings, SettingsError, has_secret_key, secret_key_of
 from service.store import records
@@ -66,6 +68,8 @@ async def open_context(
             key_sets=KeySets(egress),
             networks=Networks(database, box),
             limiter=Limiter(client, prefix),
+            spent=Spent(client, prefix),
+            recent_texts=RecentTexts(client, prefix),
             author_tokens=AuthorTokens(database, box),
             directory=Directory(database),
             now=now,

@@ -45,6 +45,8 @@ CODES: dict[str, tuple[int, str]] = {
     "parent.unknown": (422, "The parent is not a published comment of this thread"),
     "parent.too_deep": (422, "Replies cannot go deeper here"),
     "edit.too_late": (409, "The time to edit the comment is over"),
+    "challenge.required": (403, "Solve a challenge first"),
+    "challenge.invalid": (403, "The challenge was not solved"),
     "limits.exceeded": (429, "Too many requests"),
     "request.timeout": (408, "The request took too long to arrive"),
     "host.refused": (421, "This host name is not served here"),

@@ -12,60 +12,110 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.circumstances import Circumstances
 from moderation.policy import Policy
 from moderation.rules import Signal
+from service.flow import fingerprints
 from service.flow.commenters import rejected_share
+from service.flow.ids import first_id_at
+from service.flow.noticed import Noticed
+from service.queue.recent_texts import WINDOW_SECONDS
 from service.store import author_facts, sanctions
+from service.store import fingerprints as store
 from service.store.types import Row
 
 BAN_NETWORK = timedelta(hours=24)
 """So long a guest's ban holds what other guests send from the same network, as far as the day's key tells it."""
+_WINDOW = timedelta(seconds=WINDOW_SECONDS)
+_MINUTE = timedelta(minutes=1)
 _ASKED_OF_RECORDS = frozenset({Signal.APPROVED, Signal.REJECTED_SHARE})
 _DAY_SECONDS = 86_400
-#: What a submit noticed, under the names of the signals (`service.flow.noticed`).
-_NOTICED = (
-    "duplicates", "near_duplicates", "stay_down", "stay_down_reason", "burst", "honeypot", "seconds_to_write",
-    "spam_service",
-)  # fmt: skip
+_Facts = dict[str, dict[str, Any]]
 
 
 async def of_batch(
-    connection: AsyncConnection, rows: Sequence[Row], policies: Sequence[Policy], now: datetime
+    connection: AsyncConnection,
+    rows: Sequence[Row],
+    noticed: Mapping[str, Noticed],
+    policies: Sequence[Policy],
+    now: datetime,
 ) -> dict[str, Circumstances]:
     """Answer the circumstances of each revision; what costs counting is asked only where a policy looks at it."""
     ids = sorted({row.commenter_id for row in rows})
     known = await author_facts.authors(connection, ids)
-    restricted = await sanctions.restricted(connection, ids, now=now) | await _near_the_banned(connection, rows, now)
+    restricted, facts = await sanctions.restricted(connection, ids, now=now), _Gathered()
     records = await author_facts.records(connection, ids) if any(map(_counts, policies)) else None
-    return {row.revision_id: _of(row, known[row.commenter_id], restricted, records, now) for row in rows}
+    for site_id, group in groupby(sorted(rows, key=lambda row: row.site_id), key=lambda row: row.site_id):
+        of_site = list(group)
+        restricted |= await _near_the_banned(connection, site_id, of_site, now)
+        await facts.gather(connection, site_id, of_site, noticed, now)
+    return {row.revision_id: _of(row, known[row.commenter_id], restricted, records, facts, now) for row in rows}
 
 
 def _counts(policy: Policy) -> bool:
     return any(condition.signal in _ASKED_OF_RECORDS for rule in policy.rules for condition in rule.when)
 
 
-async def _near_the_banned(connection: AsyncConnection, rows: Sequence[Row], now: datetime) -> set[str]:
+async def _near_the_banned(connection: AsyncConnection, site_id: str, rows: Sequence[Row], now: datetime) -> set[str]:
     """Answer the guests that write from a network of a guest who was shut out: perhaps the same person anew."""
-    since, found = now - BAN_NETWORK, set()
     guests = [row for row in rows if row.author_kind == "guest" and row.network_hash]
-    for site_id, group in groupby(sorted(guests, key=lambda row: row.site_id), key=lambda row: row.site_id):
-        of_site = list(group)
-        hashes = {row.network_hash for row in of_site}
-        near = await sanctions.networks_of_banned_guests(connection, site_id, hashes, since=since, now=now)
-        found |= {row.commenter_id for row in of_site if row.network_hash in near}
-    return found
+    if not guests:
+        return set()
+    hashes, since = {row.network_hash for row in guests}, now - BAN_NETWORK
+    near = await sanctions.networks_of_banned_guests(connection, site_id, hashes, since=since, now=now)
+    return {row.commenter_id for row in guests if row.network_hash in near}
+
+
+class _Gathered:
+    """What is known of each revision's text and of how it was sent."""
+
+    def __init__(self) -> None:
+        self.of: _Facts = {}
+
+    async def gather(
+        self,
+        connection: AsyncConnection,
+        site_id: str,
+        rows: Sequence[Row],
+        noticed: Mapping[str, Noticed],
+        now: datetime,
+    ) -> None:
+        """Ask for all texts of one site at once."""
+        hashes = {row.body_hash for row in rows if row.body_hash}
+        networks = {row.network_hash for row in rows if row.network_hash}
+        repeats = await store.repeats(connection, site_id, hashes, since_id=first_id_at(now - _WINDOW))
+        bursts = await store.bursts(connection, site_id, networks, since=now - _MINUTE) if networks else {}
+        seen = {row.revision_id: noticed.get(row.revision_id, Noticed()) for row in rows}
+        sketches = {revision_id: one.sketch for revision_id, one in seen.items() if one.sketch is not None}
+        known = await fingerprints.known(connection, site_id, sketches) if sketches else {}
+        for row in rows:
+            again, one = known.get(row.revision_id), seen[row.revision_id]
+            self.of[row.revision_id] = {
+                **(row.submission or {}),
+                # Itself among them.
+                "duplicates": max(0, repeats.get(row.body_hash or "", 0) - 1),
+                "near_duplicates": one.near_duplicates,
+                "burst": bursts.get(row.network_hash) if row.network_hash else None,
+                "stay_down": again.likeness if again else 0.0,
+                "stay_down_reason": again.reason if again else None,
+                "spam_service": one.spam_service,
+            }
 
 
 def _of(
-    row: Row, author: Row, restricted: set[str], records: Mapping[str, dict[str, int]] | None, now: datetime
+    row: Row,
+    author: Row,
+    restricted: set[str],
+    records: Mapping[str, dict[str, int]] | None,
+    facts: _Gathered,
+    now: datetime,
 ) -> Circumstances:
-    noticed: dict[str, Any] = {name: (row.submission or {}).get(name) for name in _NOTICED}
+    more = dict(facts.of[row.revision_id])
     if records is not None:
         record = records.get(row.commenter_id, {})
-        noticed |= {"approved": record.get("published", 0), "rejected_share": rejected_share(record)}
+        more |= {"approved": record.get("published", 0), "rejected_share": rejected_share(record)}
     return Circumstances(
         guest=author.kind == "guest",
         verified=author.verified,
         trusted=author.trusted,
         account_days=(now - author.first_seen_at).total_seconds() / _DAY_SECONDS,
         pre_moderated=row.commenter_id in restricted,
-        **noticed,
+        **more,
     )

@@ -15,9 +15,11 @@ from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.limits import Limiter
 from service.queue.live import DecisionBoard, DecisionHub
+from service.queue.recent_texts import RecentTexts
 from service.queue.review import ReviewQueue
 from service.queue.scorer_status import ScorerBoard
 from service.queue.scoring import ScoringStream
+from service.queue.spent import Spent
 from service.settings import Settings
 from service.store.database import Database
 from service.store.types import Row
@@ -49,7 +51,10 @@ class Context:
     key_sets: KeySets
     networks: Networks
     limiter: Limiter
+    spent: Spent
+    recent_texts: RecentTexts
     author_tokens: AuthorTokens
     directory: Directory
+    akismet_url: str = "https://rest.akismet.com/1.1/comment-check"
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_uuid7

@@ -16,6 +16,7 @@ from service.errors import Problem
 from service.flow import policies, transition
 from service.flow.announce import Told
 from service.flow.context import Context
+from service.flow.fingerprints import after_decision
 from service.flow.transition import Actor, Decision
 from service.store import comments, review_items, sites, threads
 from service.store.types import Row
@@ -98,8 +99,23 @@ async def apply(
     await transition.append(
         connection, context, [decision], event_of={decision.id: _event_of(judgement, before, node.status)}
     )
+    await after_decision(
+        connection,
+        context,
+        site_id,
+        node.id,
+        judgement.revision.body,
+        node.status if not _edit_refused(before, node.status, judgement.action) else Status.REJECTED,
+        [reason.code for reason in judgement.reasons],
+        now,
+    )
     telemetry.decided_total.labels("moderator", node.status.value).inc()
     return Applied(decision, Told.of(decision, version=version), closed)
+
+
+def _edit_refused(before: Status, after: Status, action: Action) -> bool:
+    """Answer whether it was an edit that was refused, while the comment itself stays."""
+    return before is after is Status.PUBLISHED and action is Action.REJECT
 
 
 def _after(before: Status, action: Action, *, by_person: bool) -> Status:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moderation.circumstances import Circumstances
 from moderation.decision import Action, ActorKind, Status, next_status
 from moderation.policy import Policy
 from moderation.rules import OnScorerFailure, Outcome
@@ -23,6 +24,7 @@ from service.flow import calibrations, circumstances, policies, transition
 from service.flow.announce import Told, announce
 from service.flow.calibrations import Calibrated
 from service.flow.context import Context
+from service.flow.noticed import Noticed, notice
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
 from service.store import review_items, scoring, threads
@@ -97,11 +99,11 @@ async def record(
 
     None stands for a text without scores: in an outage its policy says what becomes of it, else a person looks at it.
     """
-    known = await _read_signals(context, scored)
+    known, noticed = await _look(context, scored)
     while True:
         try:
             async with context.database.writing() as connection:
-                told = await _record(connection, context, scored, known, languages, outage)
+                told = await _record(connection, context, scored, known, noticed, languages, outage)
             break
         except ThreadsMoved:
             continue
@@ -111,18 +113,19 @@ async def record(
     return told
 
 
-async def _read_signals(context: Context, revision_ids: Iterable[str]) -> _Signals:
-    """Read the signals before the transaction, which holds a lock that every submit waits for.
+async def _look(context: Context, revision_ids: Iterable[str]) -> tuple[_Signals, dict[str, Noticed]]:
+    """Read the signals and what is noticed before the transaction, which holds a lock that every submit waits for.
 
     Each stands under its revision and policy version: one that changes in between is read again inside.
     """
     async with context.database.reading() as connection:
         rows = await scoring.owed(connection, revision_ids)
         policies_ = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
-    return {
+    signals = {
         (row.revision_id, row.policy_version): _signals_of(row, policies_[row.site_id, row.policy_version].words)
         for row in rows
     }
+    return signals, await notice(context, rows)
 
 
 def _signals_of(row: Row, words: WordList) -> Signals | None:
@@ -139,6 +142,7 @@ async def _record(
     context: Context,
     scored: Mapping[str, Scores | None],
     signals: _Signals,
+    noticed: Mapping[str, Noticed],
     languages: frozenset[str] | None,
     outage: bool,
 ) -> list[Told]:
@@ -150,7 +154,8 @@ async def _record(
         if not {row.thread_id for row in rows} <= locked:
             raise ThreadsMoved
     now = context.now()
-    judged = await _judge_all(connection, rows, scored, signals, languages, outage, now)
+    facts_of = await circumstances.of_batch(connection, rows, noticed, await _policies_of(connection, rows), now)
+    judged = await _judge_all(connection, rows, scored, signals, facts_of, languages, outage)
     told: list[Told] = []
     for (site_id, thread_id), group in groupby(judged, key=lambda one: (one.row.site_id, one.row.thread_id)):
         told += await _record_thread(connection, context, site_id, thread_id, list(group), now)
@@ -159,20 +164,24 @@ async def _record(
     return told
 
 
+async def _policies_of(connection: AsyncConnection, rows: Iterable[Row]) -> list[Policy]:
+    known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
+    return [one.policy for one in known.values()]
+
+
 async def _judge_all(
     connection: AsyncConnection,
     rows: Iterable[Row],
     scored: Mapping[str, Scores | None],
     signals: _Signals,
+    facts_of: Mapping[str, Circumstances],
     languages: frozenset[str] | None,
     outage: bool,
-    now: datetime,
 ) -> list[_Judged]:
     """Judge with what is in force now, inside the transaction: an emergency switch or a calibration counts at once."""
     rows = sorted(rows, key=lambda row: (row.thread_id, row.revision_id))
     known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
     maps = await calibrations.in_force(connection, [(row.site_id, scored[row.revision_id]) for row in rows])
-    facts_of = await circumstances.of_batch(connection, rows, [one.policy for one in known.values()], now)
     judged = []
     for row in rows:
         policy, words = known[row.site_id, row.policy_version]

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.decision import Status
 from service import schemas, telemetry
 from service.errors import Problem
-from service.flow import sanitise, views
+from service.flow import challenge, sanitise, views
 from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.find_thread import find_or_create
@@ -63,6 +63,9 @@ async def submit(context: Context, site: Row, request: Request) -> Submitted:
     sanitise.check_body(request.input.body, minimum=site.body_min_characters, maximum=site.body_max_characters)
     if request.commenter is None and not site.guests_allowed:
         raise Problem("guests.refused", "Sign in to comment here.")
+    hash_of_network, input_ = request.sent.network_hash, request.input
+    await challenge.check(context, site, request.commenter, hash_of_network, input_.challenge, request.idempotency_key)
+    request = replace(request, sent=Sent(hash_of_network, _noticed(context, site, request)))
     author = _author(context, request)
     # Made before the transaction: after it nothing that can fail may stand between the commit and the answer.
     token = None
@@ -77,6 +80,17 @@ async def submit(context: Context, site: Row, request: Request) -> Submitted:
         with suppress(Problem):
             return Submitted(await _as_it_is_now(context, site.id, written.comment_id), token)
     return Submitted(written.view, token)
+
+
+def _noticed(context: Context, site: Row, request: Request) -> dict[str, object]:
+    """Answer what the form tells of how the text was written."""
+    facts: dict[str, object] = {}
+    if request.input.website:
+        facts["honeypot"] = True
+    seconds = challenge.seconds_since(context, site, request.input.ticket)
+    if seconds is not None:
+        facts["seconds_to_write"] = round(seconds, 1)
+    return facts
 
 
 async def _write_once(context: Context, site: Row, request: Request, author: Commenter, html: str) -> _Written:

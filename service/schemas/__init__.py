@@ -93,6 +93,7 @@ from service.schemas.review import (
     SpanView,
 )
 from service.schemas.sanctions import LiftInput, OwnSanction, SanctionInput, SanctionList, SanctionView
+from service.schemas.spam import ChallengeView, FormTicket, SpamInput, SpamSettings, SpamView
 
 __all__ = [
     "DEFAULT_PROMPT",
@@ -105,6 +106,7 @@ __all__ = [
     "AuthorInput",
     "AuthorRecord",
     "AuthorToken",
+    "ChallengeView",
     "ClaimInput",
     "Claimed",
     "Code",
@@ -124,6 +126,7 @@ __all__ = [
     "EraseMe",
     "Erasure",
     "ErasureMode",
+    "FormTicket",
     "IdentityInput",
     "IdentityView",
     "Input",
@@ -169,6 +172,9 @@ __all__ = [
     "SiteView",
     "Slug",
     "Sort",
+    "SpamInput",
+    "SpamSettings",
+    "SpamView",
     "SpanView",
     "SubmitComment",
     "SubmittedComment",

@@ -18,13 +18,20 @@ class AuthorInput(Input, frozen=True):
 
 
 class SubmitComment(Input, frozen=True):
-    """A comment or, with `parent_id`, a reply."""
+    """A comment or, with `parent_id`, a reply.
+
+    `ticket` and `challenge` are what a form got for it; `website` is a field that no person sees, so who fills it in
+    is a program.
+    """
 
     body: Annotated[str, Meta(min_length=1, max_length=BODY_CHARACTERS)]
     parent_id: UuidText | None = None
     author: AuthorInput | None = None
     title: Title | None = None
     url: Url | None = None
+    website: Annotated[str, Meta(max_length=500)] | None = None
+    ticket: Annotated[str, Meta(max_length=80)] | None = None
+    challenge: Annotated[str, Meta(max_length=2000)] | None = None
 
 
 class EditComment(Input, frozen=True):

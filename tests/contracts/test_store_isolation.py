@@ -39,6 +39,7 @@ WITHOUT_A_SITE = {
     "network_keys.by_ids": "keys are the installation's",
     "network_keys.keep": "the same",
     "network_keys.forget": "the same",
+    "fingerprints.keep": "the site is in the row",
     "people.insert_member": "the site is in the row, or none for the installation's",
     "people.insert_token": "the site is in the row, or none for the installation's",
     "people.installation_admins": "the members of the installation, who belong to no site",

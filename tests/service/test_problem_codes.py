@@ -172,6 +172,18 @@ async def _over(service: Service) -> httpx.Response:
     return await service.call("POST", f"{path}/{sanction}/lift", as_="moderator", json={})
 
 
+@way_to("challenge.required")
+async def _challenged(service: Service, **more: Any) -> httpx.Response:
+    wanted = {"challenge": "always"}
+    await service.call("PUT", "/v1/admin/sites/test/spam", as_="admin", json=wanted, expect=200)
+    return await service.call("POST", COMMENTS, json={"body": "x", **more})
+
+
+@way_to("challenge.invalid")
+async def _not_solved(service: Service) -> httpx.Response:
+    return await _challenged(service, challenge="no solution")
+
+
 @way_to("guests.refused")
 async def _guests_refused(service: Service) -> httpx.Response:
     await service.call("PATCH", "/v1/admin/sites/test", as_="admin", json={"guests_allowed": False}, expect=200)
