@@ -19,14 +19,27 @@ def _with(name: str, *rules: Rule, mode: Mode | None = None) -> Policy:
     return parse_policy_json(policy_to_json(changed))
 
 
+#: What a public site wants, and a script that fills a new one with numbered texts does not.
+_FLOODS = (
+    Rule(
+        "sent-again",
+        Outcome.HOLD,
+        (Condition(signal=Signal.DUPLICATES, at_least=3), Condition(signal=Signal.CHARACTERS, at_least=30)),
+        "spam",
+    ),
+    Rule("sent-again-with-changes", Outcome.HOLD, (Condition(signal=Signal.NEAR_DUPLICATES, at_least=3),), "spam"),
+    Rule("flood-from-one-network", Outcome.HOLD, (Condition(signal=Signal.BURST, at_least=25),), "spam"),
+)
+
+
 def _new_commenters() -> Policy:
     few = Condition(signal=Signal.APPROVED, at_most=FIRST_COMMENTS - 1)
-    return _with("new-commenters", Rule("first-comments", Outcome.HOLD, (few, _NOT_TRUSTED), REVIEW))
+    return _with("new-commenters", *_FLOODS, Rule("first-comments", Outcome.HOLD, (few, _NOT_TRUSTED), REVIEW))
 
 
 def _guests_wait() -> Policy:
     guest = Condition(signal=Signal.GUEST, at_least=1)
-    return _with("guests-wait", Rule("guests", Outcome.HOLD, (guest, _NOT_TRUSTED), REVIEW))
+    return _with("guests-wait", *_FLOODS, Rule("guests", Outcome.HOLD, (guest, _NOT_TRUSTED), REVIEW))
 
 
 def _wary() -> Policy:
@@ -34,13 +47,17 @@ def _wary() -> Policy:
     few, linked = Condition(signal=Signal.APPROVED, at_most=0), Condition(signal=Signal.LINKS, at_least=1)
     return _with(
         "wary",
+        *_FLOODS,
         Rule("often-refused", Outcome.HOLD, (often_refused, _NOT_TRUSTED), REVIEW),
         Rule("first-with-link", Outcome.HOLD, (few, linked), "links"),
     )
 
 
 PRESETS: dict[str, tuple[str, Callable[[], Policy]]] = {
-    "default": ("the model decides, and signals of spam", default_policy),
+    "default": ("the model decides, and signals of programs and of what was taken down", default_policy),
+    "guarded": (
+        "texts that come again and again, and floods from one network, wait", lambda: _with("guarded", *_FLOODS)
+    ),
     "new-commenters": (f"an author's first {FIRST_COMMENTS} comments wait, until they are published", _new_commenters),
     "guests-wait": ("comments of guests wait; accounts of the publisher are judged by the model", _guests_wait),
     "wary": ("authors wait of whom much was taken down, and a first comment with a link", _wary),

@@ -6,6 +6,7 @@ guards add the commenter's token; the others ask for an API token with a scope.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +21,10 @@ from service.flow.context import Context, Row
 from service.flow.identify import API_TOKEN_PREFIX, Commenter, Principal, commenter_of, principal_of
 from service.flow.manage_limits import rates_of
 from service.flow.publisher_tokens import verify
+from service.flow.sessions import Session, administered, csrf_token, principal_on, session_of
 from service.flow.signing import is_own
 from service.queue.limits import LocalLimits, Taken
+from service.settings import Settings
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -29,7 +32,17 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 class Visit:
     """What the guards found out about one request."""
 
-    __slots__ = ("commenter", "cors_origin", "network", "principal", "refused", "site", "spent")
+    __slots__ = (
+        "administered",
+        "commenter",
+        "cors_origin",
+        "network",
+        "principal",
+        "refused",
+        "session",
+        "site",
+        "spent",
+    )
 
     def __init__(self) -> None:
         self.network: str | None = None
@@ -39,6 +52,8 @@ class Visit:
         self.cors_origin: str | None = None
         self.commenter: Commenter | None = None
         self.principal: Principal | None = None
+        self.session: Session | None = None
+        self.administered: frozenset[str] | None = None
 
 
 def visit_of(connection: Connection) -> Visit:
@@ -97,16 +112,32 @@ async def requires_admin(connection: Connection, _handler: BaseRouteHandler) -> 
     await _require(connection, "admin")
 
 
+async def requires_session(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A person who is signed in, wherever they may do what."""
+    if _bearer(connection) is not None:
+        raise Problem("auth.invalid", "A token is no person; sign in.")
+    await _session(connection)
+
+
 async def requires_any_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """An API token with the scope `admin`, of whichever site; the flow narrows what is shown."""
-    principal = await _principal(connection)
+    """An API token with the scope `admin`, of whichever site, or an admin's session; the flow narrows what is shown."""
+    if _bearer(connection) is None:
+        found = await administered(context_of(connection), await _session(connection))
+        if isinstance(found, frozenset):
+            visit_of(connection).administered = found
+            if not found:
+                raise Problem("auth.forbidden", "This needs an admin.")
+            return
+        visit_of(connection).principal = found
+        return
+    principal = await _principal(connection, None)
     if not principal.may("admin", principal.site_id):
         raise Problem("auth.forbidden", "This needs the scope admin.")
 
 
 async def requires_installation_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
     """An API token of the whole installation with the scope `admin`."""
-    principal = await _principal(connection)
+    principal = await _principal(connection, None)
     if principal.site_id is not None or not principal.may("admin", None):
         raise Problem("auth.forbidden", "This needs an admin of the installation.")
 
@@ -121,6 +152,7 @@ GUARDS = (
     requires_admin,
     requires_any_admin,
     requires_installation_admin,
+    requires_session,
 )
 
 
@@ -214,22 +246,67 @@ async def network_hash_of(connection: Connection) -> str:
 
 
 async def _require(connection: Connection, scope: str) -> None:
-    principal = await _principal(connection)
+    token = _bearer(connection)
+    if token is not None and not token.startswith(API_TOKEN_PREFIX):
+        raise Problem("auth.invalid", "This is not an API token.")
+    session = await _session(connection) if token is None else None
+    principal = await _principal(connection, None) if session is None else None
     site = await _find_site(connection, check_origin=False)
+    if session is not None:
+        principal = visit_of(connection).principal = await principal_on(context_of(connection), session, site.id)
+    assert principal is not None
     await _take(connection, site, limits.STAFF)
     if not principal.may(scope, site.id):
         raise Problem("auth.forbidden", f"This needs the scope {scope} for the site.")
 
 
-async def _principal(connection: Connection) -> Principal:
+async def _principal(connection: Connection, site_id: str | None) -> Principal:
     token = _bearer(connection)
     if token is None:
-        raise Problem("auth.required", "Send an API token as `Authorization: Bearer`.")
+        session = await _session(connection)
+        found = await principal_on(context_of(connection), session, site_id)
+        visit_of(connection).principal = found
+        return found
     if not token.startswith(API_TOKEN_PREFIX):
         raise Problem("auth.invalid", "This is not an API token.")
     visit = visit_of(connection)
     visit.principal = await principal_of(context_of(connection), token)
     return visit.principal
+
+
+async def _session(connection: Connection) -> Session:
+    """Answer the session of the cookie; a change must carry its token too, and come from our own page if from any."""
+    context = context_of(connection)
+    name, _ = session_cookie(context.settings)
+    token = connection.cookies.get(name)
+    if token is None:
+        raise Problem("auth.required", "Sign in, or send an API token as `Authorization: Bearer`.")
+    session = await session_of(context, token)
+    if connection.scope.get("method") not in ("GET", "HEAD"):
+        sent = connection.headers.get("x-colloquy-csrf", "")
+        origin = connection.headers.get("origin")
+        if not hmac.compare_digest(sent.encode(), csrf_token(context, session).encode()):
+            raise Problem("auth.csrf", "Send the csrf_token of `GET /v1/session` as `X-Colloquy-CSRF`.")
+        if origin is not None and origin != context.settings.url:
+            raise Problem("auth.csrf", "Changes under a session come from PUBLIC_URL alone.")
+    visit_of(connection).session = session
+    return session
+
+
+def session_cookie(settings: Settings) -> tuple[str, bool]:
+    """Answer the name of the session's cookie, and whether it goes over https alone."""
+    secure = settings.url.startswith("https://")
+    # Browsers refuse the prefix without https, and with it any other host's cookie of that name.
+    return ("__Host-colloquy_session" if secure else "colloquy_session"), secure
+
+
+async def take_sign_in(connection: Connection, account: str) -> None:
+    """Take a token from the limits of signing in: of the network, of the account, and of both together."""
+    visit, network = visit_of(connection), await network_hash_of(connection)
+    visit.spent = await context_of(connection).limiter.take(limits.sign_in_buckets(network, account))
+    if refused := limits.refusal_of(visit.spent):
+        telemetry.limited_total.labels(refused.extra["limit"]).inc()
+        raise refused
 
 
 def _bearer(connection: Connection) -> str | None:

@@ -19,6 +19,7 @@ from service.flow.context import Context
 from service.flow.page_cache import PageCache
 from service.queue.limits import LocalLimits
 from service.routes import (
+    accounts,
     admin,
     comments,
     identity,
@@ -44,6 +45,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *admin.HANDLERS,
     *privacy.HANDLERS,
     *limits.HANDLERS,
+    *accounts.HANDLERS,
     *identity.HANDLERS,
     *sanctions.HANDLERS,
     *spam.HANDLERS,

@@ -15,6 +15,7 @@ import msgspec
 from moderation.policy import PolicyError, parse_policy_json, parse_policy_toml
 from moderation.presets import PRESETS
 from service import schemas
+from service.account_commands import add_accounts
 from service.audit_command import add_audit
 from service.calibrate_command import add_calibrate
 from service.composition import check_tables, open_offline
@@ -36,7 +37,7 @@ def add_commands(subparsers: Any) -> None:
         "admin",
         "admins of the whole installation",
         {
-            "create": (_create_admin, ["--name", "--expires?"]),
+            "create": (_create_admin, ["--name", "--email?", "--expires?"]),
             "list": (_list_admins, []),
             "disable": (_disable_admin, ["id"]),
         },
@@ -64,6 +65,7 @@ def add_commands(subparsers: Any) -> None:
         },
     )
     _add_people(subparsers)
+    add_accounts(subparsers, _runner)
     add_audit(subparsers, _runner)
     add_privacy(subparsers, _runner)
     add_calibrate(subparsers, _runner)
@@ -75,7 +77,7 @@ def _add_people(subparsers: Any) -> None:
         "member",
         "a site's moderators and admins",
         {
-            "add": (_add_member, ["slug", "--name", "--role:moderator,admin"]),
+            "add": (_add_member, ["slug", "--name", "--role:moderator,admin", "--email?"]),
             "list": (_list_members, ["slug"]),
             "disable": (_disable_member, ["slug", "id"]),
         },
@@ -164,13 +166,20 @@ def _input(kind: type[msgspec.Struct], **values: Any) -> Any:
 
 
 async def _create_admin(context: Context, options: argparse.Namespace) -> None:
-    """make an admin of the installation and print the token, this once; --expires DAYS ends it by itself"""
+    """make an admin of the installation and print the token, this once; --email lets them sign in too"""
     expires_at = None
     if options.expires is not None:
         expires_at = context.now() + timedelta(days=_days(options.expires))
-    made = await manage_admins.create_admin(context, options.name, expires_at=expires_at)
+    email = _input(_Address, email=options.email).email if options.email else None
+    made = await manage_admins.create_admin(context, options.name, expires_at=expires_at, email=email)
+    if made.invitation is not None:
+        _note(f"{email} sets a password with this invitation, once within a week: {made.invitation}")
     _note(f"id {made.member_id}; the token follows, keep it: shown once")
     _out(made.token)
+
+
+class _Address(msgspec.Struct):
+    email: schemas.Email
 
 
 def _days(text: str) -> int:
@@ -282,8 +291,10 @@ def _misfits(settings: Settings, document: Mapping[str, Any]) -> Iterator[str]:
 async def _add_member(context: Context, options: argparse.Namespace) -> None:
     """name a moderator or admin of a site and print the first token, this once"""
     site = await find_site(context, options.slug)
-    wanted = _input(schemas.MemberInput, name=options.name, role=options.role)
+    wanted = _input(schemas.MemberInput, name=options.name, role=options.role, email=options.email)
     member = await manage_people.add_member(context, site, "cli", wanted)
+    if member.invitation is not None:
+        _note(f"{options.email} sets a password with this invitation, once within a week: {member.invitation}")
     scopes = ["review"] if options.role == "moderator" else list(manage_people.ALL_SCOPES)
     key = _input(schemas.KeyInput, name=options.name, scopes=scopes, member_id=member.id)
     _json(await manage_people.create_key(context, site, "cli", key))

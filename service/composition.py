@@ -17,6 +17,7 @@ from service.flow.context import Context, new_uuid7, utc_now
 from service.flow.directory import Directory
 from service.flow.jwks import KeySets
 from service.flow.networks import Networks
+from service.flow.passwords import Passwords
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.client import connect, connect_blocking
@@ -64,6 +65,7 @@ async def open_context(
             decisions=DecisionBoard(client, prefix),
             hub=DecisionHub(blocking, prefix),
             box=box,
+            passwords=Passwords(),
             egress=egress,
             key_sets=KeySets(egress),
             networks=Networks(database, box),

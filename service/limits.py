@@ -12,8 +12,10 @@ from service.queue.limits import Bucket, Taken
 
 READ, SUBMIT, CHANGE, STAFF = "read", "submit", "change", "staff"
 """The kinds of requests; each has limits of its own."""
-SIGN_IN_PER_NETWORK: Final = schemas.Rate(30, 300)
-SIGN_IN_PER_ACCOUNT: Final = schemas.Rate(10, 300)
+_SIGN_IN_PER_NETWORK: Final = schemas.Rate(30, 300)
+#: Of somebody who guesses; the account's own person on another network is not locked out by that.
+_SIGN_IN_PER_ACCOUNT_AND_NETWORK: Final = schemas.Rate(10, 300)
+_SIGN_IN_PER_ACCOUNT: Final = schemas.Rate(100, 300)
 
 
 class Caller(NamedTuple):
@@ -41,6 +43,18 @@ def buckets_of(kind: str, rates: schemas.Rates, caller: Caller) -> list[Bucket]:
     if kind == SUBMIT:
         found.append(bucket("submit_per_site", ""))
     return found
+
+
+def sign_in_buckets(network: str, account: str) -> list[Bucket]:
+    """Answer the buckets of an attempt to sign in; network and account are hashes."""
+    return [
+        Bucket(name, f"{name}:{key}", rate.limit, rate.per_seconds)
+        for name, key, rate in (
+            ("sign_in_per_network", network, _SIGN_IN_PER_NETWORK),
+            ("sign_in_per_account_and_network", f"{account}:{network}", _SIGN_IN_PER_ACCOUNT_AND_NETWORK),
+            ("sign_in_per_account", account, _SIGN_IN_PER_ACCOUNT),
+        )
+    ]
 
 
 def headers_of(spent: Iterable[Taken]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from service.flow.directory import Directory
 from service.flow.ids import Uuid7
 from service.flow.jwks import KeySets
 from service.flow.networks import Networks
+from service.flow.passwords import Passwords
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.limits import Limiter
@@ -47,6 +48,7 @@ class Context:
     decisions: DecisionBoard
     hub: DecisionHub
     box: Box
+    passwords: Passwords
     egress: Egress
     key_sets: KeySets
     networks: Networks

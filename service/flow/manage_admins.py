@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service import schemas
 from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import hash_token, new_api_token
+from service.flow.manage_accounts import invite
 from service.flow.manage_people import ALL_SCOPES
 from service.store import people
 
@@ -19,12 +20,15 @@ class NewAdmin(NamedTuple):
 
     member_id: str
     token: str
+    invitation: str | None = None
 
 
-async def create_admin(context: Context, name: str, *, expires_at: datetime | None = None) -> NewAdmin:
-    """Make an admin of the whole installation with a first token."""
+async def create_admin(
+    context: Context, name: str, *, expires_at: datetime | None = None, email: str | None = None
+) -> NewAdmin:
+    """Make an admin of the whole installation with a first token, and an account to sign in with."""
     now, member_id, token = context.now(), context.new_id(), new_api_token()
-    member = {"id": member_id, "site_id": None, "name": name, "role": "admin", "created_at": now}
+    member: dict[str, Any] = {"id": member_id, "site_id": None, "name": name, "role": "admin", "created_at": now}
     key = {
         "id": context.new_id(),
         "site_id": None,
@@ -36,10 +40,13 @@ async def create_admin(context: Context, name: str, *, expires_at: datetime | No
         "expires_at": expires_at,
     }
     async with context.database.writing() as connection:
+        invitation = None
+        if email is not None:
+            member["account_id"], invitation = await invite(connection, context, email, name)
         await people.insert_member(connection, member)
         await people.insert_token(connection, key)
         await audit(connection, context, None, "cli", "admin.created", member_id)
-    return NewAdmin(member_id, token)
+    return NewAdmin(member_id, token, invitation)
 
 
 async def list_admins(context: Context) -> schemas.MemberList:

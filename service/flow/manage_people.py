@@ -7,6 +7,7 @@ from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import hash_token, new_api_token
+from service.flow.manage_accounts import invite
 from service.flow.moments import checked_moment
 from service.store import commenters, people
 from service.store.types import Row
@@ -15,13 +16,16 @@ ALL_SCOPES = ("admin", "review", "threads")
 
 
 async def add_member(context: Context, site: Row, actor: str, wanted: schemas.MemberInput) -> schemas.MemberView:
-    """Name a moderator or admin of a site."""
+    """Name a moderator or admin of a site; with an address they can sign in, by the invitation that is answered."""
     now, member_id = context.now(), context.new_id()
     row = {"id": member_id, "site_id": site.id, "name": wanted.name, "role": wanted.role, "created_at": now}
+    invitation = None
     async with context.database.writing() as connection:
+        if wanted.email is not None:
+            row["account_id"], invitation = await invite(connection, context, wanted.email, wanted.name)
         await people.insert_member(connection, row)
         await audit(connection, context, site.id, actor, "member.added", member_id, role=wanted.role)
-    return schemas.MemberView(member_id, wanted.name, wanted.role, now, None)
+    return schemas.MemberView(member_id, wanted.name, wanted.role, now, None, invitation)
 
 
 async def list_members(context: Context, site: Row) -> schemas.MemberList:

@@ -12,12 +12,13 @@ from service import telemetry
 from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
 from service.flow.retention import apply_retention
-from service.store import network_keys, records, review_items, scoring
+from service.store import accounts, network_keys, records, review_items, scoring
 
 _PAGE = 500
 #: A submit enqueues right after its commit; sooner than this the sweep would race it for nothing.
 _SETTLED = timedelta(seconds=2)
 IDEMPOTENCY_DAYS = 7
+ACCOUNT_TRACE_DAYS = 30
 
 
 class Swept(msgspec.Struct, frozen=True):
@@ -74,4 +75,5 @@ async def _retention(context: Context, now: datetime) -> int:
         keys = await records.forget_idempotency(connection, before=now - timedelta(days=IDEMPOTENCY_DAYS))
         days = timedelta(days=context.settings.network_key_days)
         keys += await network_keys.forget(connection, before=now - days)
+        keys += await accounts.forget_old(connection, before=now - timedelta(days=ACCOUNT_TRACE_DAYS))
     return keys + await apply_retention(context)

@@ -37,7 +37,11 @@ async def create_site(request: Request[Any, Any, Any], data: JSONBody[schemas.Si
 @get("/v1/admin/sites", guards=[requires_any_admin], tags=["admin"])
 async def list_sites(request: Request[Any, Any, Any]) -> schemas.SiteList:
     """List the sites the token may administer."""
-    return await manage_sites.list_sites(context_of(request), requests.as_member(visit_of(request)).site_id)
+    visit = visit_of(request)
+    if visit.administered is not None:
+        return await manage_sites.list_sites(context_of(request), visit.administered)
+    site_id = requests.as_member(visit).site_id
+    return await manage_sites.list_sites(context_of(request), None if site_id is None else {site_id})
 
 
 @get("/v1/admin/sites/{site:str}", guards=[requires_admin], tags=["admin"])

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from service.schemas.accounts import Email
 from service.schemas.base import (
     BODY_CHARACTERS,
     DEFAULT_PROMPT,
@@ -133,16 +134,18 @@ class MemberInput(Input, frozen=True):
 
     name: Name
     role: Literal["moderator", "admin"]
+    email: Email | None = None
 
 
 class MemberView(Struct, frozen=True):
-    """A member of a site."""
+    """A member of a site; `invitation` is answered once, to somebody who has no password yet."""
 
     id: str
     name: str
     role: str
     created_at: datetime
     disabled_at: datetime | None
+    invitation: str | None = None
 
 
 class MemberList(Struct, frozen=True):

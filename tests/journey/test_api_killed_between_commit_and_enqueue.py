@@ -23,6 +23,7 @@ def settings(tmp_path: Path, database_url: str, own_redis: EmbeddedRedis) -> Set
             "DATABASE_URL": database_url,
             "REDIS_URL": own_redis.url,
             "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
+            "ALLOWED_HOSTS": "test",
         }
     )
 

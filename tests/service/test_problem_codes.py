@@ -172,11 +172,15 @@ async def _over(service: Service) -> httpx.Response:
     return await service.call("POST", f"{path}/{sanction}/lift", as_="moderator", json={})
 
 
-@way_to("challenge.required")
 async def _challenged(service: Service, **more: Any) -> httpx.Response:
     wanted = {"challenge": "always"}
     await service.call("PUT", "/v1/admin/sites/test/spam", as_="admin", json=wanted, expect=200)
     return await service.call("POST", COMMENTS, json={"body": "x", **more})
+
+
+@way_to("challenge.required")
+async def _unsolved(service: Service) -> httpx.Response:
+    return await _challenged(service)
 
 
 @way_to("challenge.invalid")

@@ -21,7 +21,7 @@ COMMENTS = "/v1/sites/test/threads/page/comments"
 async def test_a_guest_gets_a_token_once(service: Service) -> None:
     """A new guest is given an author token; with it they are known, and given none again."""
     first = await service.submit("One.", author={"name": " Ada "})
-    assert first["comment"]["author"] == {"name": "Ada", "kind": "guest", "badges": []}
+    assert first["comment"]["author"] == {"name": "Ada", "kind": "guest", "badges": [], "avatar_url": None}
     token = first["author_token"]
     second = await service.submit("Two.", token=token)
     assert "author_token" not in second

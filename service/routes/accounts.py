@@ -1,0 +1,136 @@
+"""People sign in: sessions in a cookie that scripts cannot read, second factor, passwords, invitations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, delete, get, post
+from litestar.datastructures import Cookie
+from litestar.params import JSONBody
+
+from service import schemas
+from service.access import (
+    context_of,
+    network_hash_of,
+    open_to_all,
+    requires_session,
+    session_cookie,
+    take_sign_in,
+    visit_of,
+)
+from service.flow import manage_accounts, second_factor, sessions
+from service.flow.context import Context
+from service.flow.identify import hash_token
+from service.flow.sessions import Session
+
+_NO_STORE = {"cache-control": "no-store"}
+
+
+def _session(request: Request[Any, Any, Any]) -> tuple[Context, Session]:
+    session = visit_of(request).session
+    assert session is not None
+    return context_of(request), session
+
+
+def _cookie(request: Request[Any, Any, Any], token: str | None) -> Cookie:
+    """Answer the cookie of a session, or the one that takes it away."""
+    name, secure = session_cookie(context_of(request).settings)
+    age = int(sessions.LONGEST.total_seconds()) if token else 0
+    return Cookie(key=name, value=token or "", max_age=age, path="/", secure=secure, httponly=True, samesite="strict")
+
+
+@post("/v1/session", guards=[open_to_all], status_code=200, tags=["accounts"])
+async def sign_in(request: Request[Any, Any, Any], data: JSONBody[schemas.SignIn]) -> Response[schemas.SessionView]:
+    """Sign in with address and password, and a code where the account has a second factor."""
+    context = context_of(request)
+    await take_sign_in(request, hash_token(data.email.casefold()))
+    opened = await sessions.sign_in(context, data)
+    view = await sessions.view(context, opened.session)
+    return Response(view, headers=_NO_STORE, cookies=[_cookie(request, opened.token)])
+
+
+@get("/v1/session", guards=[requires_session], tags=["accounts"])
+async def read_session(request: Request[Any, Any, Any]) -> Response[schemas.SessionView]:
+    """Read who is signed in, what they may do where, and the token that goes with every change."""
+    context, session = _session(request)
+    return Response(await sessions.view(context, session), headers=_NO_STORE)
+
+
+@delete("/v1/session", guards=[requires_session], tags=["accounts"], status_code=204)
+async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
+    """Sign out here."""
+    context, session = _session(request)
+    await sessions.close(context, session, everywhere=False)
+    return Response(None, status_code=204, cookies=[_cookie(request, None)])
+
+
+@get("/v1/session/all", guards=[requires_session], tags=["accounts"])
+async def read_sessions(request: Request[Any, Any, Any]) -> Response[schemas.SessionList]:
+    """Read the own sessions."""
+    context, session = _session(request)
+    return Response(await sessions.listed(context, session), headers=_NO_STORE)
+
+
+@delete("/v1/session/all", guards=[requires_session], tags=["accounts"], status_code=204)
+async def sign_out_everywhere(request: Request[Any, Any, Any]) -> Response[None]:
+    """Sign out everywhere, here too."""
+    context, session = _session(request)
+    await sessions.close(context, session, everywhere=True)
+    return Response(None, status_code=204, cookies=[_cookie(request, None)])
+
+
+@post("/v1/session/password", guards=[requires_session], status_code=204, tags=["accounts"])
+async def change_password(request: Request[Any, Any, Any], data: JSONBody[schemas.ChangePassword]) -> None:
+    """Change the own password; every other session ends."""
+    context, session = _session(request)
+    await take_sign_in(request, session.account_id)
+    await manage_accounts.change_password(context, session, data)
+
+
+@post("/v1/session/second-factor", guards=[requires_session], status_code=201, tags=["accounts"])
+async def enrol(request: Request[Any, Any, Any]) -> Response[schemas.SecondFactor]:
+    """Get a new second factor, shown once; it is in force when a first code was entered."""
+    context, session = _session(request)
+    answer = await second_factor.enrol(context, await manage_accounts.account_of(context, session))
+    return Response(answer, status_code=201, headers=_NO_STORE)
+
+
+@post("/v1/session/second-factor/confirm", guards=[requires_session], status_code=200, tags=["accounts"])
+async def confirm(
+    request: Request[Any, Any, Any], data: JSONBody[schemas.ConfirmCode]
+) -> Response[schemas.RecoveryCodes]:
+    """Put the second factor in force with a first code; the answer has ten recovery codes, this once."""
+    context, session = _session(request)
+    await take_sign_in(request, session.account_id)
+    account = await manage_accounts.account_of(context, session)
+    return Response(await second_factor.confirm(context, account, data.code), headers=_NO_STORE)
+
+
+@delete("/v1/session/second-factor", guards=[requires_session], status_code=204, tags=["accounts"])
+async def drop(request: Request[Any, Any, Any], data: JSONBody[schemas.DropSecondFactor]) -> None:
+    """Turn the second factor off, with the password and a code."""
+    context, session = _session(request)
+    await take_sign_in(request, session.account_id)
+    await manage_accounts.check_own_password(context, session, data.password)
+    await second_factor.drop(context, await manage_accounts.account_of(context, session), data.code)
+
+
+@post("/v1/invitations", guards=[open_to_all], status_code=204, tags=["accounts"])
+async def accept_invitation(request: Request[Any, Any, Any], data: JSONBody[schemas.AcceptInvitation]) -> None:
+    """Set the password that an invitation is for; then sign in with it."""
+    await take_sign_in(request, await network_hash_of(request))
+    await manage_accounts.accept(context_of(request), data)
+
+
+HANDLERS = [
+    sign_in,
+    read_session,
+    sign_out,
+    read_sessions,
+    sign_out_everywhere,
+    change_password,
+    enrol,
+    confirm,
+    drop,
+    accept_invitation,
+]

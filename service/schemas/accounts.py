@@ -1,0 +1,111 @@
+"""Signing in: what people send, and what they are answered about themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from service.schemas.base import Input
+
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^\s@]+@[^\s@]+$(?!\n)")]
+#: Checked where it is set: what somebody sends to sign in is only ever right or wrong.
+Password = Annotated[str, Meta(min_length=1, max_length=256)]
+CodeText = Annotated[str, Meta(min_length=6, max_length=20)]
+
+
+class SignIn(Input, frozen=True):
+    """Address and password, and the second factor's code (or a recovery code) where the account has one."""
+
+    email: Email
+    password: Password
+    code: CodeText | None = None
+
+
+class AcceptInvitation(Input, frozen=True):
+    """An invitation's token and the password to set."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=200)]
+    password: Password
+
+
+class ChangePassword(Input, frozen=True):
+    """The password as it is, and the one to set."""
+
+    password: Password
+    new_password: Password
+
+
+class ConfirmCode(Input, frozen=True):
+    """The first code of a new second factor."""
+
+    code: CodeText
+
+
+class DropSecondFactor(Input, frozen=True):
+    """The password and a code, to turn the second factor off."""
+
+    password: Password
+    code: CodeText
+
+
+class SiteRole(Struct, frozen=True):
+    """What somebody may do on a site; without a site: on every one."""
+
+    site: str | None
+    role: str
+    member_id: str
+
+
+class SessionView(Struct, frozen=True):
+    """Who is signed in; `csrf_token` goes with every change as `X-Colloquy-CSRF`."""
+
+    account_id: str
+    email: str
+    name: str
+    second_factor: bool
+    csrf_token: str
+    roles: list[SiteRole]
+    expires_at: datetime
+
+
+class OpenSession(Struct, frozen=True):
+    """A session of one's own."""
+
+    id: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    current: bool
+
+
+class SessionList(Struct, frozen=True):
+    """One's own sessions, the newest first."""
+
+    sessions: list[OpenSession]
+
+
+class SecondFactor(Struct, frozen=True):
+    """A new second factor, shown once; in force when a first code was entered."""
+
+    secret: str
+    uri: str
+
+
+class RecoveryCodes(Struct, frozen=True):
+    """Ten codes, shown once, each good for one sign-in without the device."""
+
+    recovery_codes: list[str]
+
+
+class AccountView(Struct, frozen=True):
+    """An account, as the operator sees it."""
+
+    id: str
+    email: str
+    name: str
+    has_password: bool
+    second_factor: bool
+    created_at: datetime
+    disabled_at: datetime | None
