@@ -28,7 +28,6 @@ CODES: dict[str, tuple[int, str]] = {
     "session.code_required": (401, "The second factor is needed"),
     "second_factor.exists": (409, "The second factor is not in a state that allows this"),
     "invitation.invalid": (410, "The invitation is not valid"),
-    "account.unknown": (404, "There is no such account"),
     "account.disabled": (409, "The account is disabled"),
     "identity.invalid": (401, "The publisher's token is not valid"),
     "identity.expired": (401, "The publisher's token has expired"),

@@ -60,7 +60,7 @@ async def invite_again(context: Context, email: str) -> str:
     async with context.database.writing() as connection:
         account = await accounts.by_email(connection, email.casefold())
         if account is None:
-            raise Problem("account.unknown", "There is no account with this address.")
+            raise Problem("member.unknown", "There is no account with this address.")
         token = await _new_invitation(connection, context, account.id)
         await audit(connection, context, None, "cli", "account.invited", account.id)
     return token
@@ -163,5 +163,5 @@ async def reset_second_factor(context: Context, email: str) -> None:
 async def _known(connection: AsyncConnection, email: str) -> Row:
     account = await accounts.by_email(connection, email.casefold())
     if account is None:
-        raise Problem("account.unknown", "There is no account with this address.")
+        raise Problem("member.unknown", "There is no account with this address.")
     return account

@@ -20,7 +20,7 @@ from service.store.types import Row
 
 IDLE: Final = timedelta(hours=12)
 LONGEST: Final = timedelta(days=14)
-_TOUCH_EVERY = timedelta(minutes=1)
+TOUCH_EVERY = timedelta(minutes=1)
 _SCOPES: Final = {"moderator": frozenset({"review"}), "admin": frozenset({"admin", "review", "threads"})}
 _REFUSED = "Address, password or code are not right."
 
@@ -100,7 +100,7 @@ async def session_of(context: Context, token: str) -> Session:
     over = row is None or row.revoked_at is not None or row.disabled_at is not None
     if row is None or over or row.expires_at <= now or now - row.last_used_at > IDLE:
         raise Problem("auth.invalid", "The session is over; sign in again.")
-    if now - row.last_used_at > _TOUCH_EVERY:
+    if now - row.last_used_at > TOUCH_EVERY:
         async with context.database.writing() as connection:
             await accounts.touch_session(connection, row.id, at=now)
     return Session(row.id, row.account_id, row.email, row.name, row.totp_confirmed_at is not None, row.expires_at)

@@ -13,7 +13,7 @@ from tests.journey.harness import Installation
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 
 INDEX = Path("service/static/demo/index.html")
-CIVIL = "I would leave the car at home if the tram ran at night."
+CIVIL = "I take the tram to work, and it is full every morning."
 RUDE = "You are an idiot, dear editor."
 ABUSE = "Fuck you, you worthless piece of shit"
 
@@ -103,9 +103,9 @@ async def test_an_edit_is_judged_like_a_comment(reader: Reader) -> None:
     """A civil edit replaces the text; a rude one waits below it while the published text stays."""
     card = await reader.write("The squares will be full of chairs again.")
     await card.get_by_role("button", name="Edit your comment").click()
-    await card.get_by_role("textbox", name="Your comment").fill("The squares will be full of children again.")
+    await card.get_by_role("textbox", name="Your comment").fill("Since then the square has been full of people again.")
     await card.get_by_role("button", name="Save").click()
-    edited = reader.card("full of children again")
+    edited = reader.card("full of people again")
     await expect(edited).to_contain_text("edited just now")
     await edited.get_by_role("button", name="Edit your comment").click()
     await edited.get_by_role("textbox", name="Your comment").fill("You are all idiots.")

@@ -6,9 +6,10 @@ import pytest
 
 from service import access, schemas
 from service.app import create_litestar, own_handlers
-from service.flow import manage_people, manage_sites
+from service.flow import manage_admins, manage_people, manage_sites, sessions
 from service.flow.identify import find_site
 from service.settings import Settings
+from service.store import accounts
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +76,16 @@ ROUTES = {
     f"GET {REVIEW}/commenters/{{commenter_id:str}}/sanctions": "requires_moderator",
     f"POST {REVIEW}/commenters/{{commenter_id:str}}/sanctions": "requires_moderator",
     f"POST {REVIEW}/commenters/{{commenter_id:str}}/sanctions/{{sanction_id:str}}/lift": "requires_moderator",
+    "POST /v1/session": "open_to_all",
+    "GET /v1/session": "requires_session",
+    "DELETE /v1/session": "requires_session",
+    "GET /v1/session/all": "requires_session",
+    "DELETE /v1/session/all": "requires_session",
+    "POST /v1/session/password": "requires_session",
+    "POST /v1/session/second-factor": "requires_session",
+    "POST /v1/session/second-factor/confirm": "requires_session",
+    "DELETE /v1/session/second-factor": "requires_session",
+    "POST /v1/invitations": "open_to_all",
     f"GET {SITE}/ticket": "of_site",
     f"GET {SITE}/challenge": "of_site",
     f"GET {ADMIN}/spam": "requires_admin",
@@ -87,7 +98,9 @@ ROUTES = {
 
 GUARDS = [guard.__name__ for guard in access.GUARDS]
 READ_BY_ANYBODY = ["open_to_all", "of_site", "may_be_author"]
-MISSING, INVALID, FORBIDDEN = "auth.required", "auth.invalid", "auth.forbidden"
+MISSING, INVALID, FORBIDDEN, FORGED = "auth.required", "auth.invalid", "auth.forbidden", "auth.csrf"
+OF_STAFF = GUARDS[4:]
+ADMINS = ["requires_publisher", "requires_admin", "requires_any_admin", "requires_installation_admin"]
 UNKNOWN_ID = "0190a0a0-0000-7000-8000-000000000000"
 
 #: What a credential meets at each guard: the code of its refusal. A guard that is not named lets it in.
@@ -101,21 +114,41 @@ REFUSALS: dict[str, dict[str, str]] = {
     "expired key": _INVALID_EVERYWHERE,
     "key of a disabled member": _INVALID_EVERYWHERE,
     "author": dict.fromkeys(GUARDS[4:], INVALID),
-    "root": {"requires_author": FORBIDDEN},
-    "admin": {"requires_author": FORBIDDEN, "requires_installation_admin": FORBIDDEN},
-    "publisher": {"requires_author": FORBIDDEN}
+    "root": {"requires_author": FORBIDDEN, "requires_session": INVALID},
+    "admin": {"requires_author": FORBIDDEN, "requires_session": INVALID, "requires_installation_admin": FORBIDDEN},
+    "publisher": {"requires_author": FORBIDDEN, "requires_session": INVALID}
     | dict.fromkeys(
         ["requires_moderator", "requires_admin", "requires_any_admin", "requires_installation_admin"], FORBIDDEN
     ),
-    "moderator": {"requires_author": FORBIDDEN}
+    "moderator": {"requires_author": FORBIDDEN, "requires_session": INVALID}
     | dict.fromkeys(
         ["requires_publisher", "requires_admin", "requires_any_admin", "requires_installation_admin"], FORBIDDEN
     ),
-    "foreign admin": {"requires_author": FORBIDDEN}
+    "foreign admin": {"requires_author": FORBIDDEN, "requires_session": INVALID}
     | dict.fromkeys(
         ["requires_moderator", "requires_publisher", "requires_admin", "requires_installation_admin"], FORBIDDEN
     ),
 }
+
+#: The same for people who are signed in: a browser that changes something must show the token of its session.
+_OF_MODERATOR = {"requires_author": MISSING} | dict.fromkeys(ADMINS, FORBIDDEN)
+_OVER = {"requires_author": MISSING} | dict.fromkeys(OF_STAFF, INVALID)
+SESSIONS: dict[str, dict[str, str]] = {
+    "moderator's session": _OF_MODERATOR,
+    "admin's session": {"requires_author": MISSING, "requires_installation_admin": FORBIDDEN},
+    "root's session": {"requires_author": MISSING},
+    "session of another site's admin": {"requires_author": MISSING}
+    | dict.fromkeys(
+        ["requires_moderator", "requires_publisher", "requires_admin", "requires_installation_admin"], FORBIDDEN
+    ),
+    "session of nobody here": {"requires_author": MISSING} | dict.fromkeys(["requires_moderator", *ADMINS], FORBIDDEN),
+    "expired session": _OVER,
+    "revoked session": _OVER,
+    "session of a disabled account": _OVER,
+    "session without its token": _OF_MODERATOR,
+    "session from a foreign page": _OF_MODERATOR,
+}
+_FORGED = ("session without its token", "session from a foreign page")
 
 
 def routes_of_the_app() -> dict[str, str]:
@@ -172,6 +205,27 @@ def test_every_route_is_written_down_with_its_guard() -> None:
     assert routes_of_the_app() == ROUTES
 
 
+def table() -> str:
+    """Answer the whole table: each route, its guard, and what every credential meets there."""
+    lines = []
+    for route, guard in ROUTES.items():
+        refused: dict[str, list[str]] = {}
+        for credential, codes in (REFUSALS | SESSIONS).items():
+            refused.setdefault(codes.get(guard, "let in"), []).append(credential)
+        lines.append(f"{route}  ({guard})")
+        lines += [f"    {code}: {', '.join(credentials)}" for code, credentials in sorted(refused.items())]
+    return "\n".join(lines)
+
+
+def test_the_table_is_complete() -> None:
+    """`python -m tests.service.access_table` prints every route with every credential of both tables."""
+    printed = table()
+    for route in ROUTES:
+        assert route in printed
+    entry = printed.partition("\n" + next(iter(list(ROUTES)[1:])))[0]
+    assert all(credential in entry for credential in REFUSALS | SESSIONS)
+
+
 def test_every_guard_guards_something() -> None:
     """No guard is left over, and so each is walked by the tests below."""
     assert set(ROUTES.values()) == set(GUARDS)
@@ -196,6 +250,63 @@ async def test_each_credential_opens_exactly_its_routes(
         assert answer.status_code != 401 or answer.headers["www-authenticate"].startswith("Bearer"), route
         assert answer.status_code < 500 or template == "/health/workers", (route, answer.text)
     assert met == {route: REFUSALS[credential].get(guard) for route, guard in ROUTES.items()}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+@pytest.mark.parametrize("credential", SESSIONS)
+async def test_each_session_opens_exactly_its_routes(service: Service, credential: str) -> None:
+    """On every route a signed-in person is refused with the right code, or let in, as the role and the request say."""
+    account = await account_of(service, credential)
+    met, wanted = {}, {}
+    for route, guard in ROUTES.items():
+        method, _, template = route.partition(" ")
+        headers = await session_headers(service, credential, account)
+        answer = await service.call(method, path_of(template), headers=headers, json={})
+        met[route] = answer.json()["code"] if answer.status_code in (401, 403) else None
+        wanted[route] = SESSIONS[credential].get(guard)
+        if credential in _FORGED and method != "GET" and guard in OF_STAFF:
+            wanted[route] = FORGED
+        assert answer.status_code < 500 or template == "/health/workers", (route, answer.text)
+    assert met == wanted
+
+
+async def account_of(service: Service, credential: str) -> Any:
+    """Answer an account with the role that a row of the table speaks of."""
+    context = service.context
+    await manage_sites.create_site(context, "test", schemas.SiteInput(slug="other", name="Other"))
+    roles = {
+        "admin's session": ("test", "admin"),
+        "session of another site's admin": ("other", "admin"),
+        "session of nobody here": ("other", "moderator"),
+    }
+    if credential == "root's session":
+        await manage_admins.create_admin(context, "Root", email="person@daily.example")
+    else:
+        slug, role = roles.get(credential, ("test", "moderator"))
+        wanted = schemas.MemberInput(name="P", role=role, email="person@daily.example")  # type: ignore[arg-type]
+        await manage_people.add_member(context, await find_site(context, slug), "test", wanted)
+    async with context.database.reading() as connection:
+        return await accounts.by_email(connection, "person@daily.example")
+
+
+async def session_headers(service: Service, credential: str, account: Any) -> dict[str, str]:
+    """Answer what a browser sends under a new session: some routes end the one they are called with."""
+    context = service.context
+    opened = await sessions.open_for(context, account)
+    csrf = sessions.csrf_token(context, opened.session)
+    headers = {"cookie": f"colloquy_session={opened.token}", "x-colloquy-csrf": csrf}
+    if credential == "session without its token":
+        del headers["x-colloquy-csrf"]
+    if credential == "expired session":
+        service.clock.advance(sessions.IDLE.total_seconds() + 1)
+    if credential == "revoked session":
+        await sessions.close(context, opened.session, everywhere=False)
+    if credential == "session of a disabled account":
+        async with context.database.writing() as connection:
+            await accounts.change(connection, account.id, {"disabled_at": service.clock()})
+    if credential == "session from a foreign page":
+        headers["origin"] = "https://news.example"
+    return headers
 
 
 async def service_author(service: Service, text: str) -> str:

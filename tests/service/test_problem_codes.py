@@ -13,11 +13,13 @@ from msgspec import structs
 from service.composition import open_context
 from service.egress import Egress
 from service.errors import CODES
+from service.flow import manage_accounts
 from service.flow.jwks import KeySets
 from service.queue.scorer_status import ScorerBoard, ScorerStatus
 from service.settings import Settings
 from tests.raw_server import raw_server
 from tests.service.answers import UNKNOWN_ID, client_of, problem
+from tests.service.people import invited, person, second_factor
 from tests.service.publisher import RSA_KEY, claims, configure, jwks, public_jwk, sign
 from tests.service_fixture import Service
 
@@ -186,6 +188,49 @@ async def _unsolved(service: Service) -> httpx.Response:
 @way_to("challenge.invalid")
 async def _not_solved(service: Service) -> httpx.Response:
     return await _challenged(service, challenge="no solution")
+
+
+async def _signing_in(service: Service, **wanted: Any) -> httpx.Response:
+    return await service.call("POST", "/v1/session", json={"email": "a@b.example", "password": "x", **wanted})
+
+
+@way_to("session.refused")
+async def _refused(service: Service) -> httpx.Response:
+    return await _signing_in(service)
+
+
+@way_to("session.code_required")
+async def _no_code(service: Service) -> httpx.Response:
+    browser = await person(service, "nora@daily.example")
+    await second_factor(service, browser)
+    return await browser.sign_in(expect=401)
+
+
+@way_to("second_factor.exists")
+async def _has_factor(service: Service) -> httpx.Response:
+    browser = await person(service, "nora@daily.example")
+    await second_factor(service, browser)
+    return await browser.call("POST", "/v1/session/second-factor")
+
+
+@way_to("auth.csrf")
+async def _forged(service: Service) -> httpx.Response:
+    browser = await person(service, "nora@daily.example")
+    return await browser.call("DELETE", "/v1/session", headers={"x-colloquy-csrf": "guessed"})
+
+
+@way_to("invitation.invalid")
+async def _not_invited(service: Service) -> httpx.Response:
+    wanted = {"token": "made up", "password": "a long and quiet river"}
+    return await service.call("POST", "/v1/invitations", json=wanted)
+
+
+@way_to("account.disabled")
+async def _account_disabled(service: Service) -> httpx.Response:
+    await invited(service, "nora@daily.example")
+    await manage_accounts.disable(service.context, "nora@daily.example")
+    wanted = {"name": "N", "role": "moderator", "email": "nora@daily.example"}
+    return await service.call("POST", "/v1/admin/sites/test/members", as_="admin", json=wanted)
 
 
 @way_to("guests.refused")
