@@ -20,19 +20,27 @@ from service.errors import CODES, PROBLEM_MEDIA_TYPE, ProblemBody
 
 _REF = "#/components/schemas/{name}"
 _METHODS = ("get", "put", "post", "delete", "patch")
-#: Any route can meet these: a wrong parameter, an unknown thing, a wrong method, a defect, a database that is down.
-_ALWAYS = (400, 404, 405, 500, 503)
+#: Any route can meet these: a wrong parameter, name or method, an unknown thing, a defect, a database that is down.
+_ALWAYS = (400, 404, 405, 421, 500, 503)
 _AUTHOR: dict[str, list[str]] = {"authorToken": []}
 _API: dict[str, list[str]] = {"apiToken": []}
+_SESSION: dict[str, list[str]] = {"session": []}
 #: What each guard asks for; an empty requirement stands for nothing.
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     access.open_to_all.__name__: [{}],
     access.of_site.__name__: [{}],
     access.may_be_author.__name__: [{}, _AUTHOR, _API],
     access.requires_author.__name__: [_AUTHOR],
+    access.requires_session.__name__: [_SESSION],
 }
 _SCHEMES = {
-    "authorToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Given to a new guest."},
+    "authorToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Of a guest, or the publisher's.",
+    },
+    "session": {"type": "apiKey", "in": "cookie", "name": "colloquy_session", "description": "Of who signed in."},
     "apiToken": {"type": "http", "scheme": "bearer", "description": "Given by an admin, with scopes; begins with cq_."},
 }
 
@@ -106,14 +114,15 @@ def _problems() -> dict[str, Any]:
 
 def _operation(operation: dict[str, Any], guard: str) -> dict[str, Any]:
     """Answer one route with its problems and with what its guard asks for."""
-    security = _SECURITY.get(guard, [_API])
+    security = _SECURITY.get(guard, [_API, _SESSION])
     statuses = {*_ALWAYS}
     if guard != access.open_to_all.__name__:
-        statuses |= {403}
+        statuses |= {403, 429}
     if security != [{}]:
         statuses |= {401}
     if "requestBody" in operation:
-        statuses |= {409, 413, 415, 422}
+        # Also where nobody has to be known: whoever signs in, or uses an invitation, can be refused.
+        statuses |= {401, 403, 408, 409, 410, 413, 415, 422, 429}
     # The framework's own 400 is not what we answer.
     kept = {status: said for status, said in operation["responses"].items() if status != "400"}
     problems = {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}

@@ -93,18 +93,20 @@ def test_problems_are_described_on_every_route() -> None:
 
 
 def test_security_is_what_the_guard_asks_for() -> None:
-    """Routes of moderators and admins want an API token, those of authors theirs, readers' none."""
+    """Routes of moderators and admins want an API token or a session, those of authors theirs, readers' none."""
     api: dict[str, list[str]] = {"apiToken": []}
     author: dict[str, list[str]] = {"authorToken": []}
+    session: dict[str, list[str]] = {"session": []}
     wanted: dict[str, list[dict[str, list[str]]]] = {
         "open_to_all": [{}],
         "of_site": [{}],
         "may_be_author": [{}, author, api],
         "requires_author": [author],
+        "requires_session": [session],
     }
     for name, operation in OPERATIONS.items():
-        assert operation["security"] == wanted.get(GUARDS[name], [api]), name
-    assert set(DOCUMENT["components"]["securitySchemes"]) == {"apiToken", "authorToken"}
+        assert operation["security"] == wanted.get(GUARDS[name], [api, session]), name
+    assert set(DOCUMENT["components"]["securitySchemes"]) == {"apiToken", "authorToken", "session"}
 
 
 def test_nothing_leads_outside() -> None:
