@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.redis_fixture", "tests.database_fixture", "tests.service_fixture"]
+pytest_plugins = ["tests.leaks", "tests.redis_fixture", "tests.database_fixture", "tests.service_fixture"]
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from service.settings import Settings
 from service.workers.loop import Parts
 from service.workers.scorer_process import ScorerFailed, ScorerFailure
 from service.workers.scoring import CANARY, ScoringWorker
+from tests.leaks import plant
 
 
 class Clock:
@@ -95,6 +96,7 @@ class Service:
         )
         assert answer.status_code == expect, answer.text
         found: dict[str, Any] = answer.json()
+        plant(body, found.get("author_token"))
         return found
 
     async def drain(self) -> None:
@@ -216,4 +218,5 @@ async def service(context: Context, client: httpx.AsyncClient, clock: Clock) -> 
         tokens[name] = (await manage_people.create_key(context, site, "test", key)).token
     key = schemas.KeyInput(name="CMS", scopes=["threads"])
     tokens["publisher"] = (await manage_people.create_key(context, site, "test", key)).token
+    plant(*tokens.values())
     return Service(context, client, clock, tokens)

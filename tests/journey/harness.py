@@ -17,6 +17,7 @@ from typing import Any, Self
 import httpx
 
 from tests.eventually import eventually, eventually_now
+from tests.leaks import plant, search
 from tests.service.processes import is_gone
 
 CIVIL = "I think the trams should run later in the evening, number {}."
@@ -44,6 +45,7 @@ class Installation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.client.aclose()
+        self._search_log()
         if self._process is not None and self._process.poll() is None:
             # First the one that would start the others again.
             self._process.kill()
@@ -69,6 +71,15 @@ class Installation:
     def log(self) -> str:
         """What the processes said."""
         return self.home.with_suffix(".log").read_text()
+
+    def _search_log(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            plant(*(value for name, value in self.demo.items() if name.endswith("token")))
+        for secret in (self.home / "secret.key",):
+            with contextlib.suppress(OSError):
+                plant(secret.read_text().strip())
+        with contextlib.suppress(OSError):
+            search(self.log, f"what {self.home} said")
 
     @property
     def demo(self) -> dict[str, str]:
@@ -142,6 +153,7 @@ class Installation:
         """Submit a comment to the demo site."""
         path = f"/v1/sites/demo/threads/{page}/comments"
         headers = {"prefer": f"wait={wait}"} if wait else {}
+        plant(body)
         return await self.client.post(path, json={"body": body, **fields}, headers=headers)
 
     async def submit_many(self, count: int, *, page: str = "page") -> list[str]:

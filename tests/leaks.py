@@ -1,0 +1,72 @@
+"""Nothing secret and nothing that a reader wrote reaches a log: the lines of the whole suite are searched for it.
+
+Fixtures plant what they use (`plant`): tokens, passwords, keys, texts. Every record that this process logs is written
+out as production would and searched, and so is what each started service said. One find fails the run.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from service.telemetry import JsonFormatter
+
+LEAST_CHARACTERS = 12
+"""Shorter ones stand in lines by chance."""
+_planted: set[str] = {"a-secret-key-for-tests-that-is-long-enough", "a long and quiet river"}
+_found: list[str] = []
+_searched = 0
+
+
+def plant(*secrets: str | None) -> None:
+    """Take note of something that must never stand in a log."""
+    _planted.update(secret for secret in secrets if secret and len(secret) >= LEAST_CHARACTERS)
+
+
+def search(text: str, where: str) -> None:
+    """Look for everything that was planted so far."""
+    global _searched
+    _searched += 1
+    leaked = [secret for secret in _planted if secret in text]
+    if leaked:
+        # The start is enough to find it by, and this line may itself be kept.
+        _found.append(f"{where}: {', '.join(secret[:6] + '...' for secret in leaked)}")
+
+
+class _Searching(logging.Handler):
+    """Searches what this process logs, as it would be written."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.setFormatter(JsonFormatter())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Search one line; libraries log their own lines from WARNING on in production."""
+        if record.name.partition(".")[0] == "service" or record.levelno >= logging.WARNING:
+            search(self.format(record), f"{record.name} ({record.filename}:{record.lineno})")
+
+
+def pytest_sessionstart() -> None:
+    """Begin to search."""
+    logging.getLogger().addHandler(_Searching())
+    # As in production; a test that wants less or more says so.
+    logging.getLogger("service").setLevel(logging.INFO)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was found, and in how much."""
+    for found in dict.fromkeys(_found):
+        terminalreporter.write_line(f"LEAKED INTO A LOG: {found}", red=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let the run fail where anything was found."""
+    if _found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def searched() -> int:
+    """Answer how many lines and logs were searched so far."""
+    return _searched

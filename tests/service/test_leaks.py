@@ -1,0 +1,52 @@
+"""The search of the suite's logs finds what it is there to find."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import leaks
+
+pytestmark = pytest.mark.slow
+LEAKING = """
+import logging
+from tests.leaks import plant
+
+def test_something() -> None:
+    plant("a text that nobody should log")
+    logging.getLogger("service.test").info("said", extra={"text": "a text that nobody should log"})
+
+def test_other() -> None:
+    logging.getLogger("service.test").info("nothing")
+"""
+
+
+def run(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
+    """Run a suite of one file with the search on."""
+    (folder / "test_leaking.py").write_text(source)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.leaks", "-p", "no:cacheprovider", str(folder)]
+    root = Path(__file__).parents[2]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+def test_a_leak_fails_a_run_whose_tests_all_passed(tmp_path: Path) -> None:
+    """A planted text in a log line is named, and the run fails."""
+    done = run(tmp_path, LEAKING)
+    assert "2 passed" in done.stdout
+    assert "LEAKED INTO A LOG" in done.stdout
+    assert done.returncode == 1
+
+
+def test_without_a_leak_nothing_is_said(tmp_path: Path) -> None:
+    """A run whose logs are clean is left alone."""
+    done = run(tmp_path, LEAKING.replace('extra={"text": "a text that nobody should log"}', "extra={}"))
+    assert (done.returncode, "LEAKED" in done.stdout) == (0, False)
+
+
+def test_this_run_is_searched() -> None:
+    """What this very suite logs is looked through."""
+    before = leaks.searched()
+    logging.getLogger("service.test").warning("a line")
+    assert leaks.searched() == before + 1
