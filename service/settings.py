@@ -107,6 +107,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             pattern=r"^(https?://\S+)?$", description="Proxy for requests to outside; it must refuse inner addresses."
         ),
     ] = ""
+    oidc_issuer: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://\S+)?$", description="Provider by which people sign in (OpenID Connect); empty: none."
+        ),
+    ] = ""
+    oidc_client_id: Annotated[str, Meta(description="Our id at the provider.")] = ""
+    oidc_client_secret: Annotated[str, Meta(description="Our secret at the provider.")] = ""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=10_000_000, description="Largest request body.")] = 65536
     log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line shown.")] = (
         "INFO"
@@ -178,6 +186,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             parse_networks(self.trusted_proxies)
         except ValueError as error:
             raise SettingsError(f"TRUSTED_PROXIES: {error}") from None
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret):
+            raise SettingsError("OIDC_ISSUER: needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET beside it")
         if self.redis_url and _split("REDIS_URL", self.redis_url).scheme not in ("redis", "rediss", "unix"):
             raise SettingsError("REDIS_URL: must begin with redis://, rediss:// or unix://")
 

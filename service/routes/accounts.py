@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import Cookie
 from litestar.params import JSONBody
+from litestar.response import Redirect
 
 from service import schemas
 from service.access import (
@@ -18,12 +19,13 @@ from service.access import (
     take_sign_in,
     visit_of,
 )
-from service.flow import manage_accounts, second_factor, sessions
+from service.flow import manage_accounts, oidc, second_factor, sessions
 from service.flow.context import Context
 from service.flow.identify import hash_token
 from service.flow.sessions import Session
 
 _NO_STORE = {"cache-control": "no-store"}
+_PENDING_COOKIE = "colloquy_oidc"
 
 
 def _session(request: Request[Any, Any, Any]) -> tuple[Context, Session]:
@@ -122,7 +124,41 @@ async def accept_invitation(request: Request[Any, Any, Any], data: JSONBody[sche
     await manage_accounts.accept(context_of(request), data)
 
 
+@get("/v1/session/oidc", guards=[open_to_all], tags=["accounts"], include_in_schema=False)
+async def begin_oidc(request: Request[Any, Any, Any]) -> Redirect:
+    """Go to the company's provider to sign in."""
+    context = context_of(request)
+    await take_sign_in(request, await network_hash_of(request))
+    begun = await oidc.begin(context)
+    return Redirect(begun.url, status_code=302, headers=_NO_STORE, cookies=[_pending_cookie(request, begun.pending)])
+
+
+@get(oidc.CALLBACK, guards=[open_to_all], tags=["accounts"], include_in_schema=False)
+async def finish_oidc(request: Request[Any, Any, Any]) -> Redirect:
+    """Come back from the provider, signed in."""
+    context = context_of(request)
+    await take_sign_in(request, await network_hash_of(request))
+    # Read here, since the framework keeps the name `state` for itself.
+    query = request.query_params
+    cookie = request.cookies.get(_PENDING_COOKIE)
+    opened = await oidc.finish(context, cookie, query.get("state"), query.get("code"))
+    cookies = [_cookie(request, opened.token), _pending_cookie(request, None)]
+    return Redirect("/", status_code=302, headers=_NO_STORE, cookies=cookies)
+
+
+def _pending_cookie(request: Request[Any, Any, Any], pending: str | None) -> Cookie:
+    """Answer the cookie of a sign-in under way; Lax, because the browser comes back from another site with it."""
+    _, secure = session_cookie(context_of(request).settings)
+    age = int(oidc.PENDING.total_seconds()) if pending else 0
+    path = "/v1/session/oidc"
+    return Cookie(
+        key=_PENDING_COOKIE, value=pending or "", max_age=age, path=path, secure=secure, httponly=True, samesite="lax"
+    )
+
+
 HANDLERS = [
+    begin_oidc,
+    finish_oidc,
     sign_in,
     read_session,
     sign_out,

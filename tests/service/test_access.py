@@ -86,6 +86,8 @@ ROUTES = {
     "POST /v1/session/second-factor/confirm": "requires_session",
     "DELETE /v1/session/second-factor": "requires_session",
     "POST /v1/invitations": "open_to_all",
+    "GET /v1/session/oidc": "open_to_all",
+    "GET /v1/session/oidc/callback": "open_to_all",
     f"GET {SITE}/ticket": "of_site",
     f"GET {SITE}/challenge": "of_site",
     f"GET {ADMIN}/spam": "requires_admin",

@@ -1,6 +1,7 @@
 """Every stable code can be met, in one shape (RFC 9457): the table below is complete."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -231,6 +232,35 @@ async def _account_disabled(service: Service) -> httpx.Response:
     await manage_accounts.disable(service.context, "nora@daily.example")
     wanted = {"name": "N", "role": "moderator", "email": "nora@daily.example"}
     return await service.call("POST", "/v1/admin/sites/test/members", as_="admin", json=wanted)
+
+
+async def _coming_back(service: Service, **known: Any) -> httpx.Response:
+    async with raw_server() as server, AsyncExitStack() as closing:
+        egress = Egress(allow_loopback=True)
+        closing.push_async_callback(egress.close)
+        server.answers("/.well-known/openid-configuration", json.dumps(known).encode())
+        settings = structs.replace(
+            service.context.settings,
+            oidc_issuer=server.url,
+            oidc_client_id="us",
+            oidc_client_secret="s",  # noqa: S106
+        )
+        context = replace(service.context, settings=settings, egress=egress)
+        client = await closing.enter_async_context(client_of(settings, context))
+        return await client.get("/v1/session/oidc" + ("/callback" if known else ""))
+
+
+@way_to("oidc.refused")
+async def _not_begun(service: Service) -> httpx.Response:
+    return await _coming_back(service, issuer="x")
+
+
+@way_to("oidc.unavailable")
+async def _no_discovery(service: Service) -> httpx.Response:
+    return await _coming_back(service)
+
+
+WAYS |= {"oidc.not_configured": sending("GET", "/v1/session/oidc")}
 
 
 @way_to("guests.refused")
