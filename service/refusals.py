@@ -34,7 +34,8 @@ class Refusals:
         """Remember a refusal by the limit of a network; other limits are of others too."""
         now = self._clock()
         if len(self._until) >= _MOST_KEPT:
-            self._until = {key: kept for key, kept in self._until.items() if kept[0] > now}
+            # The oldest go, over or not: they are refused by the route itself then.
+            self._until = dict(list(self._until.items())[_MOST_KEPT // 2 :])
         again_at = now + refused.retry_after_seconds
         self._until[asked] = (min(again_at, now + _MOST_SECONDS), again_at, refused)
 
@@ -60,4 +61,5 @@ def kind_of(method: str, path: str) -> str | None:
         return limits.READ
     if method == "POST":
         return limits.SUBMIT if path.endswith("/comments") else None
-    return limits.CHANGE
+    # Not OPTIONS: a browser that is refused its question never learns of the answer.
+    return limits.CHANGE if method in ("PATCH", "PUT", "DELETE") else None

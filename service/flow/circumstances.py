@@ -27,6 +27,8 @@ _WINDOW = timedelta(seconds=WINDOW_SECONDS)
 _MINUTE = timedelta(minutes=1)
 _ASKED_OF_RECORDS = frozenset({Signal.APPROVED, Signal.REJECTED_SHARE})
 _DAY_SECONDS = 86_400
+#: What a submit may have left on a revision; another version of ours may have left more.
+_NOTICED_AT_SUBMIT = frozenset({"honeypot", "seconds_to_write"})
 _Facts = dict[str, dict[str, Any]]
 
 
@@ -88,7 +90,7 @@ class _Gathered:
         for row in rows:
             again, one = known.get(row.revision_id), seen[row.revision_id]
             self.of[row.revision_id] = {
-                **(row.submission or {}),
+                **{name: value for name, value in (row.submission or {}).items() if name in _NOTICED_AT_SUBMIT},
                 # Itself among them.
                 "duplicates": max(0, repeats.get(row.body_hash or "", 0) - 1),
                 "near_duplicates": one.near_duplicates,

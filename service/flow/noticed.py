@@ -32,8 +32,9 @@ async def notice(context: Context, rows: Sequence[Row]) -> dict[str, Noticed]:
     """Look at texts outside of any transaction; what fails is not known, and nobody waits for it long."""
     found, asked = {}, [row for row in rows if spam_of(row.spam).akismet_sealed is not None]
     said = dict(zip([row.revision_id for row in asked], await _ask(context, asked), strict=True))
-    for row in rows:
-        sketch = _sketch(row)
+    sketches = [_sketch(row) for row in rows]
+    # One after the other where they stand in one batch: of near repeats that come together each sees those before it.
+    for row, sketch in zip(rows, sketches, strict=True):
         near = await _near(context, row, sketch)
         found[row.revision_id] = Noticed(sketch, near, said.get(row.revision_id))
     return found

@@ -48,10 +48,15 @@ class LocalLimits:
         found = [self._look(bucket, now) for bucket in buckets]
         if all(taken.allowed for taken in found):
             if len(self._full_at) > _MOST_LOCAL:
-                self._full_at = {key: at for key, at in self._full_at.items() if at > now}
+                self._make_room(now)
             for taken in found:
                 self._full_at[taken.bucket.key] = now + taken.reset_seconds
         return found
+
+    def _make_room(self, now: float) -> None:
+        """Forget full buckets; of a flood from more networks than are kept, the older half too."""
+        left = [(key, at) for key, at in self._full_at.items() if at > now]
+        self._full_at = dict(left[-_MOST_LOCAL // 2 :])
 
     def _look(self, bucket: Bucket, now: float) -> Taken:
         before = min(max(self._full_at.get(bucket.key, now), now), now + bucket.per_seconds)

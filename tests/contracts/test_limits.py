@@ -136,3 +136,11 @@ def _peek(local: LocalLimits, key: str) -> Taken:
     never = Bucket("never", "never", 1, 86_400)
     local.take([never])
     return local.take([bucket(key, limit=2, per_seconds=10), never])[0]
+
+
+def test_a_flood_from_very_many_networks_keeps_the_memory_bounded() -> None:
+    """However many networks come within a period, a process remembers a bounded number of them."""
+    local = LocalLimits(Clock())
+    for number in range(120_000):
+        local.take([bucket(str(number))])
+    assert len(local._full_at) <= 50_001

@@ -159,3 +159,15 @@ async def test_limits_are_read_back_whole_and_audited(service: Service) -> None:
     for wrong in ({"limit": 0, "per_seconds": 60}, {"limit": 1}, {"limit": 1, "per_seconds": 0}):
         refused = await service.call("PUT", path, as_="admin", json={"submit_per_network": wrong})
         problem(refused, "request.invalid")
+
+
+async def test_a_refused_network_still_gets_its_preflight_and_reads_why(service: Service) -> None:
+    """A page of the site asks before it changes something, and can read that it was refused, and for how long."""
+    await limit(service, change_per_network=(1, 600))
+    origin = {"origin": "https://news.example"}
+    for _ in range(3):
+        answer = await service.call("DELETE", "/v1/sites/test/mine/tokens", headers=origin)
+    assert problem(answer, "limits.exceeded")
+    assert answer.headers["access-control-allow-origin"] == "https://news.example"
+    asking = origin | {"access-control-request-method": "DELETE"}
+    assert (await service.call("OPTIONS", "/v1/sites/test/mine/tokens", headers=asking)).status_code == 204

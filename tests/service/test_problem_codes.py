@@ -243,7 +243,7 @@ async def _coming_back(service: Service, **known: Any) -> httpx.Response:
             service.context.settings,
             oidc_issuer=server.url,
             oidc_client_id="us",
-            oidc_client_secret="s",  # noqa: S106
+            oidc_client_secret="s",
         )
         context = replace(service.context, settings=settings, egress=egress)
         client = await closing.enter_async_context(client_of(settings, context))
