@@ -68,7 +68,7 @@ async def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text('import sys; sys.modules["moderation.scorers.hashed"] = None')
-    async with Installation(tmp_path / "home", PYTHONPATH=str(broken)) as here:
+    async with Installation(tmp_path / "home", SCORER="hashed", PYTHONPATH=str(broken)) as here:
         await here.start(until=lambda: stalled(here))
         answer = await here.submit("A civil opinion without a model.", wait=10)
         assert answer.status_code == 202
