@@ -71,7 +71,7 @@ async def test_the_author_is_given_everything(planted: Planted) -> None:
     assert [one["body"] for one in edited["revisions"]] == [f"{MARK} first.", f"{MARK} second."]
     removed = next(comment for comment in found["comments"] if comment["id"] == planted.ids["removed"])
     assert [one["action"] for one in removed["decisions"]] == ["approve", "remove"]
-    assert removed["fingerprints"][0]["reason"] == "abuse"
+    assert "abuse" in [one["reason"] for one in removed["fingerprints"]]
     assert removed["scores"][0]["model_id"]
     assert found["sanctions"][0]["note"] == found["reports"][0]["detail"] == MARK
     assert found["commenter"]["name"] == MARK
