@@ -17,6 +17,7 @@ from service.embedded_redis import EmbeddedRedis
 from service.flow import manage_admins, manage_people, manage_sites
 from service.flow.context import Context
 from service.flow.identify import find_site
+from service.flow.ids import Uuid7
 from service.flow.manage_limits import GENEROUS, set_limits
 from service.flow.sweep import sweep
 from service.queue.scorer_status import ScorerState, ScorerStatus
@@ -37,6 +38,10 @@ class Clock:
     def __call__(self) -> datetime:
         """Answer the time."""
         return self.moment
+
+    def nanoseconds(self) -> int:
+        """Answer the time as ids take it: they name the same time as the rows do."""
+        return int(self.moment.timestamp() * 1_000_000_000)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -183,7 +188,7 @@ def settings(tmp_path: Path, database_url: str, redis_server: EmbeddedRedis, red
 @pytest.fixture
 async def context(settings: Settings, clock: Clock) -> AsyncIterator[Context]:
     """The parts of one process."""
-    async with open_context(settings, consumer="test", now=clock) as opened:
+    async with open_context(settings, consumer="test", now=clock, new_id=Uuid7(clock.nanoseconds)) as opened:
         await opened.author_tokens.ensure_key(now=clock())
         await opened.hub.start()
         yield opened

@@ -37,8 +37,15 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-#: Not described: pages for people, and metrics in a format of their own.
-UNDESCRIBED = {"GET /", "GET /demo", "GET /demo/{name}", "GET /metrics"}
+#: Not described: pages for people and the redirects of a browser's sign-in, and metrics in a format of their own.
+UNDESCRIBED = {
+    "GET /",
+    "GET /demo",
+    "GET /demo/{name}",
+    "GET /metrics",
+    "GET /v1/session/oidc",
+    "GET /v1/session/oidc/callback",
+}
 
 
 def document() -> dict[str, Any]:
