@@ -112,6 +112,11 @@ async def requires_admin(connection: Connection, _handler: BaseRouteHandler) -> 
     await _require(connection, "admin")
 
 
+async def requires_events(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """An API token with the scope `events` for the site: a system of the publisher's that is told all; or an admin."""
+    await _require(connection, "events", "admin")
+
+
 async def requires_session(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A person who is signed in, wherever they may do what."""
     if _bearer(connection) is not None:
@@ -149,6 +154,7 @@ GUARDS = (
     requires_author,
     requires_moderator,
     requires_publisher,
+    requires_events,
     requires_admin,
     requires_any_admin,
     requires_installation_admin,
@@ -245,7 +251,7 @@ async def network_hash_of(connection: Connection) -> str:
     return await context.networks.hash_of(network_of_client(connection), now=context.now())
 
 
-async def _require(connection: Connection, scope: str) -> None:
+async def _require(connection: Connection, *scopes: str) -> None:
     token = _bearer(connection)
     if token is not None and not token.startswith(API_TOKEN_PREFIX):
         raise Problem("auth.invalid", "This is not an API token.")
@@ -256,8 +262,8 @@ async def _require(connection: Connection, scope: str) -> None:
         principal = visit_of(connection).principal = await principal_on(context_of(connection), session, site.id)
     assert principal is not None
     await _take(connection, site, limits.STAFF)
-    if not principal.may(scope, site.id):
-        raise Problem("auth.forbidden", f"This needs the scope {scope} for the site.")
+    if not any(principal.may(scope, site.id) for scope in scopes):
+        raise Problem("auth.forbidden", f"This needs the scope {scopes[0]} for the site.")
 
 
 async def _principal(connection: Connection, site_id: str | None) -> Principal:

@@ -32,6 +32,7 @@ from service.routes import (
     sanctions,
     spam,
     threads,
+    webhooks,
 )
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
@@ -49,6 +50,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *identity.HANDLERS,
     *sanctions.HANDLERS,
     *spam.HANDLERS,
+    *webhooks.HANDLERS,
     *operations.HANDLERS,
     *pages.HANDLERS,
 ]

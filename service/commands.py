@@ -25,6 +25,7 @@ from service.flow.context import Context
 from service.flow.identify import find_site
 from service.privacy_commands import add_privacy
 from service.settings import Settings, SettingsError
+from service.webhook_commands import add_webhooks
 
 LONGEST_EXPIRY_DAYS = 3650
 Act = Callable[[Context, argparse.Namespace], Awaitable[None]]
@@ -69,6 +70,7 @@ def add_commands(subparsers: Any) -> None:
     add_audit(subparsers, _runner)
     add_privacy(subparsers, _runner)
     add_calibrate(subparsers, _runner)
+    add_webhooks(subparsers, _runner)
 
 
 def _add_people(subparsers: Any) -> None:
@@ -87,7 +89,7 @@ def _add_people(subparsers: Any) -> None:
         "token",
         "a site's API tokens",
         {
-            "create": (_create_token, ["slug", "--name", "--scope*:review,threads,admin"]),
+            "create": (_create_token, ["slug", "--name", "--scope*:review,threads,events,admin"]),
             "list": (_list_tokens, ["slug"]),
             "revoke": (_revoke_token, ["slug", "id"]),
         },

@@ -55,6 +55,8 @@ async def open_context(
         closing.push_async_callback(client.aclose)
         egress = Egress.of(settings)
         closing.push_async_callback(egress.close)
+        webhook_egress = Egress.of_webhooks(settings)
+        closing.push_async_callback(webhook_egress.close)
         prefix = settings.redis_prefix
         yield Context(
             settings=settings,
@@ -67,6 +69,7 @@ async def open_context(
             box=box,
             passwords=Passwords(),
             egress=egress,
+            webhook_egress=webhook_egress,
             key_sets=KeySets(egress),
             networks=Networks(database, box),
             limiter=Limiter(client, prefix),

@@ -26,6 +26,8 @@ MOST_BYTES = 65_536
 TIMEOUT_SECONDS = 5.0
 _PORTS = frozenset({443, 8443})
 _CONNECTIONS = 100
+WEBHOOK_CONNECTIONS = 1_000
+_LEFTOVER_SECONDS = 1.0
 _TRIED = 3
 _IDLE_SECONDS = 30.0
 #: Ranges that Python's `is_global` takes for public in some versions, or that carry an IPv4 address inside.
@@ -84,7 +86,7 @@ class Egress:
 
     def __init__(
         self, *, allow_loopback: bool = False, proxy: str = "", resolve: Resolver | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext | None = None, connections: int = _CONNECTIONS,
     ) -> None:  # fmt: skip
         self._allow_loopback = allow_loopback
         backend = _CheckedBackend(resolve or _resolve, allow_loopback)
@@ -93,17 +95,28 @@ class Egress:
         if proxy:
             # The proxy resolves and connects, so it is the one that has to refuse what a name points to.
             self._pool = httpcore.AsyncHTTPProxy(
-                proxy, ssl_context=context, max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS
+                proxy, ssl_context=context, max_connections=connections, keepalive_expiry=_IDLE_SECONDS
             )
         else:
             self._pool = httpcore.AsyncConnectionPool(
-                context, max_connections=_CONNECTIONS, keepalive_expiry=_IDLE_SECONDS, network_backend=backend
+                context, max_connections=connections, keepalive_expiry=_IDLE_SECONDS, network_backend=backend
             )
 
     @classmethod
     def of(cls, settings: Settings) -> Egress:
         """Answer the way out that the operator allows."""
         return cls(allow_loopback=settings.egress_allow_loopback, proxy=settings.egress_proxy)
+
+    @classmethod
+    def of_webhooks(cls, settings: Settings) -> Egress:
+        """Answer a way out of its own, so that receivers that hang take no connection from anything else."""
+        allow = settings.egress_allow_loopback or settings.webhooks_allow_loopback
+        return cls(allow_loopback=allow, proxy=settings.egress_proxy, connections=WEBHOOK_CONNECTIONS)
+
+    @property
+    def allows_loopback(self) -> bool:
+        """Whether this machine may be asked, and over http."""
+        return self._allow_loopback
 
     async def request(
         self,
@@ -114,8 +127,13 @@ class Egress:
         content: bytes | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
         most_bytes: int = MOST_BYTES,
+        status_only: bool = False,
     ) -> Answer:
-        """Send one request and answer what came, a redirect too; raises EgressRefused and EgressFailed alone."""
+        """Send one request and answer what came, a redirect too; raises EgressRefused and EgressFailed alone.
+
+        With `status_only` the body is not wanted: a little of it is read, since the connection can then be used again,
+        and one that is large, slow or broken off changes nothing.
+        """
         target = check_url(url, allow_loopback=self._allow_loopback)
         given = [(name.encode("ascii"), value.encode("utf-8")) for name, value in (headers or {}).items()]
         given.append((b"Host", target.netloc.encode("ascii")))
@@ -127,7 +145,8 @@ class Egress:
                     extensions={"timeout": timeouts},
                 )  # fmt: skip
                 async with stream as response:
-                    body = await _bounded(response.aiter_stream(), most_bytes)
+                    reading = _bounded(response.aiter_stream(), most_bytes)
+                    body = await (_leftover(reading) if status_only else reading)
                     found = {
                         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
                     }
@@ -279,6 +298,15 @@ async def _bounded(stream: Any, most_bytes: int) -> bytes:
         if len(body) > most_bytes:
             raise EgressFailed("too_large")
     return bytes(body)
+
+
+async def _leftover(reading: Awaitable[bytes]) -> bytes:
+    try:
+        async with asyncio.timeout(_LEFTOVER_SECONDS):
+            await reading
+    except (TimeoutError, EgressFailed, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+        pass
+    return b""
 
 
 def _is_loopback_name(host: str) -> bool:

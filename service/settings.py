@@ -107,6 +107,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             pattern=r"^(https?://\S+)?$", description="Proxy for requests to outside; it must refuse inner addresses."
         ),
     ] = ""
+    webhooks_allow_loopback: Annotated[
+        bool, Meta(description="`1`: webhooks may go to this machine, and over http; for development.")
+    ] = False
+    webhook_timeout_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="A receiver that takes longer to answer failed.")
+    ] = 15.0
+    webhook_concurrency: Annotated[
+        int, Meta(ge=1, le=100, description="Deliveries under way to one endpoint at the same time.")
+    ] = 10
     oidc_issuer: Annotated[
         str,
         Meta(

@@ -49,6 +49,15 @@ scorer_refused_total = Counter(
 scorer_abandoned_total = Counter(
     "colloquy_scorer_abandoned_total", "Requests given up by their callers.", ["priority"], registry=worker_registry
 )
+webhook_attempts_total = Counter(
+    "colloquy_webhook_attempts_total", "Webhooks sent, by outcome.", ["outcome"], registry=worker_registry
+)
+webhook_seconds = Histogram("colloquy_webhook_seconds", "Time until a receiver answered.", registry=worker_registry)
+webhook_pending = Gauge("colloquy_webhook_pending", "Deliveries owed to receivers.", registry=worker_registry)
+webhook_oldest_seconds = Gauge(
+    "colloquy_webhook_oldest_seconds", "Age of the oldest delivery that is owed.", registry=worker_registry
+)
+events_relayed_total = Counter("colloquy_events_relayed_total", "Events relayed.", registry=worker_registry)
 swept_total = Counter("colloquy_swept_total", "Entries put back by the sweep.", ["kind"], registry=worker_registry)
 http_seconds = Histogram(
     "colloquy_http_seconds", "Time of one HTTP request.", ["method", "status"], registry=api_registry

@@ -181,6 +181,8 @@ def settings(tmp_path: Path, database_url: str, redis_server: EmbeddedRedis, red
             "REDIS_PREFIX": redis_prefix,
             "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
             "ALLOWED_HOSTS": "test",
+            "WEBHOOKS_ALLOW_LOOPBACK": "1",
+            "WEBHOOK_TIMEOUT_SECONDS": "5",
         }
     )
 

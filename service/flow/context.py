@@ -50,6 +50,7 @@ class Context:
     box: Box
     passwords: Passwords
     egress: Egress
+    webhook_egress: Egress
     key_sets: KeySets
     networks: Networks
     limiter: Limiter

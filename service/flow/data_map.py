@@ -154,6 +154,32 @@ DATA_MAP: Mapping[str, Kept] = {
         "ids of what happened to a comment", "to tell the publisher's systems", "the publisher's systems",
         "90 days, unless the site says", "ids and times of acts that the export lists with their comments",
     ),
+    "outbox_heads": _nothing(
+        "a number", "to put events in order", "nobody", "for ever", "a number only",
+    ),
+    "outbox_ends": _nothing(
+        "a number", "to know which events are gone", "nobody", "for ever", "a number only",
+    ),
+    "webhook_endpoints": _nothing(
+        "URL of a receiver of the publisher's, sealed headers, how it fares", "to send events", "admins",
+        "until it is deleted", "it is about systems",
+    ),
+    "webhook_secrets": _nothing(
+        "sealed secrets", "to sign events", "nobody", "until they are rotated out", "secrets only",
+    ),
+    "webhook_deliveries": _nothing(
+        "ids of events that are owed or were sent to a receiver", "so that none is lost", "admins",
+        "30 days, unless the site says; what failed as long as its event",
+        "ids and times of acts that the export lists with their comments",
+    ),
+    "webhook_attempts": _nothing(
+        "when an event was sent and with what status", "to see why one did not arrive", "admins",
+        "as long as its delivery", "it is about systems",
+    ),
+    "watched_states": _nothing(
+        "whether the scorer is down or too much waits", "to tell of it once", "the publisher's systems", "for ever",
+        "it is about the service",
+    ),
     "idempotency_keys": _nothing(
         "a random key and a hash of a request", "so that a retry writes nothing twice", "nobody",
         "7 days, or until erasure", "a random key of the browser, beside the comment that is exported itself",

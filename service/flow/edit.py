@@ -17,7 +17,7 @@ from service.flow.identify import Commenter
 from service.flow.new_comment import NOTHING_NOTICED, Sent, new_revision
 from service.flow.sanctions import refuse_restricted
 from service.flow.transition import Actor, Decision
-from service.store import comments, records, review_items, threads
+from service.store import comments, outbox, review_items, threads
 from service.store.types import Row
 
 MAXIMUM_REVISIONS = 50
@@ -67,8 +67,9 @@ async def edit(
             comment_id=comment_id,
             revision_id=revision_id,
             at=now,
+            comment_status=Status.PUBLISHED.value if comment.status == Status.PUBLISHED.value else Status.PENDING.value,
         )
-        await records.append_events(connection, [event])
+        await outbox.append(connection, [event])
     await close_items(context, site.id, closed)
     await enqueue_and_wait(context, revision_id, wait_seconds)
     async with context.database.reading() as connection:
@@ -105,7 +106,7 @@ async def delete(context: Context, site: Row, commenter: Commenter, comment_id: 
             to_status=after,
             at=now,
         )
-        await transition.append(connection, context, [decision], event_of={decision.id: "comment.deleted"})
+        await transition.append(connection, context, [decision], event_of={decision.id: ["comment.deleted"]})
     await close_items(context, site.id, closed)
     await announce(context, [Told.of(decision, version=version)])
 

@@ -24,7 +24,7 @@ from service.flow.retention import retention_of
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
 from service.store import audit as audit_store
-from service.store import commenters, comments, erasure, records, review_items, threads
+from service.store import commenters, comments, erasure, outbox, review_items, threads
 from service.store.types import Row
 
 BATCH = 100
@@ -96,7 +96,7 @@ async def _finish(context: Context, row: Row) -> int:
         event = transition.event_row(
             context, "commenter.erased", site_id=row.site_id, at=context.now(), commenter_id=row.id, mode=row.erasure
         )
-        await records.append_events(connection, [event])
+        await outbox.append(connection, [event])
     return 1
 
 
@@ -153,7 +153,7 @@ async def _erase_in_thread(connection: AsyncConnection, batch: _Batch, thread_id
     version = await transition.save(connection, site_id, thread_id, standings)
     if version is None:
         version = await threads.bump(connection, site_id, thread_id, 0)
-    events = {decision.id: "comment.deleted" for decision in decisions}
+    events = {decision.id: ["comment.deleted"] for decision in decisions}
     await transition.append(connection, batch.context, decisions, event_of=events)
     batch.told += [Told.of(decision, version=version) for decision in decisions]
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.errors import Problem
 from service.flow.context import Context
 from service.flow.transition import event_row
-from service.store import records, threads
+from service.store import outbox, threads
 from service.store.types import Row
 
 
@@ -34,7 +34,7 @@ async def create(
     made = await threads.create(connection, row)
     if made:
         event = event_row(context, "thread.opened", site_id=site_id, thread_id=thread_id, at=now)
-        await records.append_events(connection, [event])
+        await outbox.append(connection, [event])
     return made
 
 

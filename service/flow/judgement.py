@@ -97,7 +97,7 @@ async def apply(
     version = await transition.save(connection, site_id, judgement.thread_id, standings)
     decision = _decision(context, site_id, judgement, before, node.status, now)
     await transition.append(
-        connection, context, [decision], event_of={decision.id: _event_of(judgement, before, node.status)}
+        connection, context, [decision], event_of={decision.id: _events_of(judgement, before, node.status)}
     )
     await after_decision(
         connection,
@@ -125,12 +125,16 @@ def _after(before: Status, action: Action, *, by_person: bool) -> Status:
         raise Problem("comment.final", f"A comment that is {before} cannot be subject to {action}.") from None
 
 
-def _event_of(judgement: Judgement, before: Status, after: Status) -> str:
+def _events_of(judgement: Judgement, before: Status, after: Status) -> list[str]:
+    """Answer what is told: that a person decided, after what became of the comment."""
     if judgement.action is Action.RESTORE:
-        return "comment.restored"
+        return ["comment.restored", "review.decided"]
+    if _edit_refused(before, after, judgement.action):
+        return ["comment.rejected", "review.decided"]
     if before is after is Status.PUBLISHED:
-        return "review.decided"
-    return _EVENTS[after]
+        edited = judgement.revision.number > 1 and judgement.revision.status != Status.PUBLISHED.value
+        return ["comment.edited", "review.decided"] if edited else ["review.decided"]
+    return [_EVENTS[after], "review.decided"]
 
 
 def _decision(

@@ -12,7 +12,7 @@ from service.flow.moments import checked_moment
 from service.store import commenters, people
 from service.store.types import Row
 
-ALL_SCOPES = ("admin", "review", "threads")
+ALL_SCOPES = ("admin", "events", "review", "threads")
 
 
 async def add_member(context: Context, site: Row, actor: str, wanted: schemas.MemberInput) -> schemas.MemberView:

@@ -18,7 +18,7 @@ from service.flow.context import Context
 from service.flow.find_thread import existing, locked
 from service.flow.site_rules import check_site
 from service.flow.transition import event_row
-from service.store import records, sites, threads
+from service.store import outbox, sites, threads
 from service.store.types import Row
 
 
@@ -87,14 +87,16 @@ async def set_policy(
     policy = policies.parsed(document)
     async with context.database.writing() as connection:
         await _keep(connection, context, site.id, policy, actor)
+        thread = None
         if page is None:
             await sites.change(connection, site.id, {"policy_version": policy.version})
         else:
             thread = await locked(connection, site.id, page)
             await threads.change(connection, site.id, thread.id, {"policy_version": policy.version})
         await audit(connection, context, site.id, actor, "policy.changed", page, version=policy.version)
-        event = event_row(context, "policy.changed", site_id=site.id, at=context.now(), version=policy.version)
-        await records.append_events(connection, [event])
+        await _tell(
+            connection, context, site.id, thread.id if thread is not None else None, version=policy.version, page=page
+        )
     return schemas.PolicyView(policy.version, as_document(policy), page is not None)
 
 
@@ -104,6 +106,17 @@ async def drop_override(context: Context, site: Row, actor: str, page: str) -> N
         thread = await locked(connection, site.id, page)
         await threads.change(connection, site.id, thread.id, {"policy_version": None})
         await audit(connection, context, site.id, actor, "policy.override_dropped", page)
+        current = await sites.by_slug(connection, site.slug)
+        version = current.policy_version if current else site.policy_version
+        await _tell(connection, context, site.id, thread.id, version=version, page=page)
+
+
+async def _tell(
+    connection: AsyncConnection, context: Context, site_id: str, thread_id: str | None, **said: Any
+) -> None:
+    now = context.now()
+    event = event_row(context, "policy.changed", site_id=site_id, at=now, thread_id=thread_id, **said)
+    await outbox.append(connection, [event])
 
 
 def as_document(policy: Policy) -> dict[str, Any]:

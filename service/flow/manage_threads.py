@@ -13,7 +13,7 @@ from service.flow.find_thread import being_moved, create, existing, locked
 from service.flow.manage_sites import given
 from service.flow.moments import checked_moment
 from service.flow.transition import event_row
-from service.store import records, threads
+from service.store import outbox, threads
 from service.store.types import Row
 
 
@@ -37,13 +37,22 @@ async def change_thread(
     async with context.database.writing() as connection:
         thread = await locked(connection, site.id, page)
         if values:
+            now = context.now()
+            before = threads.state_at(thread, now)
+            if "closes_at" in values:
+                values["closing_told_at"] = None
             await threads.change(connection, site.id, thread.id, values)
+            after = threads.state_at(await existing(connection, site.id, page), now)
+            if after == "closed" and "closes_at" in values:
+                # It is told below, so the sweep has nothing to tell.
+                await threads.told_closing(connection, site.id, thread.id, now=now)
+            values.pop("closing_told_at", None)
             changed = {name: values[name] for name in ("state",) if name in values}
             await audit(connection, context, site.id, actor, "thread.changed", page, fields=sorted(values), **changed)
-            if values.get("state", thread.state) != thread.state:
-                event = "thread.closed" if values["state"] == "closed" else "thread.opened"
-                row = event_row(context, event, site_id=site.id, thread_id=thread.id, at=context.now())
-                await records.append_events(connection, [row])
+            if after != before:
+                event = "thread.closed" if after == "closed" else "thread.opened"
+                row = event_row(context, event, site_id=site.id, thread_id=thread.id, at=now)
+                await outbox.append(connection, [row])
         return await _view(connection, context, site, page)
 
 

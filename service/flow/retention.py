@@ -12,12 +12,13 @@ from moderation.decision import Status
 from service import schemas
 from service.flow.audit import audit
 from service.flow.context import Context
-from service.store import erasure, records, retention, sites
+from service.store import deliveries, erasure, outbox, retention, sites
 from service.store.types import Row
 
 EVERY = timedelta(hours=24)
 #: Revisions that one step looks at; what it changes is one transaction.
 STEP = 1_000
+_LEAST_OWED = timedelta(days=7)
 _HIDDEN_BY_SITE = frozenset({Status.REJECTED.value, Status.REMOVED.value})
 
 
@@ -57,7 +58,14 @@ async def apply_retention(context: Context) -> int:
     for site_id, wanted in kept.items():
         async with context.database.writing(heavy=True) as connection:
             before = now - timedelta(days=wanted.outbox_days)
-            gone += await records.forget_events(connection, site_id, before=before)
+            gone += await deliveries.forget(
+                connection,
+                site_id,
+                before=now - timedelta(days=wanted.delivery_days),
+                # The plan of attempts is shorter, so that nothing is given up by being forgotten.
+                unfinished_before=min(before, now - _LEAST_OWED),
+            )
+            gone += await outbox.forget(connection, site_id, before=before)
     return gone + await _walk(context, kept, now)
 
 

@@ -19,7 +19,7 @@ from service.flow.identify import Principal
 from service.flow.judgement import Applied, Judgement, apply, policy_of, reasons_named
 from service.flow.moments import checked_moment
 from service.flow.transition import event_row
-from service.store import commenters, comments, records, review_items, sanctions, scoring, sites, threads
+from service.store import commenters, comments, outbox, review_items, sanctions, scoring, sites, threads
 from service.store.types import Row
 
 MOST_TAKEN_DOWN = 200
@@ -77,7 +77,7 @@ async def impose(
         said: dict[str, Any] = {"sanction_id": row["id"], "kind": wanted.kind, "reason": wanted.reason}
         said |= {"until": until.isoformat() if until else None}
         event = event_row(context, "commenter.sanctioned", site_id=site.id, at=now, commenter_id=commenter_id, **said)
-        await records.append_events(connection, [event])
+        await outbox.append(connection, [event])
         await _audit_act(connection, context, site, principal, "commenter.sanctioned", commenter_id, said, applied)
         view = _view(await sanctions.by_id(connection, site.id, str(row["id"])), now)
     await _tell(context, site, applied)
@@ -103,7 +103,7 @@ async def lift(
         event = event_row(
             context, "commenter.sanction_lifted", site_id=site.id, at=now, commenter_id=commenter_id, **said
         )
-        await records.append_events(connection, [event])
+        await outbox.append(connection, [event])
         await _audit_act(connection, context, site, principal, "commenter.sanction_lifted", commenter_id, said, applied)
         view = _view(await sanctions.by_id(connection, site.id, sanction_id), now)
     await _tell(context, site, applied)

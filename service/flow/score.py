@@ -215,7 +215,7 @@ async def _record_thread(
     standings = await transition.standings_of(connection, site_id, {one.row.comment_id for one in judged})
     decisions = [_decide(context, standings, one, now) for one in judged]
     version = await transition.save(connection, site_id, thread_id, standings)
-    events = {decision.id: _event_of(one) for one, decision in zip(judged, decisions, strict=True)}
+    events = {decision.id: [_event_of(one)] for one, decision in zip(judged, decisions, strict=True)}
     await transition.append(connection, context, decisions, event_of=events)
     for one in judged:
         if one.row.number > 1 and standings.nodes[one.row.comment_id].shown_revision == one.row.number:

@@ -21,7 +21,7 @@ from service.store.types import Row
 IDLE: Final = timedelta(hours=12)
 LONGEST: Final = timedelta(days=14)
 TOUCH_EVERY = timedelta(minutes=1)
-_SCOPES: Final = {"moderator": frozenset({"review"}), "admin": frozenset({"admin", "review", "threads"})}
+_SCOPES: Final = {"moderator": frozenset({"review"}), "admin": frozenset({"admin", "events", "review", "threads"})}
 _REFUSED = "Address, password or code are not right."
 
 

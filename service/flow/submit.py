@@ -25,7 +25,7 @@ from service.flow.ids import first_id_at
 from service.flow.new_comment import NOTHING_NOTICED, Sent, new_comment, pending_view
 from service.flow.sanctions import refuse_restricted
 from service.flow.transition import event_row
-from service.store import commenters, comments, records, threads
+from service.store import commenters, comments, outbox, records, threads
 from service.store.paths import child_path, depth
 from service.store.types import Row
 
@@ -147,9 +147,9 @@ async def _write(
     await _keep_key(connection, site.id, request, request_hash, comment_id, now)
     event = event_row(
         context, "comment.submitted", site_id=site.id, thread_id=thread.id, comment_id=comment_id,
-        revision_id=revision_id, at=now,
+        revision_id=revision_id, at=now, comment_status=Status.PENDING.value,
     )  # fmt: skip
-    await records.append_events(connection, [event])
+    await outbox.append(connection, [event])
     return _Written(comment_id, revision_id, pending_view(comment, revision))
 
 

@@ -9,9 +9,11 @@ from itertools import groupby
 import msgspec
 
 from service import telemetry
+from service.flow.close_threads import close_threads
 from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
 from service.flow.retention import apply_retention
+from service.flow.watch import watch
 from service.store import accounts, network_keys, records, review_items, scoring
 
 _PAGE = 500
@@ -34,6 +36,8 @@ async def sweep(context: Context) -> Swept:
     now = context.now()
     swept = Swept(await _scoring(context), await _review(context, now), await _retention(context, now))
     await erase_what_is_left(context)
+    await close_threads(context)
+    await watch(context)
     telemetry.swept_total.labels("scoring").inc(swept.scoring)
     telemetry.swept_total.labels("review").inc(swept.review)
     return swept

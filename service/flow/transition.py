@@ -14,7 +14,7 @@ from moderation.policy import Reason
 from service.errors import Problem
 from service.flow.context import Context
 from service.flow.standings import Standing, Standings
-from service.store import comments, records, scoring, threads
+from service.store import comments, outbox, scoring, threads
 from service.store.paths import ancestor_ids
 from service.store.types import Row
 
@@ -123,16 +123,20 @@ async def save(connection: AsyncConnection, site_id: str, thread_id: str, standi
 
 
 async def append(
-    connection: AsyncConnection, context: Context, decisions: Sequence[Decision], *, event_of: Mapping[str, str]
+    connection: AsyncConnection,
+    context: Context,
+    decisions: Sequence[Decision],
+    *,
+    event_of: Mapping[str, Sequence[str]],
 ) -> None:
-    """Record decisions, and for each the event named by its id in `event_of`."""
+    """Record decisions, and for each the events named by its id in `event_of`, in their order."""
     await scoring.insert_decisions(connection, [decision.row() for decision in decisions])
-    await records.append_events(
+    await outbox.append(
         connection,
         [
             event_row(
                 context,
-                event_of[decision.id],
+                type_,
                 site_id=decision.site_id,
                 thread_id=decision.thread_id,
                 comment_id=decision.comment_id,
@@ -141,7 +145,7 @@ async def append(
                 at=decision.at,
             )
             for decision in decisions
-            if decision.id in event_of
+            for type_ in event_of.get(decision.id, ())
         ],
     )
 

@@ -45,6 +45,7 @@ class Retention(Input, frozen=True):
     refused_text_days: Days | None = None
     replaced_text_days: Days | None = 90
     outbox_days: Days = 90
+    delivery_days: Days = 30
     erasure: ErasureMode = "anonymise"
 
 

@@ -1,4 +1,4 @@
-"""Append-only and short-lived rows: outbox events, idempotency keys, signing keys."""
+"""Short-lived rows and keys: idempotency keys, signing keys, and turns that are waited for."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import idempotency_keys, outbox, signing_keys
+from service.store.tables import idempotency_keys, signing_keys
 from service.store.types import Row
-
-
-async def append_events(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Put events in the outbox, in the transaction of the change they tell of."""
-    if rows:
-        await connection.execute(outbox.insert(), list(rows))
-
 
 _IN_TURN = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
@@ -49,12 +42,6 @@ async def keep_idempotency(connection: AsyncConnection, values: Mapping[str, Any
 async def forget_idempotency(connection: AsyncConnection, *, before: datetime) -> int:
     """Delete the keys kept before a time; answer how many."""
     gone = await connection.execute(idempotency_keys.delete().where(idempotency_keys.c.created_at < before))
-    return gone.rowcount
-
-
-async def forget_events(connection: AsyncConnection, site_id: str, *, before: datetime) -> int:
-    """Delete a site's outbox events older than their retention; answer how many."""
-    gone = await connection.execute(outbox.delete().where(outbox.c.site_id == site_id, outbox.c.created_at < before))
     return gone.rowcount
 
 

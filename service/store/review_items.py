@@ -116,6 +116,16 @@ async def by_ids(connection: AsyncConnection, site_id: str, item_ids: Iterable[s
     return {row.id: row for row in await connection.execute(query)}
 
 
+async def of_comments(connection: AsyncConnection, site_id: str, comment_ids: Sequence[str]) -> dict[str, Row]:
+    """Answer for each revision of comments the item that was opened about it last."""
+    query = (
+        sa.select(review_items)
+        .where(review_items.c.site_id == site_id, review_items.c.comment_id.in_(list(comment_ids)))
+        .order_by(review_items.c.id)
+    )
+    return {row.revision_id: row for row in await connection.execute(query)}
+
+
 async def close(connection: AsyncConnection, site_id: str, item_id: str, *, at: datetime) -> bool:
     """Mark an open item decided; answer False if it was closed before."""
     closed = await connection.execute(

@@ -22,6 +22,11 @@ async def by_slug(connection: AsyncConnection, slug: str) -> Row | None:
     return (await connection.execute(_BY_SLUG, {"slug": slug})).first()
 
 
+async def slug_of(connection: AsyncConnection, site_id: str) -> str:
+    """Answer the public key of a site."""
+    return str((await connection.execute(sa.select(sites.c.slug).where(sites.c.id == site_id))).scalar_one())
+
+
 async def every(connection: AsyncConnection) -> Sequence[Row]:
     """Answer all sites, by slug."""
     return (await connection.execute(sa.select(sites).order_by(sites.c.slug))).all()

@@ -9,6 +9,14 @@ from service.store.audit_tables import audit_events as audit_events
 from service.store.audit_tables import audit_heads as audit_heads
 from service.store.columns import at, count, flag, not_negative, one_of, own_id, ref, site
 from service.store.columns import metadata as metadata
+from service.store.event_tables import outbox as outbox
+from service.store.event_tables import outbox_ends as outbox_ends
+from service.store.event_tables import outbox_heads as outbox_heads
+from service.store.event_tables import watched_states as watched_states
+from service.store.event_tables import webhook_attempts as webhook_attempts
+from service.store.event_tables import webhook_deliveries as webhook_deliveries
+from service.store.event_tables import webhook_endpoints as webhook_endpoints
+from service.store.event_tables import webhook_secrets as webhook_secrets
 from service.store.people_tables import accounts as accounts
 from service.store.people_tables import api_tokens as api_tokens
 from service.store.people_tables import commenters as commenters
@@ -43,6 +51,7 @@ sites = sa.Table(
     sa.Column("limits", NullableJson, nullable=True),
     sa.Column("spam", NullableJson, nullable=True),
     sa.Column("retention", NullableJson, nullable=True),
+    sa.Column("alerts", NullableJson, nullable=True),
     at("retention_applied_at", nullable=True),
     at("created_at"),
 )
@@ -69,6 +78,8 @@ threads = sa.Table(
     sa.Column("url", sa.String(2048), nullable=True),
     sa.Column("state", sa.String(10), nullable=False),
     at("closes_at", nullable=True),
+    # When it was told that this time had come.
+    at("closing_told_at", nullable=True),
     count("published_count"),
     count("version"),
     sa.Column("policy_version", sa.String(40), nullable=True),
@@ -77,6 +88,9 @@ threads = sa.Table(
     *not_negative("published_count", "version"),
     sa.Index("ix_threads_site_id", "site_id", "id"),
 )
+
+_TO_CLOSE = sa.and_(threads.c.closes_at.is_not(None), threads.c.closing_told_at.is_(None))
+sa.Index("ix_threads_to_close", threads.c.closes_at, sqlite_where=_TO_CLOSE, postgresql_where=_TO_CLOSE)
 
 #: Every page key that leads to a thread: its own, and those it had before a move or a merge.
 thread_pages = sa.Table(
@@ -319,22 +333,6 @@ reports = sa.Table(
     at("created_at"),
     at("closed_at", nullable=True),
     sa.Index("ix_reports_comment_id", "comment_id"),
-)
-
-#: Events committed with the change; ids only, never text. Swept after their retention.
-outbox = sa.Table(
-    "outbox",
-    metadata,
-    own_id(),
-    site(),
-    sa.Column("type", sa.String(60), nullable=False),
-    sa.Column("thread_id", Id, nullable=True),
-    sa.Column("comment_id", Id, nullable=True),
-    sa.Column("revision_id", Id, nullable=True),
-    sa.Column("data", Json, nullable=False),
-    at("created_at"),
-    sa.Index("ix_outbox_created_at", "created_at"),
-    sa.Index("ix_outbox_thread_id", "thread_id"),
 )
 
 idempotency_keys = sa.Table(

@@ -73,6 +73,30 @@ async def create(connection: AsyncConnection, values: Mapping[str, Any]) -> bool
     return False
 
 
+async def to_close(connection: AsyncConnection, *, now: datetime, limit: int) -> Sequence[Row]:
+    """Answer threads whose time to close has come and was not told yet; of every site, each row names its own."""
+    query = sa.select(threads.c.id, threads.c.site_id).where(
+        threads.c.closes_at.is_not(None), threads.c.closing_told_at.is_(None), threads.c.closes_at <= now
+    )
+    return (await connection.execute(query.order_by(threads.c.closes_at).limit(limit))).all()
+
+
+async def told_closing(connection: AsyncConnection, site_id: str, thread_id: str, *, now: datetime) -> Row | None:
+    """Mark that it is told; answer the thread, None when its time was changed or another told it meanwhile."""
+    told = await connection.execute(
+        threads.update()
+        .where(
+            threads.c.site_id == site_id,
+            threads.c.id == thread_id,
+            threads.c.closing_told_at.is_(None),
+            threads.c.closes_at <= now,
+        )
+        .values(closing_told_at=now)
+        .returning(threads.c.id, threads.c.state)
+    )
+    return told.first()
+
+
 async def change(connection: AsyncConnection, site_id: str, thread_id: str, values: Mapping[str, Any]) -> None:
     """Change columns of a thread and bump its version."""
     await connection.execute(

@@ -12,6 +12,9 @@ from sqlalchemy.engine import Dialect
 #: UUIDv7 as its canonical text, compared byte by byte on both databases, so that order is time.
 Id = sa.String(36).with_variant(postgresql.VARCHAR(36, collation="C"), "postgresql")
 
+#: A number that outgrows 32 bits; SQLite counts up only what it knows as INTEGER.
+Long = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 #: A materialised path of 22-character segments (see service.store.paths).
 Path = sa.String().with_variant(postgresql.VARCHAR(collation="C"), "postgresql")
 

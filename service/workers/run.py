@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import time
+from functools import partial
 from pathlib import Path
 
 from service import telemetry
@@ -16,6 +17,7 @@ from service.flow.sweep import sweep
 from service.queue.client import QueueUnavailable
 from service.queue.scorer_status import ScorerState, ScorerStatus
 from service.workers.batcher import Batcher
+from service.workers.delivering import Deliverer
 from service.workers.explaining import Explainer
 from service.workers.fallback import ScorerWithFallback
 from service.workers.health import serve_health
@@ -62,6 +64,7 @@ class Worker:
         self._scoring = ScoringWorker(
             context, self._batcher, self.parts, batch_size=settings.score_batch_size, fallback=scorer
         )
+        self._deliverer = Deliverer(context, context.webhook_egress)
         self._explainer = Explainer(context, self._batcher, is_idle=lambda: self._scoring.is_idle)
         scorer.on_change = self._scoring.note_scorer_works
         self._state_since = (ScorerState.UNKNOWN, 0.0)
@@ -80,7 +83,12 @@ class Worker:
             explaining = group.create_task(
                 turn_until(stop, self._explainer.explain_some, self._on_error, every_seconds=_EXPLAIN_EVERY_SECONDS)
             )
+            delivering = group.create_task(
+                turn_until(stop, partial(self._deliverer.turn, stop), self._on_error, every_seconds=0.0)
+            )
             await turn_until(stop, self._drain, self._on_error)
+            await delivering
+            await self._deliverer.stop()
             await sweeping
             # An explanation may be in the middle of a long text, and whoever stops a worker does not wait for it.
             explaining.cancel()

@@ -31,7 +31,8 @@ UNINDEXED = {
     ("reports", "site_id"): "reports are found by comment",
     ("reports", "revision_id"): "reports are found by comment; revisions are never deleted",
     ("reports", "commenter_id"): "reports are found by comment; commenters are erased, not deleted",
-    ("outbox", "site_id"): "events are relayed and forgotten in the order of time, over all sites",
+    ("webhook_secrets", "site_id"): "secrets are found by their endpoint",
+    ("webhook_attempts", "site_id"): "attempts are found by their delivery",
     ("idempotency_keys", "comment_id"): "keys are found by key; comments are never deleted",
     ("api_tokens", "member_id"): "tokens are found by hash or site; members are disabled, not deleted",
 }
@@ -159,11 +160,15 @@ _ROWS_OF_0001 = (
     "INSERT INTO review_items (id, site_id, thread_id, comment_id, revision_id, kind, state, causes, order_key,"
     f" opened_at) VALUES ('{_ID}7', '{_ID}1', '{_ID}2', '{_ID}4', '{_ID}5', 'held', 'open', '[]', 1,"
     " '2026-01-01 00:00:00')",
+    "INSERT INTO outbox (id, site_id, type, data, created_at)"
+    f" VALUES ('{_ID}9', '{_ID}1', 'comment.held', '{{}}', '2026-01-01 00:00:01')",
+    "INSERT INTO outbox (id, site_id, type, data, created_at)"
+    f" VALUES ('{_ID}8', '{_ID}1', 'comment.submitted', '{{}}', '2026-01-01 00:00:00')",
 )
 
 
 async def test_a_database_with_rows_keeps_them_through_an_upgrade(empty_url: str, engine: AsyncEngine) -> None:
-    """Scores and items of a database of the first version are there after it, with the new columns empty."""
+    """Scores, items and events of the first version are there after it: new columns empty, events in their order."""
     async with engine.begin() as connection:
         await connection.run_sync(_upgrade_to, empty_url, "0001")
         for statement in _ROWS_OF_0001:
@@ -175,6 +180,10 @@ async def test_a_database_with_rows_keeps_them_through_an_upgrade(empty_url: str
         item = (await connection.execute(sa.select(metadata.tables["review_items"]))).one()
         kept = await connection.execute(sa.select(metadata.tables["calibrations"]))
         assert kept.all() == []
+        outbox = metadata.tables["outbox"]
+        events = (await connection.execute(sa.select(outbox.c.type, outbox.c.position).order_by(outbox.c.seq))).all()
+        head = (await connection.execute(sa.select(metadata.tables["outbox_heads"].c.position))).scalar_one()
+    assert (events, head) == ([("comment.submitted", 1), ("comment.held", 2)], 2)
     assert (score.attributes, score.raw, score.calibration, score.window) == ({"toxicity": 0.5}, None, None, None)
     assert (item.state, item.spans) == ("open", None)
     assert await _inspected(engine, _differences) == []

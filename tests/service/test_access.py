@@ -97,13 +97,34 @@ ROUTES = {
     f"PUT {ADMIN}/identity": "requires_admin",
     f"DELETE {ADMIN}/identity": "requires_admin",
     f"PUT {ADMIN}/limits": "requires_admin",
+    f"POST {ADMIN}/webhooks": "requires_admin",
+    f"GET {ADMIN}/webhooks": "requires_admin",
+    f"GET {ADMIN}/webhooks/{{webhook_id:str}}": "requires_admin",
+    f"PATCH {ADMIN}/webhooks/{{webhook_id:str}}": "requires_admin",
+    f"DELETE {ADMIN}/webhooks/{{webhook_id:str}}": "requires_admin",
+    f"POST {ADMIN}/webhooks/{{webhook_id:str}}/secrets": "requires_admin",
+    f"POST {ADMIN}/webhooks/{{webhook_id:str}}/test": "requires_admin",
+    f"POST {ADMIN}/webhooks/{{webhook_id:str}}/replay": "requires_admin",
+    f"GET {ADMIN}/webhooks/{{webhook_id:str}}/deliveries": "requires_admin",
+    f"GET {ADMIN}/webhooks/{{webhook_id:str}}/deliveries/{{delivery_id:str}}": "requires_admin",
+    f"POST {ADMIN}/webhooks/{{webhook_id:str}}/deliveries/{{delivery_id:str}}/replay": "requires_admin",
+    f"POST {ADMIN}/webhooks/{{webhook_id:str}}/deliveries/{{delivery_id:str}}/cancel": "requires_admin",
+    f"GET {ADMIN}/events": "requires_events",
+    f"GET {ADMIN}/alerts": "requires_admin",
+    f"PUT {ADMIN}/alerts": "requires_admin",
 }
 
 GUARDS = [guard.__name__ for guard in access.GUARDS]
 READ_BY_ANYBODY = ["open_to_all", "of_site", "may_be_author"]
 MISSING, INVALID, FORBIDDEN, FORGED = "auth.required", "auth.invalid", "auth.forbidden", "auth.csrf"
 OF_STAFF = GUARDS[4:]
-ADMINS = ["requires_publisher", "requires_admin", "requires_any_admin", "requires_installation_admin"]
+ADMINS = [
+    "requires_publisher",
+    "requires_events",
+    "requires_admin",
+    "requires_any_admin",
+    "requires_installation_admin",
+]
 UNKNOWN_ID = "0190a0a0-0000-7000-8000-000000000000"
 
 #: What a credential meets at each guard: the code of its refusal. A guard that is not named lets it in.
@@ -121,15 +142,36 @@ REFUSALS: dict[str, dict[str, str]] = {
     "admin": {"requires_author": FORBIDDEN, "requires_session": INVALID, "requires_installation_admin": FORBIDDEN},
     "publisher": {"requires_author": FORBIDDEN, "requires_session": INVALID}
     | dict.fromkeys(
-        ["requires_moderator", "requires_admin", "requires_any_admin", "requires_installation_admin"], FORBIDDEN
+        [
+            "requires_moderator",
+            "requires_events",
+            "requires_admin",
+            "requires_any_admin",
+            "requires_installation_admin",
+        ],
+        FORBIDDEN,
     ),
     "moderator": {"requires_author": FORBIDDEN, "requires_session": INVALID}
     | dict.fromkeys(
-        ["requires_publisher", "requires_admin", "requires_any_admin", "requires_installation_admin"], FORBIDDEN
+        [
+            "requires_publisher",
+            "requires_events",
+            "requires_admin",
+            "requires_any_admin",
+            "requires_installation_admin",
+        ],
+        FORBIDDEN,
     ),
     "foreign admin": {"requires_author": FORBIDDEN, "requires_session": INVALID}
     | dict.fromkeys(
-        ["requires_moderator", "requires_publisher", "requires_admin", "requires_installation_admin"], FORBIDDEN
+        [
+            "requires_moderator",
+            "requires_publisher",
+            "requires_events",
+            "requires_admin",
+            "requires_installation_admin",
+        ],
+        FORBIDDEN,
     ),
 }
 
@@ -142,7 +184,14 @@ SESSIONS: dict[str, dict[str, str]] = {
     "root's session": {"requires_author": MISSING},
     "session of another site's admin": {"requires_author": MISSING}
     | dict.fromkeys(
-        ["requires_moderator", "requires_publisher", "requires_admin", "requires_installation_admin"], FORBIDDEN
+        [
+            "requires_moderator",
+            "requires_publisher",
+            "requires_events",
+            "requires_admin",
+            "requires_installation_admin",
+        ],
+        FORBIDDEN,
     ),
     "session of nobody here": {"requires_author": MISSING} | dict.fromkeys(["requires_moderator", *ADMINS], FORBIDDEN),
     "expired session": _OVER,

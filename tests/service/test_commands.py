@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from service.flow.identify import principal_of
 from service.serve import _prepare
 from service.settings import Settings, SettingsError, secret_key_of
 from tests.database_fixture import PostgreSql
+from tests.leaks import plant
 
 Run = Callable[..., tuple[str, str]]
 ROOT = Path(__file__).parents[2]
@@ -239,13 +241,6 @@ def test_without_its_dependencies_the_service_says_what_to_do() -> None:
     assert told.stderr.count("\n") == 1
 
 
-def test_the_help_promises_only_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help names no webhooks while there are none."""
-    with pytest.raises(SystemExit):
-        command_line._parser(admin=True).parse_args(["--help"])
-    assert "webhook" not in capsys.readouterr().out
-
-
 def test_a_token_of_a_site_is_made_listed_and_revoked(run: Run, site: str) -> None:
     """A system's token is printed once, listed without its secret, and can be revoked; so can a member's access."""
     made = json.loads(run("token", "create", site, "--name", "CMS", "--scope", "threads")[0])
@@ -265,3 +260,45 @@ def test_origins_of_a_site_are_set(run: Run, site: str) -> None:
         run("site", "origins", site, "--origin", "https://a.example", "--origin", "https://b.example")[0]
     )
     assert changed["allowed_origins"] == ["https://a.example", "https://b.example"]
+
+
+def test_webhooks_are_managed_from_the_command_line(run: Run, site: str) -> None:
+    """Named with its secret once, shown without, tested, replayed, paused, enabled, rotated and forgotten."""
+    made = json.loads(
+        run("webhook", "create", site, "https://a.example/hook", "--event", "comment.*", "--header", "X-Key=abc")[0]
+    )
+    plant(made["secret"])
+    hook = made["id"]
+    shown = run("webhook", "show", site, hook)[0]
+    assert made["secret"] not in shown
+    assert (json.loads(shown)["events"], json.loads(shown)["header_names"]) == (["comment.*"], ["X-Key"])
+    assert [one["id"] for one in json.loads(run("webhook", "list", site)[0])["webhooks"]] == [hook]
+    owed = json.loads(run("webhook", "test", site, hook)[0])
+    assert json.loads(run("webhook", "deliveries", site, hook, "--state", "pending")[0])["deliveries"] == [owed]
+    assert json.loads(run("webhook", "delivery", site, hook, owed["id"])[0])["attempts_made"] == []
+    assert json.loads(run("webhook", "replay", site, hook, "--delivery", owed["id"])[0]) == {"deliveries": 1}
+    assert json.loads(run("webhook", "replay", site, hook, "--since", "2026-01-01T00:00:00Z")[0])["deliveries"] == 0
+    assert json.loads(run("webhook", "pause", site, hook)[0])["status"] == "paused"
+    assert json.loads(run("webhook", "enable", site, hook)[0])["status"] == "active"
+    rotated = json.loads(run("webhook", "rotate", site, hook, "--overlap", "0")[0])["secret"]
+    plant(rotated)
+    assert rotated != made["secret"]
+    assert len(json.loads(run("webhook", "show", site, hook)[0])["secrets"]) == 1
+    run("webhook", "delete", site, hook)
+    assert json.loads(run("webhook", "list", site)[0]) == {"webhooks": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["create", "http://a.example/"], "url must be a public https address"),
+        (["create", "https://a.example/", "--event", "nothing"], "events"),
+        (["create", "https://a.example/", "--header", "X"], "--header X: must be NAME=VALUE"),
+        (["show", "0190a0a0-0000-7000-8000-000000000000"], "There is no such webhook"),
+    ],
+)
+def test_a_wrong_webhook_command_is_one_line(run: Run, site: str, arguments: list[str], said: str) -> None:
+    """What is wrong is said as the API says it."""
+    verb, *rest = arguments
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        run("webhook", verb, site, *rest)

@@ -14,10 +14,11 @@ from msgspec import structs
 from service.composition import open_context
 from service.egress import Egress
 from service.errors import CODES
-from service.flow import manage_accounts
+from service.flow import manage_accounts, manage_webhooks
 from service.flow.jwks import KeySets
 from service.queue.scorer_status import ScorerBoard, ScorerStatus
 from service.settings import Settings
+from service.store.tables import webhook_endpoints
 from tests.raw_server import raw_server
 from tests.service.answers import UNKNOWN_ID, client_of, problem
 from tests.service.people import invited, person, second_factor
@@ -173,6 +174,48 @@ async def _over(service: Service) -> httpx.Response:
     _, path, sanction = await _sanctioned(service)
     await service.call("POST", f"{path}/{sanction}/lift", as_="moderator", json={}, expect=200)
     return await service.call("POST", f"{path}/{sanction}/lift", as_="moderator", json={})
+
+
+HOOKS = "/v1/admin/sites/test/webhooks"
+
+
+async def _hooked(service: Service) -> str:
+    wanted = {"url": "http://127.0.0.1:9/", "events": ["*"]}
+    made = await service.call("POST", HOOKS, as_="admin", json=wanted, expect=201)
+    return f"{HOOKS}/{made.json()['id']}"
+
+
+WAYS["webhook.unknown"] = sending("GET", f"{HOOKS}/{UNKNOWN_ID}", as_="admin")
+WAYS["events.gone"] = sending("GET", "/v1/admin/sites/test/events?after=99", as_="admin")
+
+
+@way_to("webhook.too_many")
+async def _too_many_hooks(service: Service) -> httpx.Response:
+    for _ in range(manage_webhooks.MOST_ENDPOINTS):
+        await _hooked(service)
+    return await service.call("POST", HOOKS, as_="admin", json={"url": "https://a.example/", "events": ["*"]})
+
+
+@way_to("webhook.disabled")
+async def _disabled_hook(service: Service) -> httpx.Response:
+    path = await _hooked(service)
+    async with service.context.database.writing() as connection:
+        await connection.execute(webhook_endpoints.update().values(status="disabled"))
+    return await service.call("POST", f"{path}/test", as_="admin")
+
+
+@way_to("delivery.unknown")
+async def _no_delivery(service: Service) -> httpx.Response:
+    return await service.call("GET", f"{await _hooked(service)}/deliveries/{UNKNOWN_ID}", as_="admin")
+
+
+@way_to("delivery.finished")
+async def _finished_delivery(service: Service) -> httpx.Response:
+    path = await _hooked(service)
+    owed = (await service.call("POST", f"{path}/test", as_="admin", expect=202)).json()
+    cancel = f"{path}/deliveries/{owed['id']}/cancel"
+    await service.call("POST", cancel, as_="admin", expect=200)
+    return await service.call("POST", cancel, as_="admin")
 
 
 async def _challenged(service: Service, **more: Any) -> httpx.Response:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from service import schemas
 from service.flow import retention
 from service.flow.context import Context
+from service.flow.relay import relay_all
 from service.store import tables as t
 from tests.service_fixture import Service
 
@@ -104,6 +105,7 @@ async def test_the_outbox_is_kept_as_long_as_the_site_says(service: Service) -> 
     """Events older than the site's days are forgotten, younger ones are not."""
     await service.published("One.")
     await put(service, outbox_days=7)
+    await relay_all(service.context)
     service.clock.advance(8 * DAY)
     await service.published("Two.", page="two")
     await service.sweep()

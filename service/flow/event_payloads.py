@@ -1,0 +1,175 @@
+"""From events, which are ids, to what is told of them, read at the moment when it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.decision import Status
+from service import schemas
+from service.flow import views
+from service.store import commenters, comments, pages, review_items, sites, threads
+from service.store.types import Row
+from service.webhooks.catalog import EVENTS, Event, Part
+
+
+async def payloads(
+    connection: AsyncConnection, events: Iterable[Row], *, now: datetime
+) -> dict[str, schemas.StreamedEvent]:
+    """Answer events by id as they are told now; a fixed number of queries for each site among them."""
+    told: dict[str, schemas.StreamedEvent] = {}
+    of_site = sorted((event for event in events if event.type in EVENTS), key=lambda event: str(event.site_id))
+    for site_id, group in groupby(of_site, key=lambda event: str(event.site_id)):
+        mine = list(group)
+        rows = await _gather(connection, site_id, mine)
+        for event in mine:
+            data = _data(event, EVENTS[event.type], rows, now)
+            told[event.id] = schemas.StreamedEvent(event.id, event.type, event.created_at, data)
+    return told
+
+
+class _Rows(NamedTuple):
+    """What the events of one site lead to, each by id; the review items by revision."""
+
+    slug: str
+    threads: Mapping[str, Row]
+    comments: Mapping[str, Row]
+    revisions: Mapping[str, Row]
+    decisions: Mapping[str, Row]
+    items: Mapping[str, Row]
+    commenters: Mapping[str, Row]
+
+
+async def _gather(connection: AsyncConnection, site_id: str, events: Sequence[Row]) -> _Rows:
+    comment_ids = _ids(event.comment_id for event in events)
+    revision_ids = _ids(event.revision_id for event in events)
+    found = {row.id: row for row in await pages.by_ids(connection, site_id, comment_ids)}
+    # A thread that was merged away since is the one that the comment is in now.
+    thread_ids = _ids([*(event.thread_id for event in events), *(row.thread_id for row in found.values())])
+    people = _ids(
+        [*(event.data.get("commenter_id") for event in events), *(row.commenter_id for row in found.values())]
+    )
+    decided = _ids(event.data.get("decision_id") for event in events)
+    return _Rows(
+        slug=await sites.slug_of(connection, site_id),
+        threads=await threads.by_ids(connection, site_id, thread_ids) if thread_ids else {},
+        comments=found,
+        revisions=await comments.revisions_by_ids(connection, site_id, revision_ids) if revision_ids else {},
+        decisions={row.id: row for row in await review_items.decisions_by_ids(connection, site_id, decided)},
+        items=await review_items.of_comments(connection, site_id, comment_ids) if comment_ids else {},
+        commenters=await commenters.commenters_by_ids(connection, site_id, people) if people else {},
+    )
+
+
+def _ids(values: Iterable[str | None]) -> list[str]:
+    return sorted({value for value in values if value is not None})
+
+
+def _data(event: Row, kind: Event, rows: _Rows, now: datetime) -> schemas.EventData:
+    parts = {part: _PARTS[part](event, kind, rows, now) for part in kind.carries}
+    return schemas.EventData(version=kind.version, site=rows.slug, **parts)
+
+
+def _thread(event: Row, _kind: Event, rows: _Rows, now: datetime) -> Any:
+    comment = rows.comments.get(event.comment_id)
+    row = rows.threads.get(comment.thread_id if comment is not None else event.thread_id)
+    if row is None:
+        return UNSET
+    state = threads.state_at(row, now)
+    if event.type in ("thread.opened", "thread.closed"):
+        state = event.type.partition(".")[2].replace("opened", "open")
+    return schemas.EventThread(row.page, row.title, row.url, "closed" if state == "closed" else "open")
+
+
+def _comment(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
+    row = rows.comments.get(event.comment_id)
+    if row is None:
+        return UNSET
+    author = schemas.EventAuthor(
+        row.commenter_id, row.author_kind, row.author_name, _subject(rows.commenters.get(row.commenter_id))
+    )
+    return schemas.EventComment(row.id, row.parent_id, _status(event, row, rows), author, row.created_at)
+
+
+def _status(event: Row, comment: Row, rows: _Rows) -> Status:
+    """Answer the status that the event brought, so that a late or replayed one tells the same again."""
+    decision = rows.decisions.get(event.data.get("decision_id"))
+    if decision is not None:
+        return Status(decision.to_status)
+    said = event.data.get("comment_status")
+    return Status(said if said is not None else comment.status)
+
+
+def _revision(event: Row, kind: Event, rows: _Rows, _now: datetime) -> Any:
+    row, comment = rows.revisions.get(event.revision_id), rows.comments.get(event.comment_id)
+    if row is None or comment is None:
+        return UNSET
+    # As it is now, not as it was: a text is told while it may be seen, or waits for whoever decides.
+    told = {comment.status, row.status} <= kind.text_while and row.superseded_at is None
+    told = told and (row.status != Status.PUBLISHED.value or comment.shown_revision == row.number)
+    return schemas.EventRevision(
+        id=row.id,
+        number=row.number,
+        status=Status(row.status),
+        language=row.language,
+        created_at=row.created_at,
+        body=row.body if told else UNSET,
+        html=row.html if told else UNSET,
+    )
+
+
+def _decision(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
+    row = rows.decisions.get(event.data.get("decision_id"))
+    if row is None:
+        return UNSET
+    return schemas.EventDecision(
+        id=row.id,
+        action=row.action,
+        actor_kind=row.actor_kind,
+        actor=row.actor,
+        from_status=Status(row.from_status),
+        to_status=Status(row.to_status),
+        reasons=views.reasons_of(row),
+        causes=list(row.causes),
+        policy_version=row.policy_version,
+        model_id=row.model_id,
+        created_at=row.created_at,
+    )
+
+
+def _review(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
+    row = rows.items.get(event.revision_id)
+    return UNSET if row is None else schemas.EventReview(row.id, row.kind, row.state, list(row.causes))
+
+
+def _commenter(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
+    row = rows.commenters.get(event.data.get("commenter_id"))
+    return UNSET if row is None else schemas.EventCommenter(row.id, row.kind, row.name, _subject(row))
+
+
+def _subject(row: Row | None) -> str | None:
+    return None if row is None or row.erased_at is not None else row.subject
+
+
+def _said(event: Row, _kind: Event, _rows: _Rows, _now: datetime) -> Any:
+    return {name: value for name, value in event.data.items() if name != "commenter_id"}
+
+
+_PARTS: Mapping[Part, Callable[[Row, Event, _Rows, datetime], Any]] = {
+    "thread": _thread,
+    "comment": _comment,
+    "revision": _revision,
+    "decision": _decision,
+    "review": _review,
+    "commenter": _commenter,
+    "sanction": _said,
+    "policy": _said,
+    "endpoint": _said,
+    "queue": _said,
+    "scorer": _said,
+}

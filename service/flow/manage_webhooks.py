@@ -1,0 +1,384 @@
+"""Admins name the receivers of events, look at what was sent, and have it sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service import schemas
+from service.egress import EgressRefused, check_url
+from service.errors import Problem
+from service.flow.audit import audit
+from service.flow.context import Context
+from service.flow.manage_sites import given
+from service.flow.moments import checked_moment
+from service.flow.relay import delivery_row
+from service.flow.transition import event_row
+from service.store import deliveries, endpoints, outbox
+from service.store.types import Row
+from service.webhooks.attempt import OWN_HEADERS
+from service.webhooks.catalog import is_pattern, is_wanted, types_of
+from service.webhooks.signing import new_secret
+
+MOST_ENDPOINTS = 50
+_REPLAYED_AT_ONCE = 500
+_SIGNED = "webhook-"
+_UP = {"failures": 0, "failing_since": None, "closed_until": None, "reason": None}
+
+
+async def create(context: Context, site: Row, actor: str, wanted: schemas.WebhookInput) -> schemas.WebhookCreated:
+    """Name a receiver; its secret is answered this once."""
+    _check(context, wanted.url, wanted.events, wanted.headers)
+    now, endpoint_id, secret = context.now(), context.new_id(), new_secret()
+    row = {
+        "id": endpoint_id,
+        "site_id": site.id,
+        "url": wanted.url,
+        "description": wanted.description,
+        "events": list(dict.fromkeys(wanted.events)),
+        **_headers(context, wanted.headers),
+        "status": "active",
+        "created_at": now,
+        "changed_at": now,
+    }
+    async with context.database.writing() as connection:
+        if len(await endpoints.of_site(connection, site.id)) >= MOST_ENDPOINTS:
+            raise Problem("webhook.too_many", f"A site has at most {MOST_ENDPOINTS} webhooks.")
+        await endpoints.insert(connection, row)
+        await _insert_secret(connection, context, site, endpoint_id, secret, now)
+        # A URL may hold a token of the receiver's, so the audit names the id alone.
+        await audit(connection, context, site.id, actor, "webhook.created", endpoint_id, events=row["events"])
+        view = await _view(connection, context, site, endpoint_id)
+    return schemas.WebhookCreated(**msgspec.structs.asdict(view), secret=secret)
+
+
+async def listed(context: Context, site: Row) -> schemas.WebhookList:
+    """Answer a site's receivers and how they fare."""
+    async with context.database.reading() as connection:
+        rows = await endpoints.of_site(connection, site.id)
+        counts = await deliveries.counts(connection, site.id)
+        now = context.now()
+        views = [
+            _as_view(row, await endpoints.secrets_of(connection, site.id, row.id, now=now), counts) for row in rows
+        ]
+    return schemas.WebhookList(views)
+
+
+async def read(context: Context, site: Row, endpoint_id: str) -> schemas.WebhookView:
+    """Answer one receiver, or raise webhook.unknown."""
+    async with context.database.reading() as connection:
+        return await _view(connection, context, site, endpoint_id)
+
+
+async def change(
+    context: Context, site: Row, actor: str, endpoint_id: str, wanted: schemas.WebhookChange
+) -> schemas.WebhookView:
+    """Change a receiver; to make one active forgets its failures, and what it is owed is sent at once."""
+    values = given(wanted)
+    _check(context, values.get("url"), values.get("events", ()), values.get("headers", {}))
+    now, fields = context.now(), sorted(values)
+    if "headers" in values:
+        values |= _headers(context, values.pop("headers"))
+    if values.get("status") == "active":
+        values |= _UP
+    async with context.database.writing() as connection:
+        await _known(connection, site, endpoint_id, lock=True)
+        if values:
+            await endpoints.change(connection, site.id, endpoint_id, values | {"changed_at": now})
+            if values.get("status") == "active":
+                await deliveries.hasten(connection, site.id, endpoint_id, now=now)
+            said = {"status": values["status"]} if "status" in values else {}
+            await audit(connection, context, site.id, actor, "webhook.changed", endpoint_id, fields=fields, **said)
+        return await _view(connection, context, site, endpoint_id)
+
+
+async def delete(context: Context, site: Row, actor: str, endpoint_id: str) -> None:
+    """Forget a receiver, and what it was and is owed."""
+    async with context.database.writing(heavy=True) as connection:
+        await _known(connection, site, endpoint_id, lock=True)
+        await endpoints.delete(connection, site.id, endpoint_id)
+        await audit(connection, context, site.id, actor, "webhook.deleted", endpoint_id)
+
+
+async def rotate(
+    context: Context, site: Row, actor: str, endpoint_id: str, wanted: schemas.RotateInput
+) -> schemas.SecretCreated:
+    """Make a new secret; the old ones sign beside it for a while, so that no event is refused in between."""
+    now, secret = context.now(), new_secret()
+    until = now + timedelta(seconds=wanted.overlap_seconds)
+    async with context.database.writing() as connection:
+        await _known(connection, site, endpoint_id, lock=True)
+        await endpoints.expire_secrets(connection, site.id, endpoint_id, at=until)
+        await endpoints.forget_secrets(connection, site.id, endpoint_id, now=now)
+        await _insert_secret(connection, context, site, endpoint_id, secret, now)
+        await audit(
+            connection, context, site.id, actor, "webhook.secret_rotated", endpoint_id,
+            overlap_seconds=wanted.overlap_seconds,
+        )  # fmt: skip
+    return schemas.SecretCreated(secret, until)
+
+
+async def send_test(context: Context, site: Row, actor: str, endpoint_id: str) -> schemas.DeliveryView:
+    """Owe a receiver an event that says nothing; whatever events it wants, and also while it is paused."""
+    now = context.now()
+    async with context.database.writing() as connection:
+        endpoint = await _known(connection, site, endpoint_id)
+        if endpoint.status == "disabled":
+            raise Problem("webhook.disabled", "Make the webhook active first.")
+        event = event_row(context, "webhook.test", site_id=site.id, at=now, endpoint_id=endpoint_id)
+        await outbox.append(connection, [event])
+        (row,) = (await outbox.by_ids(connection, [event["id"]])).values()
+        owed = delivery_row(context, row, endpoint_id, now)
+        await deliveries.insert(connection, [owed])
+        await audit(connection, context, site.id, actor, "webhook.tested", endpoint_id)
+        found = await deliveries.by_id(connection, site.id, endpoint_id, owed["id"])
+    assert found is not None
+    return delivery_view(found)
+
+
+async def list_deliveries(
+    context: Context,
+    site: Row,
+    endpoint_id: str,
+    *,
+    before: int | None,
+    limit: int,
+    state: str | None,
+    type_: str | None,
+    comment_id: str | None,
+) -> schemas.DeliveryList:
+    """Answer what a receiver was and is owed, the newest events first."""
+    async with context.database.reading() as connection:
+        await _known(connection, site, endpoint_id)
+        rows = await deliveries.page(
+            connection,
+            site.id,
+            endpoint_id,
+            before=before,
+            limit=limit + 1,
+            states=None if state is None else [state],
+            types=None if type_ is None else [type_],
+            comment_id=comment_id,
+        )
+    following = str(rows[limit - 1].seq) if len(rows) > limit else None
+    return schemas.DeliveryList([delivery_view(row) for row in rows[:limit]], following)
+
+
+async def read_delivery(context: Context, site: Row, endpoint_id: str, delivery_id: str) -> schemas.DeliveryDetail:
+    """Answer one delivery with every attempt."""
+    async with context.database.reading() as connection:
+        row = await _delivery(connection, site, endpoint_id, delivery_id)
+        made = await deliveries.attempts_of(connection, site.id, delivery_id)
+    attempts = [
+        schemas.AttemptView(one.number, one.started_at, one.milliseconds, one.status, one.error) for one in made
+    ]
+    return schemas.DeliveryDetail(**msgspec.structs.asdict(delivery_view(row)), attempts_made=attempts)
+
+
+async def cancel_delivery(
+    context: Context, site: Row, actor: str, endpoint_id: str, delivery_id: str
+) -> schemas.DeliveryView:
+    """Owe a delivery no more, so that what is behind it goes on."""
+    async with context.database.writing() as connection:
+        await _delivery(connection, site, endpoint_id, delivery_id)
+        if not await deliveries.cancel(connection, site.id, endpoint_id, delivery_id, now=context.now()):
+            raise Problem("delivery.finished", "The delivery is not pending.")
+        await audit(
+            connection, context, site.id, actor, "webhook.delivery_cancelled", endpoint_id, delivery=delivery_id
+        )
+        return delivery_view(await _delivery(connection, site, endpoint_id, delivery_id))
+
+
+async def replay_delivery(
+    context: Context, site: Row, actor: str, endpoint_id: str, delivery_id: str
+) -> schemas.DeliveryView:
+    """Send one event once more, under the same id."""
+    async with context.database.writing() as connection:
+        await _active(connection, site, endpoint_id)
+        await _delivery(connection, site, endpoint_id, delivery_id)
+        await deliveries.replay(connection, site.id, endpoint_id, [delivery_id], now=context.now())
+        await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, deliveries=1)
+        return delivery_view(await _delivery(connection, site, endpoint_id, delivery_id))
+
+
+async def replay(
+    context: Context, site: Row, actor: str, endpoint_id: str, wanted: schemas.ReplayInput
+) -> schemas.Replayed:
+    """Send events once more, under the same ids: those of a filter, or since a time whether they were owed or not."""
+    since = checked_moment("since", wanted.since)
+    until = checked_moment("until", wanted.until)
+    if since is None and wanted.states is None and wanted.delivery_ids is None:
+        message = "is needed, or `states`, or `delivery_ids`"
+        raise Problem("request.invalid", f"since {message}.", fields=[("since", message)])
+    _check_patterns(wanted.types or ())
+    async with context.database.reading() as connection:
+        await _active(connection, site, endpoint_id)
+    number = await (
+        _replay_since(context, site, endpoint_id, wanted, since, until)
+        if since is not None and wanted.states is None and wanted.delivery_ids is None
+        else _replay_owed(context, site, endpoint_id, wanted, since, until)
+    )
+    async with context.database.writing() as connection:
+        await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, deliveries=number)
+    return schemas.Replayed(number)
+
+
+async def _replay_owed(
+    context: Context,
+    site: Row,
+    endpoint_id: str,
+    wanted: schemas.ReplayInput,
+    since: datetime | None,
+    until: datetime | None,
+) -> int:
+    """Owe once more what the log has, page by page from the newest."""
+    before, number = None, 0
+    types = None if wanted.types is None else types_of(wanted.types)
+    named = None if wanted.delivery_ids is None else set(wanted.delivery_ids)
+    while True:
+        async with context.database.writing() as connection:
+            rows = await deliveries.page(
+                connection, site.id, endpoint_id, before=before, limit=_REPLAYED_AT_ONCE, states=wanted.states,
+                types=types, comment_id=wanted.comment_id, since=since, until=until,
+                ids=None if named is None else sorted(named),
+            )  # fmt: skip
+            ids = [row.id for row in rows if row.lease is None or row.state != "pending"]
+            await deliveries.replay(connection, site.id, endpoint_id, ids, now=context.now())
+        number += len(ids)
+        if len(rows) < _REPLAYED_AT_ONCE:
+            return number
+        before = rows[-1].seq
+
+
+async def _replay_since(
+    context: Context,
+    site: Row,
+    endpoint_id: str,
+    wanted: schemas.ReplayInput,
+    since: datetime,
+    until: datetime | None,
+) -> int:
+    """Owe every event of a time that the receiver wants, also those that it was never owed."""
+    position, number = 0, 0
+    while True:
+        async with context.database.writing() as connection:
+            endpoint = await _active(connection, site, endpoint_id)
+            types = [type_ for type_ in types_of(endpoint.events) if is_wanted(type_, wanted.types or ["*"])]
+            rows = await outbox.since(
+                connection, site.id, position=position, types=types, limit=_REPLAYED_AT_ONCE, created_since=since,
+                created_until=until, comment_id=wanted.comment_id,
+            )  # fmt: skip
+            now = context.now()
+            events = [row for row in rows if row.type != "webhook.test"]
+            owed = await deliveries.of_events(connection, site.id, endpoint_id, [row.id for row in events])
+            await deliveries.replay(connection, site.id, endpoint_id, list(owed.values()), now=now)
+            await deliveries.insert(
+                connection, [delivery_row(context, row, endpoint_id, now) for row in events if row.id not in owed]
+            )
+        number += len(events)
+        if len(rows) < _REPLAYED_AT_ONCE:
+            return number
+        position = rows[-1].position
+
+
+def delivery_view(row: Row) -> schemas.DeliveryView:
+    """Answer a delivery as it is shown."""
+    return schemas.DeliveryView(
+        id=row.id,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        comment_id=row.comment_id,
+        state=row.state,
+        attempts=row.attempts_before + row.attempts,
+        next_attempt_at=row.next_attempt_at if row.state == "pending" else None,
+        last_status=row.last_status,
+        last_error=row.last_error,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )
+
+
+async def _insert_secret(
+    connection: AsyncConnection, context: Context, site: Row, endpoint_id: str, secret: str, now: datetime
+) -> None:
+    row = {
+        "id": context.new_id(),
+        "site_id": site.id,
+        "endpoint_id": endpoint_id,
+        "sealed": context.box.seal(secret.encode()),
+        "created_at": now,
+    }
+    await endpoints.insert_secret(connection, row)
+
+
+async def _known(connection: AsyncConnection, site: Row, endpoint_id: str, *, lock: bool = False) -> Row:
+    found = await endpoints.by_id(connection, site.id, endpoint_id, lock=lock)
+    if found is None:
+        raise Problem("webhook.unknown", "The site has no such webhook.")
+    return found
+
+
+async def _active(connection: AsyncConnection, site: Row, endpoint_id: str) -> Row:
+    found = await _known(connection, site, endpoint_id)
+    if found.status == "disabled":
+        raise Problem("webhook.disabled", "Make the webhook active first; nothing is sent to it.")
+    return found
+
+
+async def _delivery(connection: AsyncConnection, site: Row, endpoint_id: str, delivery_id: str) -> Row:
+    await _known(connection, site, endpoint_id)
+    found = await deliveries.by_id(connection, site.id, endpoint_id, delivery_id)
+    if found is None:
+        raise Problem("delivery.unknown", "The webhook has no such delivery.")
+    return found
+
+
+async def _view(connection: AsyncConnection, context: Context, site: Row, endpoint_id: str) -> schemas.WebhookView:
+    row = await _known(connection, site, endpoint_id)
+    secrets = await endpoints.secrets_of(connection, site.id, endpoint_id, now=context.now())
+    return _as_view(row, secrets, await deliveries.counts(connection, site.id))
+
+
+def _as_view(row: Row, secrets: Sequence[Row], counts: Mapping[tuple[str, str], int]) -> schemas.WebhookView:
+    names = [
+        name for name in schemas.WebhookView.__struct_fields__ if name not in ("pending", "dead", "secrets")
+    ]  # fmt: skip
+    return schemas.WebhookView(
+        **{name: getattr(row, name) for name in names},
+        pending=counts.get((row.id, "pending"), 0),
+        dead=counts.get((row.id, "dead"), 0),
+        secrets=[schemas.SecretView(one.created_at, one.expires_at) for one in secrets],
+    )
+
+
+def _headers(context: Context, headers: Mapping[str, str]) -> dict[str, Any]:
+    sealed = context.box.seal(msgspec.json.encode(dict(headers))) if headers else None
+    return {"header_names": sorted(headers), "headers_sealed": sealed}
+
+
+def _check(context: Context, url: str | None, patterns: Sequence[str], headers: Mapping[str, str]) -> None:
+    if url is not None:
+        try:
+            check_url(url, allow_loopback=context.webhook_egress.allows_loopback)
+        except EgressRefused as refused:
+            raise _refused("url", f"must be a public https address ({refused.reason})") from None
+    _check_patterns(patterns)
+    for name in headers:
+        if name.lower() in OWN_HEADERS or name.lower().startswith(_SIGNED):
+            raise _refused(f"headers.{name}", "is set by us or by the connection")
+    if len({name.lower() for name in headers}) != len(headers):
+        raise _refused("headers", "name a header twice")
+
+
+def _check_patterns(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not is_pattern(pattern):
+            raise _refused("events", f"{pattern}: no event has this name; docs/webhooks.md lists them")
+
+
+def _refused(name: str, message: str) -> Problem:
+    return Problem("request.invalid", f"{name} {message}.", fields=[(name, message)])

@@ -1,0 +1,261 @@
+"""Receivers of events and what was sent to them, and the stream of events for whoever would rather read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, delete, get, patch, post, put
+from litestar.params import JSONBody, PathParameter, QueryParameter
+
+from service import schemas
+from service.access import requires_admin, requires_events
+from service.errors import Problem
+from service.flow import manage_webhooks, read_events, watch
+from service.routes import requests
+from service.routes.requests import After, Limit, Prefer, SiteSlug
+from service.schemas.webhooks import DeliveryState
+
+WebhookId = Annotated[str, PathParameter(description="A webhook id.")]
+DeliveryId = Annotated[str, PathParameter(description="A delivery id.")]
+State = Annotated[DeliveryState | None, QueryParameter(name="state", description="Only deliveries in this state.")]
+EventType = Annotated[str | None, QueryParameter(name="type", description="Only this event.", max_length=60)]
+OfComment = Annotated[str | None, QueryParameter(description="Only events of this comment.", max_length=36)]
+Types = Annotated[
+    list[str] | None,
+    QueryParameter(name="type", description="Only these: names, `comment.*` or `*`.", max_items=50),
+]
+_PATH = "/v1/admin/sites/{site:str}/webhooks"
+_NO_STORE = {"cache-control": "no-store"}
+
+
+@post(_PATH, guards=[requires_admin], tags=["webhooks"])
+async def create_webhook(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    data: JSONBody[schemas.WebhookInput],
+) -> Response[schemas.WebhookCreated]:
+    """Name a receiver of events; its secret is shown this once."""
+    context, found, visit = requests.visited(request)
+    made = await manage_webhooks.create(context, found, requests.as_member(visit).actor, data)
+    return Response(made, headers=_NO_STORE)
+
+
+@get(_PATH, guards=[requires_admin], tags=["webhooks"])
+async def list_webhooks(request: Request[Any, Any, Any], site: SiteSlug) -> schemas.WebhookList:  # noqa: ARG001
+    """List the receivers and how they fare."""
+    context, found, _ = requests.visited(request)
+    return await manage_webhooks.listed(context, found)
+
+
+@get(_PATH + "/{webhook_id:str}", guards=[requires_admin], tags=["webhooks"])
+async def read_webhook(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+) -> schemas.WebhookView:
+    """Read one receiver."""
+    context, found, _ = requests.visited(request)
+    return await manage_webhooks.read(context, found, _webhook(webhook_id))
+
+
+@patch(_PATH + "/{webhook_id:str}", guards=[requires_admin], tags=["webhooks"])
+async def change_webhook(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+    data: JSONBody[schemas.WebhookChange],
+) -> schemas.WebhookView:
+    """Change URL, events, description or headers; pause it, or make it active again."""
+    context, found, visit = requests.visited(request)
+    actor = requests.as_member(visit).actor
+    return await manage_webhooks.change(context, found, actor, _webhook(webhook_id), data)
+
+
+@delete(_PATH + "/{webhook_id:str}", guards=[requires_admin], tags=["webhooks"])
+async def delete_webhook(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+) -> None:
+    """Forget a receiver with its log; what it is owed is not sent."""
+    context, found, visit = requests.visited(request)
+    await manage_webhooks.delete(context, found, requests.as_member(visit).actor, _webhook(webhook_id))
+
+
+@post(_PATH + "/{webhook_id:str}/secrets", guards=[requires_admin], tags=["webhooks"])
+async def rotate_secret(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+    data: JSONBody[schemas.RotateInput],
+) -> Response[schemas.SecretCreated]:
+    """Make a new secret, shown this once; the old one signs beside it for `overlap_seconds`."""
+    context, found, visit = requests.visited(request)
+    actor = requests.as_member(visit).actor
+    made = await manage_webhooks.rotate(context, found, actor, _webhook(webhook_id), data)
+    return Response(made, headers=_NO_STORE)
+
+
+@post(_PATH + "/{webhook_id:str}/test", guards=[requires_admin], status_code=202, tags=["webhooks"])
+async def test_webhook(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+) -> schemas.DeliveryView:
+    """Send `webhook.test`; the delivery tells how it went."""
+    context, found, visit = requests.visited(request)
+    return await manage_webhooks.send_test(context, found, requests.as_member(visit).actor, _webhook(webhook_id))
+
+
+@post(_PATH + "/{webhook_id:str}/replay", guards=[requires_admin], status_code=202, tags=["webhooks"])
+async def replay_events(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+    data: JSONBody[schemas.ReplayInput],
+) -> schemas.Replayed:
+    """Send events once more under the same ids: dead ones, those of a filter, or all since a time."""
+    context, found, visit = requests.visited(request)
+    actor = requests.as_member(visit).actor
+    return await manage_webhooks.replay(context, found, actor, _webhook(webhook_id), data)
+
+
+@get(_PATH + "/{webhook_id:str}/deliveries", guards=[requires_admin], tags=["webhooks"])
+async def list_deliveries(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+    in_state: State = None,
+    of_type: EventType = None,
+    comment_id: OfComment = None,
+    after: After = None,
+    limit: Limit = 50,
+) -> Response[schemas.DeliveryList]:
+    """List what was sent and what is owed, the newest events first."""
+    context, found, _ = requests.visited(request)
+    answer = await manage_webhooks.list_deliveries(
+        context, found, _webhook(webhook_id), before=_before(after), limit=limit, state=in_state, type_=of_type,
+        comment_id=comment_id,
+    )  # fmt: skip
+    return Response(answer, headers=_NO_STORE)
+
+
+@get(_PATH + "/{webhook_id:str}/deliveries/{delivery_id:str}", guards=[requires_admin], tags=["webhooks"])
+async def read_delivery(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+    delivery_id: DeliveryId,
+) -> Response[schemas.DeliveryDetail]:
+    """Read one delivery with every attempt."""
+    context, found, _ = requests.visited(request)
+    answer = await manage_webhooks.read_delivery(context, found, _webhook(webhook_id), _delivery(delivery_id))
+    return Response(answer, headers=_NO_STORE)
+
+
+@post(
+    _PATH + "/{webhook_id:str}/deliveries/{delivery_id:str}/replay",
+    guards=[requires_admin],
+    status_code=202,
+    tags=["webhooks"],
+)
+async def replay_delivery(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+    delivery_id: DeliveryId,
+) -> schemas.DeliveryView:
+    """Send one event once more, under the same id."""
+    context, found, visit = requests.visited(request)
+    actor = requests.as_member(visit).actor
+    return await manage_webhooks.replay_delivery(context, found, actor, _webhook(webhook_id), _delivery(delivery_id))
+
+
+@post(
+    _PATH + "/{webhook_id:str}/deliveries/{delivery_id:str}/cancel",
+    guards=[requires_admin],
+    status_code=200,
+    tags=["webhooks"],
+)
+async def cancel_delivery(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    webhook_id: WebhookId,
+    delivery_id: DeliveryId,
+) -> schemas.DeliveryView:
+    """Give one delivery up, so that later events of the same comment go on."""
+    context, found, visit = requests.visited(request)
+    actor = requests.as_member(visit).actor
+    return await manage_webhooks.cancel_delivery(context, found, actor, _webhook(webhook_id), _delivery(delivery_id))
+
+
+@get("/v1/admin/sites/{site:str}/events", guards=[requires_events], tags=["webhooks"])
+async def list_events(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    after: After = None,
+    of_types: Types = None,
+    prefer: Prefer = None,
+    limit: Limit = 100,
+) -> Response[schemas.EventList]:
+    """Read events in the order of their commits, none ever skipped; `Prefer: wait=30` waits for the next."""
+    context, found, _ = requests.visited(request)
+    wait = requests.wait_seconds(prefer)
+    answer = await read_events.read_events(
+        context, found, after=after, limit=limit, patterns=of_types, wait_seconds=wait
+    )
+    return Response(answer, headers=_NO_STORE)
+
+
+@get("/v1/admin/sites/{site:str}/alerts", guards=[requires_admin], tags=["admin"])
+async def read_alerts(request: Request[Any, Any, Any], site: SiteSlug) -> schemas.Alerts:  # noqa: ARG001
+    """Read from when on `queue.backlog` is sent."""
+    context, found, _ = requests.visited(request)
+    return await watch.read_alerts(context, found)
+
+
+@put("/v1/admin/sites/{site:str}/alerts", guards=[requires_admin], tags=["admin"])
+async def set_alerts(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    data: JSONBody[schemas.Alerts],
+) -> schemas.Alerts:
+    """Say from when on `queue.backlog` is sent; what is left out has its default, null is never."""
+    context, found, visit = requests.visited(request)
+    return await watch.set_alerts(context, found, requests.as_member(visit).actor, data)
+
+
+def _webhook(text: str) -> str:
+    return requests.known_id(text, "webhook.unknown")
+
+
+def _delivery(text: str) -> str:
+    return requests.known_id(text, "delivery.unknown")
+
+
+def _before(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        message = "is no cursor that a page of deliveries gave"
+        raise Problem("request.invalid", f"after {message}.", fields=[("after", message)])
+    return int(cursor)
+
+
+HANDLERS = [
+    create_webhook,
+    list_webhooks,
+    read_webhook,
+    change_webhook,
+    delete_webhook,
+    rotate_secret,
+    test_webhook,
+    replay_events,
+    list_deliveries,
+    read_delivery,
+    replay_delivery,
+    cancel_delivery,
+    list_events,
+    read_alerts,
+    set_alerts,
+]

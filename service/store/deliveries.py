@@ -1,0 +1,264 @@
+"""What is owed to endpoints: made by the relay, leased by workers, settled by what came of an attempt, replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import webhook_attempts, webhook_deliveries, webhook_endpoints
+from service.store.types import Row
+
+_d = webhook_deliveries.c
+_earlier = webhook_deliveries.alias("earlier")
+_FREE = sa.or_(_d.lease_expires_at.is_(None), _d.lease_expires_at <= sa.bindparam("now"))
+#: Literal, so that the partial indexes are used.
+_PENDING = _d.state == sa.literal_column("'pending'")
+#: Nothing of the same comment that happened before is still to be delivered.
+_FIRST = sa.not_(
+    sa.select(_earlier.c.id)
+    .where(
+        _earlier.c.endpoint_id == _d.endpoint_id,
+        _earlier.c.order_key == _d.order_key,
+        _earlier.c.seq < _d.seq,
+        _earlier.c.state == sa.literal_column("'pending'"),
+    )
+    .exists()
+)
+
+
+async def insert(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add what is owed; what is owed already stays as it is."""
+    if rows:
+        make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+        query = make(webhook_deliveries).on_conflict_do_nothing(index_elements=["endpoint_id", "event_id"])
+        await connection.execute(query, list(rows))
+
+
+_DUE_ENDPOINTS = (
+    sa.select(webhook_endpoints.c.id)
+    .where(
+        webhook_endpoints.c.status == "active",
+        sa.or_(webhook_endpoints.c.closed_until.is_(None), webhook_endpoints.c.closed_until <= sa.bindparam("now")),
+        sa.select(_d.id)
+        .where(
+            _d.endpoint_id == webhook_endpoints.c.id, _PENDING, _d.next_attempt_at <= sa.bindparam("now"), _FREE, _FIRST
+        )
+        .exists(),
+    )
+    .limit(sa.bindparam("at_most"))
+)
+
+
+async def due_endpoints(connection: AsyncConnection, *, now: datetime, limit: int) -> list[str]:
+    """Answer the endpoints that something could be sent to now."""
+    found = await connection.execute(_DUE_ENDPOINTS, {"now": now, "at_most": limit})
+    return [row.id for row in found]
+
+
+_LEASED = sa.select(sa.func.count()).where(
+    _d.endpoint_id == sa.bindparam("of_endpoint"), _PENDING, _d.lease_expires_at > sa.bindparam("now")
+)
+_CLAIMABLE = (
+    sa.select(webhook_deliveries)
+    .where(
+        _d.endpoint_id == sa.bindparam("of_endpoint"), _PENDING, _d.next_attempt_at <= sa.bindparam("now"), _FREE,
+        _FIRST,
+    )
+    .order_by(_d.next_attempt_at, _d.seq)
+    .limit(sa.bindparam("at_most"))
+)  # fmt: skip
+
+
+async def claim(
+    connection: AsyncConnection,
+    endpoint_id: str,
+    *,
+    now: datetime,
+    until: datetime,
+    lease: str,
+    concurrency: int,
+) -> Sequence[Row]:
+    """Lease the next deliveries of an endpoint, which must be held, so that no more than so many are under way."""
+    of = {"of_endpoint": endpoint_id, "now": now}
+    free = concurrency - int((await connection.execute(_LEASED, of)).scalar_one())
+    if free <= 0:
+        return []
+    rows = (await connection.execute(_CLAIMABLE, {**of, "at_most": free})).all()
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
+    leased = webhook_deliveries.update().where(_d.id.in_(ids)).values(lease=lease, lease_expires_at=until)
+    found = (await connection.execute(leased.returning(webhook_deliveries))).all()
+    return sorted(found, key=lambda row: ids.index(row.id))
+
+
+async def leases(connection: AsyncConnection, endpoint_id: str, ids: Sequence[str]) -> dict[str, str]:
+    """Answer the leases that deliveries have now: one taken over, cancelled or replayed has another or none."""
+    if not ids:
+        return {}
+    query = sa.select(_d.id, _d.lease).where(_d.endpoint_id == endpoint_id, _PENDING, _d.id.in_(list(ids)))
+    return {row.id: row.lease for row in await connection.execute(query)}
+
+
+async def settle(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what became of deliveries and end their leases; keys `of_id`, `new_...`."""
+    if rows:
+        names = ("state", "attempts", "next_attempt_at", "last_status", "last_error", "finished_at")
+        await connection.execute(
+            webhook_deliveries.update()
+            .where(_d.id == sa.bindparam("of_id"))
+            .values(lease=None, lease_expires_at=None, **{name: sa.bindparam(f"new_{name}") for name in names}),
+            list(rows),
+        )
+
+
+async def insert_attempts(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add to the log of attempts."""
+    if rows:
+        await connection.execute(webhook_attempts.insert(), list(rows))
+
+
+async def hasten(connection: AsyncConnection, site_id: str, endpoint_id: str, *, now: datetime) -> None:
+    """Let everything that waits be tried now: the endpoint is back."""
+    await connection.execute(
+        webhook_deliveries.update()
+        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _PENDING, _d.next_attempt_at > now)
+        .values(next_attempt_at=now)
+    )
+
+
+async def give_up(connection: AsyncConnection, site_id: str, endpoint_id: str, *, error: str, now: datetime) -> int:
+    """Make dead letters of everything that an endpoint is owed; answer how many."""
+    ended = await connection.execute(
+        webhook_deliveries.update()
+        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _PENDING)
+        .values(state="dead", lease=None, lease_expires_at=None, last_error=error, finished_at=now)
+    )
+    return ended.rowcount
+
+
+async def replay(
+    connection: AsyncConnection, site_id: str, endpoint_id: str, ids: Sequence[str], *, now: datetime
+) -> None:
+    """Owe deliveries once more, whatever became of them, with a new plan of attempts."""
+    await connection.execute(
+        webhook_deliveries.update()
+        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id.in_(list(ids)))
+        .values(
+            state="pending",
+            attempts_before=_d.attempts_before + _d.attempts,
+            attempts=0,
+            next_attempt_at=now,
+            lease=None,
+            lease_expires_at=None,
+            finished_at=None,
+        )
+    )
+
+
+async def cancel(
+    connection: AsyncConnection, site_id: str, endpoint_id: str, delivery_id: str, *, now: datetime
+) -> bool:
+    """Owe a delivery no more; answer whether it was owed."""
+    ended = await connection.execute(
+        webhook_deliveries.update()
+        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id == delivery_id, _PENDING)
+        .values(state="cancelled", lease=None, lease_expires_at=None, finished_at=now)
+    )
+    return ended.rowcount == 1
+
+
+async def page(
+    connection: AsyncConnection,
+    site_id: str,
+    endpoint_id: str,
+    *,
+    before: int | None,
+    limit: int,
+    states: Sequence[str] | None = None,
+    types: Sequence[str] | None = None,
+    comment_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    ids: Sequence[str] | None = None,
+) -> Sequence[Row]:
+    """Answer an endpoint's deliveries, those of the newest events first; the times are those when they were owed."""
+    query = sa.select(webhook_deliveries).where(_d.site_id == site_id, _d.endpoint_id == endpoint_id)
+    for column, wanted in ((_d.state, states), (_d.event_type, types), (_d.id, ids)):
+        if wanted is not None:
+            query = query.where(column.in_(list(wanted)))
+    if comment_id is not None:
+        query = query.where(_d.comment_id == comment_id)
+    if since is not None:
+        query = query.where(_d.created_at >= since)
+    if until is not None:
+        query = query.where(_d.created_at < until)
+    if before is not None:
+        query = query.where(_d.seq < before)
+    return (await connection.execute(query.order_by(_d.seq.desc()).limit(limit))).all()
+
+
+async def of_events(
+    connection: AsyncConnection, site_id: str, endpoint_id: str, event_ids: Sequence[str]
+) -> dict[str, str]:
+    """Answer the deliveries of events to an endpoint, by event."""
+    query = sa.select(_d.event_id, _d.id).where(
+        _d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.event_id.in_(list(event_ids))
+    )
+    return {row.event_id: row.id for row in await connection.execute(query)}
+
+
+async def by_id(connection: AsyncConnection, site_id: str, endpoint_id: str, delivery_id: str) -> Row | None:
+    """Answer one delivery of an endpoint."""
+    query = sa.select(webhook_deliveries).where(
+        _d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id == delivery_id
+    )
+    return (await connection.execute(query)).first()
+
+
+async def attempts_of(connection: AsyncConnection, site_id: str, delivery_id: str) -> Sequence[Row]:
+    """Answer every attempt of a delivery, the first one first."""
+    query = sa.select(webhook_attempts).where(
+        webhook_attempts.c.site_id == site_id, webhook_attempts.c.delivery_id == delivery_id
+    )
+    return (await connection.execute(query.order_by(webhook_attempts.c.id))).all()
+
+
+async def backlog(connection: AsyncConnection) -> Sequence[Row]:
+    """Answer for each endpoint how much it is owed, and since when the oldest of it: for metrics."""
+    query = (
+        sa.select(_d.endpoint_id, sa.func.count().label("number"), sa.func.min(_d.created_at).label("oldest_at"))
+        .where(_PENDING)
+        .group_by(_d.endpoint_id)
+    )
+    return (await connection.execute(query)).all()
+
+
+async def counts(connection: AsyncConnection, site_id: str) -> dict[tuple[str, str], int]:
+    """Answer how many deliveries of each endpoint are owed or dead."""
+    query = (
+        sa.select(_d.endpoint_id, _d.state, sa.func.count().label("number"))
+        .where(_d.site_id == site_id, _d.state.in_(["pending", "dead"]))
+        .group_by(_d.endpoint_id, _d.state)
+    )
+    return {(row.endpoint_id, row.state): row.number for row in await connection.execute(query)}
+
+
+async def forget(connection: AsyncConnection, site_id: str, *, before: datetime, unfinished_before: datetime) -> int:
+    """Delete deliveries and their attempts; dead letters, and what a paused endpoint is owed, stay longer."""
+    old = sa.select(_d.id).where(
+        _d.site_id == site_id,
+        sa.or_(
+            sa.and_(_d.state.in_(["delivered", "cancelled"]), _d.finished_at < before),
+            sa.and_(_d.state.in_(["dead", "pending"]), _d.created_at < unfinished_before),
+        ),
+    )
+    await connection.execute(webhook_attempts.delete().where(webhook_attempts.c.delivery_id.in_(old)))
+    gone = await connection.execute(webhook_deliveries.delete().where(_d.id.in_(old)))
+    return gone.rowcount

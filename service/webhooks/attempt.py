@@ -1,0 +1,45 @@
+"""One POST of one event to one receiver, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from service.egress import Egress, EgressFailed, EgressRefused
+from service.webhooks.retries import Result, error_of
+
+USER_AGENT = "Colloquy-Webhooks"
+CONTENT_TYPE = "application/json"
+#: Names that are ours, the connection's, or that a receiver's proxy would take for its own business.
+OWN_HEADERS = frozenset({
+    "host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive",
+    "upgrade", "te", "trailer", "expect", "proxy-authorization", "proxy-connection", "user-agent", "accept",
+    "accept-encoding",
+})  # fmt: skip
+
+
+class Letter(NamedTuple):
+    """What is sent: the URL, the body's bytes, and every header but those of the connection."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+async def attempt(egress: Egress, letter: Letter, *, at: datetime, timeout_seconds: float) -> Result:
+    """Send a letter once; whatever happens is a Result and no exception."""
+    began = time.monotonic()
+    headers = {**letter.headers, "content-type": CONTENT_TYPE, "user-agent": USER_AGENT, "accept": "*/*"}
+    try:
+        answer = await egress.request(
+            "POST", letter.url, headers=headers, content=letter.body, timeout_seconds=timeout_seconds,
+            status_only=True,
+        )  # fmt: skip
+    except EgressRefused as refused:
+        return Result(None, f"refused.{refused.reason}", None, at, time.monotonic() - began)
+    except EgressFailed as failed:
+        return Result(None, failed.reason, None, at, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Result(answer.status, error_of(answer.status), answer.headers.get("retry-after"), at, seconds)

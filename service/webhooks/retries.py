@@ -1,0 +1,148 @@
+"""When a failed delivery is tried again, and what becomes of its endpoint: pure functions of what happened.
+
+Two clocks run. Each delivery has its own plan of waits, about three days long. And an endpoint that fails again and
+again is closed for a while, so that a thousand deliveries do not each find out for themselves that it is down: then one
+of them asks, alone, and opens it for all when it is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+_M, _H = 60.0, 3600.0
+PLAN: Final[tuple[float, ...]] = (
+    5.0, 30.0, 2 * _M, 10 * _M, 30 * _M, 1 * _H, 2 * _H, 5 * _H, 8 * _H, 12 * _H, 18 * _H, 24 * _H,
+)  # fmt: skip
+"""Seconds between the attempts of one delivery: 13 attempts over 70 hours, before jitter."""
+JITTER: Final = 0.2
+"""Each wait is longer or shorter by up to this share, so that what failed together does not come back together."""
+LONGEST_RETRY_AFTER: Final = timedelta(hours=24)
+CLOSES_AFTER: Final = 5
+"""Failures in a row after which an endpoint is asked by one delivery at a time."""
+CLOSED_SECONDS: Final[tuple[float, ...]] = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+"""For how long, at the first such failure, the second...; the last goes on."""
+DISABLED_AFTER: Final = timedelta(days=3)
+"""An endpoint that did not take one event for so long is disabled."""
+GONE: Final = 410
+_OK = range(200, 300)
+
+
+class Error(StrEnum):
+    """Why an attempt failed, besides what EgressFailed and EgressRefused say of the way there."""
+
+    STATUS = "status"
+    GONE = "gone"
+    REDIRECT = "redirect"
+
+
+class Result(NamedTuple):
+    """What one attempt came to: a status or, where none came, a stable word; and what the receiver asks for."""
+
+    status: int | None
+    error: str | None
+    retry_after: str | None
+    started_at: datetime
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the receiver has the event."""
+        return self.error is None
+
+
+class Fate(StrEnum):
+    """What becomes of a delivery."""
+
+    DELIVERED = "delivered"
+    PENDING = "pending"
+    DEAD = "dead"
+
+
+class Health(NamedTuple):
+    """An endpoint's failures since its last success, since when, and until when nothing is sent to it."""
+
+    failures: int = 0
+    failing_since: datetime | None = None
+    closed_until: datetime | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether one delivery at a time asks if it is back."""
+        return self.failures >= CLOSES_AFTER
+
+    def may_be_asked(self, now: datetime) -> bool:
+        """Whether anything may be sent to it now."""
+        return self.closed_until is None or self.closed_until <= now
+
+
+def error_of(status: int) -> str | None:
+    """Answer why a status is no success: only 2xx is one, and redirects are not followed."""
+    if status in _OK:
+        return None
+    if status == GONE:
+        return Error.GONE
+    return Error.REDIRECT if 300 <= status < 400 else Error.STATUS
+
+
+def after_attempt(
+    result: Result, *, attempts: int, now: datetime, random: Callable[[], float]
+) -> tuple[Fate, datetime | None]:
+    """Answer a delivery's fate after its attempt number `attempts` (the first is 1), and when it is tried again."""
+    if result.ok:
+        return Fate.DELIVERED, None
+    if attempts > len(PLAN):
+        return Fate.DEAD, None
+    wait = timedelta(seconds=PLAN[attempts - 1] * (1 + JITTER * (2 * random() - 1)))
+    asked = _asked_wait(result, now)
+    # A receiver may ask for more patience than the plan has, not for less.
+    return Fate.PENDING, now + max(wait, min(asked, LONGEST_RETRY_AFTER))
+
+
+def _asked_wait(result: Result, now: datetime) -> timedelta:
+    """Read `Retry-After` (RFC 9110): seconds or a date; what is neither asks for nothing."""
+    text = (result.retry_after or "").strip()
+    if result.status not in (429, 503) or not text:
+        return timedelta()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:9]), 10**8))
+    try:
+        moment = parsedate_to_datetime(text)
+        return max(moment - now, timedelta()) if moment.tzinfo else timedelta()
+    except (ValueError, TypeError, OverflowError):
+        return timedelta()
+
+
+def health_after(health: Health, results: Sequence[Result], now: datetime) -> Health:
+    """Answer an endpoint's health after attempts that ended together: one success says that it is there."""
+    if any(result.ok for result in results):
+        return Health()
+    if not results:
+        return health
+    failures = health.failures + len(results)
+    closed_until = None
+    if failures >= CLOSES_AFTER:
+        # Ten that were under way together say once that it is down; each later one asked alone.
+        step = min(max(failures - CLOSES_AFTER - (len(results) - 1), 0), len(CLOSED_SECONDS) - 1)
+        closed_until = now + timedelta(seconds=CLOSED_SECONDS[step])
+        asked = max((_asked_wait(result, now) for result in results), default=timedelta())
+        closed_until = max(closed_until, now + min(asked, timedelta(seconds=CLOSED_SECONDS[-1])))
+    return Health(failures, health.failing_since or now, closed_until)
+
+
+def disabled_reason(health: Health, results: Sequence[Result], now: datetime) -> str | None:
+    """Answer why an endpoint is to be disabled, None while it is not."""
+    if any(result.status == GONE for result in results):
+        return "gone"
+    if health.failing_since is not None and now - health.failing_since >= DISABLED_AFTER:
+        return "failing"
+    return None
+
+
+REASONS: Final[Mapping[str, str]] = {
+    "gone": "The receiver answered 410: it wants no more events.",
+    "failing": "The receiver took no event for three days.",
+}
