@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -47,17 +48,29 @@ class PostgreSql:
         data = self._home / "data"
         if self._user:
             shutil.chown(self._home, self._user)
-        run = {"user": self._user, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
+        run: dict[str, Any] = {
+            "user": self._user,
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+            "cwd": "/",
+        }
         subprocess.run(
             [self._initdb, "-D", str(data), "-U", "colloquy", "-A", "trust", "-E", "UTF8", "--no-sync"],
             check=True,
-            **run,  # type: ignore[call-overload]
+            **run,
         )
+        self._command, self._run = self._command_of(data), run
+        self._launch()
+
+    def _command_of(self, data: Path) -> list[str]:
         options = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
         command = [self._postgres, "-D", str(data), "-p", str(self.port), "-h", "127.0.0.1", "-k", ""]
         for option in options:
             command += ["-c", option]
-        self._process = subprocess.Popen(command, **run)  # type: ignore[call-overload]
+        return command
+
+    def _launch(self) -> None:
+        self._process = subprocess.Popen(self._command, **self._run)
         in_thread(asyncio.run, self._wait())
 
     async def _wait(self) -> None:
@@ -86,6 +99,13 @@ class PostgreSql:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+    def restart(self) -> None:
+        """End it as a crash does, every connection with it, and start it again on the same data."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+        self._launch()
 
     def stop(self) -> None:
         """End the cluster; its data goes with the folder."""

@@ -155,11 +155,11 @@ class DeliveryMachine(RuleBasedStateMachine):
         found = [row for row in self.rows() if row.state == state]
         wanted = schemas.ReplayInput(states=[state])
         act = manage_webhooks.replay(self.context, self.site, "model", self.endpoint, wanted)
-        try:
-            assert self.run(act).deliveries == len(found)
-        except Problem as problem:
-            assert (problem.code, self.status) == ("webhook.disabled", "disabled")
+        if self.status == "disabled":
+            with pytest.raises(Problem):
+                self.run(act)
             return
+        assert self.run(act).deliveries == len(found)
         self.owed |= {row.event_id for row in found}
         self.out_of_turn |= {row.event_id for row in found}
 
