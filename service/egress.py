@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -25,8 +26,10 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]
 MOST_BYTES = 65_536
 TIMEOUT_SECONDS = 5.0
 _PORTS = frozenset({443, 8443})
+#: To one origin.
 _CONNECTIONS = 100
-WEBHOOK_CONNECTIONS = 1_000
+#: Origins whose connections are kept in mind.
+_POOLS = 500
 _LEFTOVER_SECONDS = 1.0
 _TRIED = 3
 _IDLE_SECONDS = 30.0
@@ -86,21 +89,15 @@ class Egress:
 
     def __init__(
         self, *, allow_loopback: bool = False, proxy: str = "", resolve: Resolver | None = None,
-        ssl_context: ssl.SSLContext | None = None, connections: int = _CONNECTIONS,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:  # fmt: skip
         self._allow_loopback = allow_loopback
-        backend = _CheckedBackend(resolve or _resolve, allow_loopback)
-        context = ssl_context or _ssl_context()
-        self._pool: httpcore.AsyncConnectionPool
-        if proxy:
-            # The proxy resolves and connects, so it is the one that has to refuse what a name points to.
-            self._pool = httpcore.AsyncHTTPProxy(
-                proxy, ssl_context=context, max_connections=connections, keepalive_expiry=_IDLE_SECONDS
-            )
-        else:
-            self._pool = httpcore.AsyncConnectionPool(
-                context, max_connections=connections, keepalive_expiry=_IDLE_SECONDS, network_backend=backend
-            )
+        self._proxy = proxy
+        self._backend = _CheckedBackend(resolve or _resolve, allow_loopback)
+        self._ssl_context = ssl_context or _ssl_context()
+        #: One for each origin: the library looks at every connection of a pool for every request, and a receiver that
+        #: hangs must not take the connections of another.
+        self._pools: OrderedDict[tuple[str, str], httpcore.AsyncConnectionPool] = OrderedDict()
 
     @classmethod
     def of(cls, settings: Settings) -> Egress:
@@ -109,9 +106,9 @@ class Egress:
 
     @classmethod
     def of_webhooks(cls, settings: Settings) -> Egress:
-        """Answer a way out of its own, so that receivers that hang take no connection from anything else."""
+        """Answer the way out of webhooks, for which the operator may allow this machine alone."""
         allow = settings.egress_allow_loopback or settings.webhooks_allow_loopback
-        return cls(allow_loopback=allow, proxy=settings.egress_proxy, connections=WEBHOOK_CONNECTIONS)
+        return cls(allow_loopback=allow, proxy=settings.egress_proxy)
 
     @property
     def allows_loopback(self) -> bool:
@@ -140,7 +137,7 @@ class Egress:
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
-                stream = self._pool.stream(
+                stream = self._pool_of(target).stream(
                     method, target.geturl().encode("ascii"), headers=given, content=content,
                     extensions={"timeout": timeouts},
                 )  # fmt: skip
@@ -162,7 +159,31 @@ class Egress:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    def _pool_of(self, target: SplitResult) -> httpcore.AsyncConnectionPool:
+        origin = (target.scheme, target.netloc)
+        if (known := self._pools.get(origin)) is not None:
+            self._pools.move_to_end(origin)
+            return known
+        self._let_go()
+        limits: dict[str, Any] = {"max_connections": _CONNECTIONS, "keepalive_expiry": _IDLE_SECONDS}
+        # A proxy resolves and connects, so it is the one that has to refuse what a name points to.
+        self._pools[origin] = pool = (
+            httpcore.AsyncHTTPProxy(self._proxy, ssl_context=self._ssl_context, **limits)
+            if self._proxy
+            else httpcore.AsyncConnectionPool(self._ssl_context, network_backend=self._backend, **limits)
+        )
+        return pool
+
+    def _let_go(self) -> None:
+        """Forget the pools that were not used for longest and have nothing open, where there are many."""
+        for origin in list(self._pools)[: max(len(self._pools) - _POOLS, 0)]:
+            if all(
+                connection.is_closed() or connection.has_expired() for connection in self._pools[origin].connections
+            ):
+                del self._pools[origin]
 
 
 def check_url(url: str, *, allow_loopback: bool = False) -> SplitResult:

@@ -54,14 +54,17 @@ async def _gather(connection: AsyncConnection, site_id: str, events: Sequence[Ro
     people = _ids(
         [*(event.data.get("commenter_id") for event in events), *(row.commenter_id for row in found.values())]
     )
+    reviewed = _ids(event.comment_id for event in events if "review" in EVENTS[event.type].carries)
     decided = _ids(event.data.get("decision_id") for event in events)
     return _Rows(
         slug=await sites.slug_of(connection, site_id),
         threads=await threads.by_ids(connection, site_id, thread_ids) if thread_ids else {},
         comments=found,
         revisions=await comments.revisions_by_ids(connection, site_id, revision_ids) if revision_ids else {},
-        decisions={row.id: row for row in await review_items.decisions_by_ids(connection, site_id, decided)},
-        items=await review_items.of_comments(connection, site_id, comment_ids) if comment_ids else {},
+        decisions={row.id: row for row in await review_items.decisions_by_ids(connection, site_id, decided)}
+        if decided
+        else {},
+        items=await review_items.of_comments(connection, site_id, reviewed) if reviewed else {},
         commenters=await commenters.commenters_by_ids(connection, site_id, people) if people else {},
     )
 

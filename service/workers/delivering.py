@@ -24,6 +24,7 @@ POLL_SECONDS: Final = 0.2
 _SETTLE_TRIES = 6
 _SETTLE_PAUSE_SECONDS = 0.5
 _STOP_SECONDS = 5.0
+_TOGETHER_SECONDS = 0.003
 _MEASURE_EVERY = 50
 
 _Attempt = asyncio.Task[Result | None]
@@ -148,6 +149,8 @@ class Deliverer:
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait([*under_way, stopping], return_when=asyncio.FIRST_COMPLETED)
+            # What ends a moment later is written down in the same transaction.
+            await asyncio.wait(list(under_way), timeout=_TOGETHER_SECONDS)
             if self._stopping.is_set():
                 await asyncio.wait(list(under_way), timeout=_STOP_SECONDS / 2)
                 for task in under_way:
