@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import select
 import socket
 import ssl
 from collections import OrderedDict
@@ -281,6 +282,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
+        self._socket: socket.socket | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return await self._inner.read(max_bytes, timeout)
@@ -304,7 +306,15 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        if info != "is_readable":
+            return self._inner.get_extra_info(info)
+        # Asked of every idle connection for every request, and the library gathers addresses for each answer.
+        self._socket = self._socket or self._inner.get_extra_info("socket")
+        if self._socket is None or self._socket.fileno() < 0:
+            return True
+        asked = select.poll()
+        asked.register(self._socket.fileno(), select.POLLIN)
+        return bool(asked.poll(0))
 
 
 async def _resolve(host: str, port: int) -> list[str]:

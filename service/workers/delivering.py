@@ -20,12 +20,14 @@ from service.workers.loop import wait_for_any
 
 logger = logging.getLogger(__name__)
 ENDPOINTS_AT_ONCE: Final = 200
-POLL_SECONDS: Final = 0.2
+POLL_SECONDS: Final = 0.05
+"""Between two looks for committed events, which take an index and a moment."""
+_DUE_EVERY = 5
 _SETTLE_TRIES = 6
 _SETTLE_PAUSE_SECONDS = 0.5
 _STOP_SECONDS = 5.0
 _TOGETHER_SECONDS = 0.003
-_MEASURE_EVERY = 50
+_MEASURE_EVERY = 200
 
 _Attempt = asyncio.Task[Result | None]
 
@@ -56,7 +58,9 @@ class Deliverer:
             await measure(self._context)
         self._turns += 1
         relayed = await self._relay()
-        await self._start_serving()
+        if relayed or self._turns % _DUE_EVERY == 0:
+            # What other processes relayed, and what is to be tried again, can wait a little longer.
+            await self._start_serving()
         if relayed == 0:
             # Also when endpoints were begun with: they need nobody, and one that others serve is due all the while.
             await wait_for_any(stop, seconds=self._poll_seconds)
