@@ -30,7 +30,7 @@ from service.webhooks.retries import (
 from service.webhooks.signing import signed_headers
 
 #: A lease outlasts the attempt by this, so that a slow database does not make two of one.
-_MARGIN = timedelta(seconds=30)
+_MARGIN = timedelta(seconds=10)
 #: What an idle endpoint's last success is worth a write for.
 _SUCCESS_EVERY = timedelta(seconds=60)
 
@@ -54,11 +54,22 @@ class Taken(NamedTuple):
 async def due_endpoints(context: Context, *, limit: int) -> list[str]:
     """Answer the endpoints that something could be sent to now."""
     async with context.database.reading() as connection:
-        return await deliveries.due_endpoints(connection, now=context.now(), limit=limit)
+        most = context.settings.webhook_concurrency - _least_of(context)
+        return await deliveries.due_endpoints(connection, now=context.now(), most_leased=most, limit=limit)
+
+
+def _least_of(context: Context) -> int:
+    """Half of what may be under way is what a worker begins with: two that share an endpoint work twice for each."""
+    return (context.settings.webhook_concurrency + 1) // 2
 
 
 async def turn(
-    context: Context, endpoint_id: str, done: Sequence[Done], *, may_claim: bool, sample: Any = random.random
+    context: Context,
+    endpoint_id: str,
+    done: Sequence[Done],
+    *,
+    may_claim: bool,
+    sample: Any = random.random,
 ) -> Taken | None:
     """Settle what came of attempts and lease what is next, in one transaction; None where there is nothing to do."""
     async with context.database.writing() as connection:
@@ -77,6 +88,7 @@ async def turn(
             lease=context.new_id(),
             # One that is down is asked by one at a time.
             concurrency=1 if health.is_closed else context.settings.webhook_concurrency,
+            least=1 if done or health.is_closed else _least_of(context),
         )
     return Taken(endpoint, rows) if rows else None
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from service.schemas.base import Input, Url, UuidText
 
 WEBHOOK_SECRET_OVERLAP_SECONDS = 86_400
-EventPattern = Annotated[str, Meta(max_length=60, pattern=r"^(\*|[a-z]+\.(\*|[a-z_]+))$(?!\n)")]
+EventPattern = Annotated[str, Meta(min_length=1, max_length=60)]
 EventPatterns = Annotated[list[EventPattern], Meta(min_length=1, max_length=50)]
 HeaderName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$(?!\n)")]
 HeaderValue = Annotated[str, Meta(max_length=1000, pattern=r"^[\x21-\x7e]?([\x20-\x7e]*[\x21-\x7e])?$(?!\n)")]

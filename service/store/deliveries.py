@@ -15,7 +15,7 @@ from service.store.tables import webhook_attempts, webhook_deliveries, webhook_e
 from service.store.types import Row
 
 _d = webhook_deliveries.c
-_earlier = webhook_deliveries.alias("earlier")
+_earlier, _held = webhook_deliveries.alias("earlier"), webhook_deliveries.alias("held")
 _FREE = sa.or_(_d.lease_expires_at.is_(None), _d.lease_expires_at <= sa.bindparam("now"))
 #: Literal, so that the partial indexes are used.
 _PENDING = _d.state == sa.literal_column("'pending'")
@@ -50,19 +50,24 @@ _DUE_ENDPOINTS = (
             _d.endpoint_id == webhook_endpoints.c.id, _PENDING, _d.next_attempt_at <= sa.bindparam("now"), _FREE, _FIRST
         )
         .exists(),
+        sa.select(sa.func.count())
+        .where(_held.c.endpoint_id == webhook_endpoints.c.id, _held.c.lease.is_not(None))
+        .where(_held.c.lease_expires_at > sa.bindparam("now"))
+        .scalar_subquery()
+        <= sa.bindparam("most_leased"),
     )
     .limit(sa.bindparam("at_most"))
 )
 
 
-async def due_endpoints(connection: AsyncConnection, *, now: datetime, limit: int) -> list[str]:
-    """Answer the endpoints that something could be sent to now."""
-    found = await connection.execute(_DUE_ENDPOINTS, {"now": now, "at_most": limit})
+async def due_endpoints(connection: AsyncConnection, *, now: datetime, most_leased: int, limit: int) -> list[str]:
+    """Answer the endpoints that something could be sent to now, but those that others are busy with already."""
+    found = await connection.execute(_DUE_ENDPOINTS, {"now": now, "at_most": limit, "most_leased": most_leased})
     return [row.id for row in found]
 
 
 _LEASED = sa.select(sa.func.count()).where(
-    _d.endpoint_id == sa.bindparam("of_endpoint"), _PENDING, _d.lease_expires_at > sa.bindparam("now")
+    _d.endpoint_id == sa.bindparam("of_endpoint"), _d.lease.is_not(None), _d.lease_expires_at > sa.bindparam("now")
 )
 _CLAIMABLE = (
     sa.select(webhook_deliveries)
@@ -83,11 +88,15 @@ async def claim(
     until: datetime,
     lease: str,
     concurrency: int,
+    least: int,
 ) -> Sequence[Row]:
-    """Lease the next deliveries of an endpoint, which must be held, so that no more than so many are under way."""
+    """Lease the next deliveries of an endpoint, which must be held, so that no more than so many are under way.
+
+    Nothing is leased where fewer than `least` more may be.
+    """
     of = {"of_endpoint": endpoint_id, "now": now}
     free = concurrency - int((await connection.execute(_LEASED, of)).scalar_one())
-    if free <= 0:
+    if free < least:
         return []
     rows = (await connection.execute(_CLAIMABLE, {**of, "at_most": free})).all()
     if not rows:

@@ -117,6 +117,14 @@ webhook_deliveries = sa.Table(
     sa.Index("ix_webhook_deliveries_log", "endpoint_id", "seq"),
     sa.Index("ix_webhook_deliveries_finished_at", "site_id", "finished_at"),
 )
+_LEASED = webhook_deliveries.c.lease.is_not(None)
+sa.Index(
+    "ix_webhook_deliveries_leased",
+    webhook_deliveries.c.endpoint_id,
+    webhook_deliveries.c.lease_expires_at,
+    sqlite_where=_LEASED,
+    postgresql_where=_LEASED,
+)
 _PENDING = webhook_deliveries.c.state == sa.literal_column("'pending'")
 for _name, _columns in {
     "ix_webhook_deliveries_due": ("endpoint_id", "next_attempt_at", "seq"),

@@ -134,10 +134,10 @@ def health_after(health: Health, results: Sequence[Result], now: datetime) -> He
 
 
 def disabled_reason(health: Health, results: Sequence[Result], now: datetime) -> str | None:
-    """Answer why an endpoint is to be disabled, None while it is not."""
+    """Answer why an endpoint is to be disabled after attempts, None while it is not: time alone disables nothing."""
     if any(result.status == GONE for result in results):
         return "gone"
-    if health.failing_since is not None and now - health.failing_since >= DISABLED_AFTER:
+    if results and health.failing_since is not None and now - health.failing_since >= DISABLED_AFTER:
         return "failing"
     return None
 

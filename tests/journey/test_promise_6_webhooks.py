@@ -41,7 +41,7 @@ from tests.receiver import OK, Answer, Receiver, receivers
 from tests.service.delivering_process import FastClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.postgres]
-SPEED = 20.0
+SPEED = 12.0
 COMMENTS = 40
 #: Wrong in so many different ways; a third of all first, second and third requests meet one of them.
 WRONG = [
@@ -189,7 +189,7 @@ async def test_no_event_is_lost(
         "REDIS_PREFIX": redis_prefix,
         "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough",
         "WEBHOOKS_ALLOW_LOOPBACK": "1",
-        "WEBHOOK_TIMEOUT_SECONDS": "0.7",
+        "WEBHOOK_TIMEOUT_SECONDS": "0.5",
     }
     epoch, log = time.time(), tmp_path / "workers.log"
     clock = FastClock(SPEED, epoch)

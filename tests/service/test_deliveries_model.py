@@ -87,6 +87,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule(worker=st.sampled_from(["one", "two"]))
     def a_worker_takes(self, worker: str) -> None:
         taken = self.run(turn(self.context, self.endpoint, [], may_claim=True, sample=lambda: 0.5))
+        assert self.row().status == self.status
         if taken is not None:
             assert self.status == "active"
             self.hands[worker] += taken.rows

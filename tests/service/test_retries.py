@@ -142,3 +142,4 @@ def test_an_endpoint_is_disabled_for_410_or_days_of_failure() -> None:
     assert disabled_reason(Health(9, NOW), [failed()], NOW + DISABLED_AFTER - timedelta(seconds=1)) is None
     assert disabled_reason(Health(9, NOW), [failed()], NOW + DISABLED_AFTER) == "failing"
     assert disabled_reason(Health(), [OK], NOW + DISABLED_AFTER) is None
+    assert disabled_reason(Health(9, NOW), [], NOW + DISABLED_AFTER) is None

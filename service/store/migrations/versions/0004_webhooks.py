@@ -165,6 +165,14 @@ def _deliveries() -> None:
     op.create_index("ix_webhook_deliveries_event_id", "webhook_deliveries", ["event_id"])
     op.create_index("ix_webhook_deliveries_log", "webhook_deliveries", ["endpoint_id", "seq"])
     op.create_index("ix_webhook_deliveries_finished_at", "webhook_deliveries", ["site_id", "finished_at"])
+    leased = sa.text("lease IS NOT NULL")
+    op.create_index(
+        "ix_webhook_deliveries_leased",
+        "webhook_deliveries",
+        ["endpoint_id", "lease_expires_at"],
+        sqlite_where=leased,
+        postgresql_where=leased,
+    )
     pending = sa.text("state = 'pending'")
     for name, columns in {
         "ix_webhook_deliveries_due": ["endpoint_id", "next_attempt_at", "seq"],
