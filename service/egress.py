@@ -12,7 +12,7 @@ import ipaddress
 import select
 import socket
 import ssl
-from collections import OrderedDict
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -29,8 +29,6 @@ TIMEOUT_SECONDS = 5.0
 _PORTS = frozenset({443, 8443})
 #: To one origin.
 _CONNECTIONS = 100
-#: Origins whose connections are kept in mind.
-_POOLS = 500
 _LEFTOVER_SECONDS = 1.0
 _TRIED = 3
 _IDLE_SECONDS = 30.0
@@ -98,7 +96,8 @@ class Egress:
         self._ssl_context = ssl_context or _ssl_context()
         #: One for each origin: the library looks at every connection of a pool for every request, and a receiver that
         #: hangs must not take the connections of another.
-        self._pools: OrderedDict[tuple[str, str], httpcore.AsyncConnectionPool] = OrderedDict()
+        self._pools: dict[tuple[str, str], tuple[float, httpcore.AsyncConnectionPool]] = {}
+        self._looked_at = 0.0
 
     @classmethod
     def of(cls, settings: Settings) -> Egress:
@@ -136,20 +135,20 @@ class Egress:
         given = [(name.encode("ascii"), value.encode("utf-8")) for name, value in (headers or {}).items()]
         given.append((b"Host", target.netloc.encode("ascii")))
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_seconds)
+        pool, came = await self._pool_of(target), None
         try:
             async with asyncio.timeout(timeout_seconds):
-                stream = self._pool_of(target).stream(
+                stream = pool.stream(
                     method, target.geturl().encode("ascii"), headers=given, content=content,
                     extensions={"timeout": timeouts},
                 )  # fmt: skip
                 async with stream as response:
+                    came = Answer(response.status, _decoded(response.headers), b"")
                     reading = _bounded(response.aiter_stream(), most_bytes)
-                    body = await (_leftover(reading) if status_only else reading)
-                    found = {
-                        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
-                    }
-                    return Answer(response.status, found, body)
+                    return came._replace(body=await (_leftover(reading) if status_only else reading))
         except (TimeoutError, httpcore.TimeoutException):
+            if status_only and came is not None:
+                return came
             raise EgressFailed("timeout") from None
         except httpcore.ConnectError as error:
             raise EgressFailed("tls" if "SSL" in str(error) or "certificate" in str(error) else "connect") from None
@@ -160,31 +159,33 @@ class Egress:
 
     async def close(self) -> None:
         """Close every connection."""
-        for pool in self._pools.values():
+        for _, pool in self._pools.values():
             await pool.aclose()
 
-    def _pool_of(self, target: SplitResult) -> httpcore.AsyncConnectionPool:
-        origin = (target.scheme, target.netloc)
-        if (known := self._pools.get(origin)) is not None:
-            self._pools.move_to_end(origin)
-            return known
-        self._let_go()
-        limits: dict[str, Any] = {"max_connections": _CONNECTIONS, "keepalive_expiry": _IDLE_SECONDS}
-        # A proxy resolves and connects, so it is the one that has to refuse what a name points to.
-        self._pools[origin] = pool = (
-            httpcore.AsyncHTTPProxy(self._proxy, ssl_context=self._ssl_context, **limits)
-            if self._proxy
-            else httpcore.AsyncConnectionPool(self._ssl_context, network_backend=self._backend, **limits)
-        )
+    async def _pool_of(self, target: SplitResult) -> httpcore.AsyncConnectionPool:
+        now, origin = time.monotonic(), (target.scheme, target.netloc)
+        if now - self._looked_at > _IDLE_SECONDS:
+            self._looked_at = now
+            await self._let_go(now)
+        known = self._pools.get(origin)
+        pool = known[1] if known is not None else self._new_pool()
+        self._pools[origin] = (now, pool)
         return pool
 
-    def _let_go(self) -> None:
-        """Forget the pools that were not used for longest and have nothing open, where there are many."""
-        for origin in list(self._pools)[: max(len(self._pools) - _POOLS, 0)]:
-            if all(
-                connection.is_closed() or connection.has_expired() for connection in self._pools[origin].connections
-            ):
+    def _new_pool(self) -> httpcore.AsyncConnectionPool:
+        limits: dict[str, Any] = {"max_connections": _CONNECTIONS, "keepalive_expiry": _IDLE_SECONDS}
+        if self._proxy:
+            # It resolves and connects, so it is the one that has to refuse what a name points to.
+            return httpcore.AsyncHTTPProxy(self._proxy, ssl_context=self._ssl_context, **limits)
+        return httpcore.AsyncConnectionPool(self._ssl_context, network_backend=self._backend, **limits)
+
+    async def _let_go(self, now: float) -> None:
+        """Close what nobody has used for a while; a pool itself looks at its connections only when it is used."""
+        for origin, (used_at, pool) in list(self._pools.items()):
+            under_way = any(not (one.is_idle() or one.is_closed()) for one in pool.connections)
+            if now - used_at > _IDLE_SECONDS and not under_way:
                 del self._pools[origin]
+                await pool.aclose()
 
 
 def check_url(url: str, *, allow_loopback: bool = False) -> SplitResult:
@@ -329,6 +330,10 @@ async def _bounded(stream: Any, most_bytes: int) -> bytes:
         if len(body) > most_bytes:
             raise EgressFailed("too_large")
     return bytes(body)
+
+
+def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
 
 
 async def _leftover(reading: Awaitable[bytes]) -> bytes:

@@ -226,3 +226,46 @@ async def test_through_a_proxy_inner_addresses_are_refused_by_their_looks(server
         await egress.request("GET", "https://example.com/")
     assert [one.target for one in server.received] == ["example.com:443"]
     await egress.close()
+
+
+@pytest.mark.parametrize("manner", ["endless", "silent", "broken"])
+async def test_where_the_status_is_enough_the_body_changes_nothing(
+    server: RawServer, egress: Egress, manner: str
+) -> None:
+    """Ten megabytes, drops, or half of what was promised: what was said first counts."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 202 OK\r\ncontent-length: 10000000\r\nretry-after: 3\r\n\r\nabc")
+        await writer.drain()
+        if manner == "silent":
+            await asyncio.Event().wait()
+        while manner == "endless":
+            writer.write(b"x" * 65536)
+            await writer.drain()
+
+    server.replies["/"] = answer
+    got = await egress.request("POST", server.url, content=b"{}", timeout_seconds=0.3, status_only=True)
+    assert (got.status, got.body, got.headers["retry-after"]) == (202, b"", "3")
+
+
+async def test_connections_that_nobody_uses_are_closed(
+    server: RawServer, egress: Egress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hundred receivers that were asked once no connection is left after a while."""
+    closed = asyncio.Event()
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 OK\r\n\r\n")
+        await reader.read()
+        closed.set()
+        writer.close()
+
+    keeping = await asyncio.start_server(keep, "127.0.0.1", 0)
+    server.answers("/", b"hello")
+    async with keeping:
+        await egress.request("GET", f"http://127.0.0.1:{keeping.sockets[0].getsockname()[1]}/")
+        monkeypatch.setattr("service.egress._IDLE_SECONDS", -1.0)
+        await egress.request("GET", server.url)
+        async with asyncio.timeout(10):
+            await closed.wait()

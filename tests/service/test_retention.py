@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from service import schemas
-from service.flow import retention
+from service.flow import manage_webhooks, retention
 from service.flow.context import Context
+from service.flow.identify import find_site
 from service.flow.relay import relay_all
 from service.store import tables as t
 from tests.service_fixture import Service
@@ -159,3 +160,44 @@ def test_the_defaults_are_those_of_the_docs() -> None:
         outbox_days=90,
         erasure="anonymise",
     )
+
+
+async def test_deliveries_are_kept_as_long_as_the_site_says(service: Service) -> None:
+    """What arrived goes after its days with its attempts; dead letters stay with their events, and go with them."""
+    await put(service, delivery_days=7, outbox_days=30)
+    site = await find_site(service.context, "test")
+    wanted = schemas.WebhookInput(url="https://receiver.example/", events=["comment.*"])
+    hook = (await manage_webhooks.create(service.context, site, "test", wanted)).id
+    await service.published("One.")
+    await relay_all(service.context)
+    now = service.clock()
+    async with service.context.database.writing() as connection:
+        first, second = (await connection.execute(sa.select(t.webhook_deliveries.c.id))).scalars()
+        for delivery_id, state in ((first, "delivered"), (second, "dead")):
+            row = {"id": delivery_id, "site_id": site.id, "delivery_id": delivery_id, "number": 1}
+            await connection.execute(t.webhook_attempts.insert().values(**row, started_at=now, milliseconds=1))
+            change = t.webhook_deliveries.update().where(t.webhook_deliveries.c.id == delivery_id)
+            await connection.execute(change.values(state=state, finished_at=now))
+
+    async def left() -> list[str]:
+        await service.sweep()
+        async with service.context.database.reading() as connection:
+            attempts = (await connection.execute(sa.select(t.webhook_attempts.c.delivery_id))).scalars().all()
+            assert sorted(attempts) == sorted(
+                (await connection.execute(sa.select(t.webhook_deliveries.c.id))).scalars().all()
+            )
+            query = sa.select(t.outbox.c.id).where(t.outbox.c.type == "comment.published")
+            events = (await connection.execute(query)).scalars().all()
+        return [*(delivery.state for delivery in await deliveries()), *("event" for _ in events)]
+
+    async def deliveries() -> list[schemas.DeliveryView]:
+        found = await manage_webhooks.list_deliveries(
+            service.context, site, hook, before=None, limit=10, state=None, type_=None, comment_id=None
+        )
+        return found.deliveries
+
+    assert sorted(await left()) == ["dead", "delivered", "event"]
+    service.clock.advance(8 * DAY)
+    assert await left() == ["dead", "event"]
+    service.clock.advance(24 * DAY)
+    assert await left() == []
