@@ -151,11 +151,17 @@ async def _delivery(context: Context, options: argparse.Namespace) -> None:
 async def _replay(context: Context, options: argparse.Namespace) -> None:
     """send events once more: since a time, dead ones, or by delivery"""
     site = await find_site(context, options.slug)
-    wanted = _input(
-        schemas.ReplayInput, since=options.since, states=options.state, delivery_ids=options.delivery,
-        types=options.event,
-    )  # fmt: skip
-    _print(await manage_webhooks.replay(context, site, "cli", options.id, wanted))
+    number, after = 0, None
+    while True:
+        wanted = _input(
+            schemas.ReplayInput, since=options.since, states=options.state, delivery_ids=options.delivery,
+            types=options.event, after=after,
+        )  # fmt: skip
+        replayed = await manage_webhooks.replay(context, site, "cli", options.id, wanted)
+        number, after = number + replayed.deliveries, replayed.next
+        if after is None:
+            _print({"deliveries": number})
+            return
 
 
 async def _delete(context: Context, options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +27,8 @@ from service.webhooks.signing import new_secret
 
 MOST_ENDPOINTS = 50
 _REPLAYED_AT_ONCE = 500
+#: In one call, which must end before the request's time does.
+MOST_REPLAYED = 20_000
 _SIGNED = "webhook-"
 _UP = {"failures": 0, "failing_since": None, "closed_until": None, "reason": None}
 
@@ -86,7 +89,14 @@ async def change(
     if values.get("status") == "active":
         values |= _UP
     async with context.database.writing() as connection:
-        await _known(connection, site, endpoint_id, lock=True)
+        before = await _known(connection, site, endpoint_id, lock=True)
+        if (
+            "header_names" not in values
+            and before.headers_sealed
+            and _host(values.get("url", before.url)) != _host(before.url)
+        ):
+            # Else whoever may change a URL could have the receiver's secrets sent to another.
+            raise _refused("headers", "must be given again for another host, an empty object for none")
         if values:
             await endpoints.change(connection, site.id, endpoint_id, values | {"changed_at": now})
             if values.get("status") == "active":
@@ -217,14 +227,17 @@ async def replay(
     _check_patterns(wanted.types or ())
     async with context.database.reading() as connection:
         await _active(connection, site, endpoint_id)
-    number = await (
-        _replay_since(context, site, endpoint_id, wanted, since, until)
+    after = None if wanted.after is None else requested_cursor(wanted.after)
+    replayed = await (
+        _replay_since(context, site, endpoint_id, wanted, since, until, after)
         if since is not None and wanted.states is None and wanted.delivery_ids is None
-        else _replay_owed(context, site, endpoint_id, wanted, since, until)
+        else _replay_owed(context, site, endpoint_id, wanted, since, until, after)
     )
     async with context.database.writing() as connection:
-        await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, deliveries=number)
-    return schemas.Replayed(number)
+        await audit(
+            connection, context, site.id, actor, "webhook.replayed", endpoint_id, deliveries=replayed.deliveries
+        )
+    return replayed
 
 
 async def _replay_owed(
@@ -234,9 +247,10 @@ async def _replay_owed(
     wanted: schemas.ReplayInput,
     since: datetime | None,
     until: datetime | None,
-) -> int:
+    before: int | None,
+) -> schemas.Replayed:
     """Owe once more what the log has, page by page from the newest."""
-    before, number = None, 0
+    number = 0
     types = None if wanted.types is None else types_of(wanted.types)
     named = None if wanted.delivery_ids is None else set(wanted.delivery_ids)
     while True:
@@ -250,8 +264,10 @@ async def _replay_owed(
             await deliveries.replay(connection, site.id, endpoint_id, ids, now=context.now())
         number += len(ids)
         if len(rows) < _REPLAYED_AT_ONCE:
-            return number
+            return schemas.Replayed(number, None)
         before = rows[-1].seq
+        if number >= MOST_REPLAYED:
+            return schemas.Replayed(number, str(before))
 
 
 async def _replay_since(
@@ -261,9 +277,10 @@ async def _replay_since(
     wanted: schemas.ReplayInput,
     since: datetime,
     until: datetime | None,
-) -> int:
+    after: int | None,
+) -> schemas.Replayed:
     """Owe every event of a time that the receiver wants, also those that it was never owed."""
-    position, number = 0, 0
+    position, number = after or 0, 0
     while True:
         async with context.database.writing() as connection:
             endpoint = await _active(connection, site, endpoint_id)
@@ -281,8 +298,10 @@ async def _replay_since(
             )
         number += len(events)
         if len(rows) < _REPLAYED_AT_ONCE:
-            return number
+            return schemas.Replayed(number, None)
         position = rows[-1].position
+        if number >= MOST_REPLAYED:
+            return schemas.Replayed(number, str(position))
 
 
 def delivery_view(row: Row) -> schemas.DeliveryView:
@@ -374,10 +393,21 @@ def _check(context: Context, url: str | None, patterns: Sequence[str], headers: 
         raise _refused("headers", "name a header twice")
 
 
+def requested_cursor(text: str) -> int:
+    """Answer the number in a cursor of deliveries or replays, or raise request.invalid."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise _refused("after", "is no cursor that a page of these gave")
+    return int(text)
+
+
 def _check_patterns(patterns: Sequence[str]) -> None:
     for pattern in patterns:
         if not is_pattern(pattern):
             raise _refused("events", f"{pattern}: no event has this name; docs/webhooks.md lists them")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()
 
 
 def _refused(name: str, message: str) -> Problem:

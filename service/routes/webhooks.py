@@ -9,7 +9,6 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from service import schemas
 from service.access import requires_admin, requires_events
-from service.errors import Problem
 from service.flow import manage_webhooks, read_events, watch
 from service.routes import requests
 from service.routes.requests import After, Limit, Prefer, SiteSlug
@@ -134,7 +133,7 @@ async def list_deliveries(
     """List what was sent and what is owed, the newest events first."""
     context, found, _ = requests.visited(request)
     answer = await manage_webhooks.list_deliveries(
-        context, found, _webhook(webhook_id), before=_before(after), limit=limit, state=in_state, type_=of_type,
+        context, found, _webhook(webhook_id), before=None if after is None else manage_webhooks.requested_cursor(after), limit=limit, state=in_state, type_=of_type,
         comment_id=comment_id,
     )  # fmt: skip
     return Response(answer, headers=_NO_STORE)
@@ -231,15 +230,6 @@ def _webhook(text: str) -> str:
 
 def _delivery(text: str) -> str:
     return requests.known_id(text, "delivery.unknown")
-
-
-def _before(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        message = "is no cursor that a page of deliveries gave"
-        raise Problem("request.invalid", f"after {message}.", fields=[("after", message)])
-    return int(cursor)
 
 
 HANDLERS = [

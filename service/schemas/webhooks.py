@@ -143,12 +143,14 @@ class ReplayInput(Input, frozen=True):
     until: datetime | None = None
     types: EventPatterns | None = None
     comment_id: UuidText | None = None
+    after: Annotated[str, Meta(max_length=20)] | None = None
 
 
 class Replayed(Struct, frozen=True):
-    """How many events will be sent once more."""
+    """How many events will be sent once more; `next` is for `after` of another call where there are more."""
 
     deliveries: int
+    next: str | None
 
 
 class Alerts(Input, frozen=True):

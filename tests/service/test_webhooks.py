@@ -243,7 +243,7 @@ async def test_the_end_of_the_plan_is_a_dead_letter_that_can_be_sent_again(
         again = await service.call(
             "POST", f"{WEBHOOKS}/{made['id']}/replay", as_="admin", json={"states": ["dead"]}, expect=202
         )
-        assert again.json() == {"deliveries": 1}
+        assert again.json() == {"deliveries": 1, "next": None}
         await deliverer.settle_all()
         assert one.types[-1] == "comment.held"
         path = f"{WEBHOOKS}/{made['id']}/deliveries/{dead['id']}"
@@ -323,7 +323,7 @@ async def test_410_disables_an_endpoint(service: Service, deliverer: Deliverer) 
         assert (back.json()["status"], back.json()["reason"], back.json()["failures"]) == ("active", None, 0)
         since = {"since": (service.clock() - timedelta(hours=1)).isoformat()}
         again = await service.call("POST", f"{WEBHOOKS}/{made['id']}/replay", as_="admin", json=since, expect=202)
-        assert again.json() == {"deliveries": 4}
+        assert again.json() == {"deliveries": 4, "next": None}
         await deliverer.settle_all()
         assert sorted(gone.types) == ["comment.published"] * 2 + ["comment.submitted"] * 2
 
@@ -426,8 +426,10 @@ async def test_a_test_event_goes_to_its_endpoint_alone(service: Service, deliver
         assert (await service.call("GET", path, as_="admin", expect=200)).json()["state"] == "delivered"
 
 
-async def test_replays_are_filtered(service: Service, deliverer: Deliverer, one: Receiver) -> None:
-    """By event, by comment and by time; one without any bound is refused."""
+async def test_replays_are_filtered(
+    service: Service, deliverer: Deliverer, one: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By event, by comment and by time; one without any bound is refused, a long one is done in parts."""
     made = await named(service, one, "comment.*")
     first = await service.published("One.")
     service.clock.advance(100)
@@ -451,6 +453,18 @@ async def test_replays_are_filtered(service: Service, deliverer: Deliverer, one:
     problem(await service.call("POST", path, as_="admin", json={"states": ["dead"], "types": ["x"]}), "request.invalid")
     assert len(one.ids) == 4
     assert len(one.took) == 4 + 9
+    problem(await service.call("POST", path, as_="admin", json={"states": ["dead"], "after": "x"}), "request.invalid")
+    monkeypatch.setattr(manage_webhooks, "_REPLAYED_AT_ONCE", 2)
+    monkeypatch.setattr(manage_webhooks, "MOST_REPLAYED", 2)
+    for bound in ({"since": "2026-01-01T00:00:00Z"}, {"states": ["delivered"]}):
+        numbers, after = [], None
+        while after or not numbers:
+            wanted = bound | ({"after": after} if after else {})
+            found = (await service.call("POST", path, as_="admin", json=wanted, expect=202)).json()
+            numbers, after = [*numbers, found["deliveries"]], found["next"]
+        assert sum(numbers) == 4
+        await deliverer.settle_all()
+    assert len(one.took) == 4 + 9 + 8
 
 
 async def test_an_endpoint_is_changed_and_forgotten(service: Service, deliverer: Deliverer) -> None:
@@ -461,6 +475,9 @@ async def test_an_endpoint_is_changed_and_forgotten(service: Service, deliverer:
         await service.published("One.")
         await deliverer.settle_all()
         path = f"{WEBHOOKS}/{made['id']}"
+        await service.call("PATCH", path, as_="admin", json={"headers": {"X-B": "secret-of-old"}}, expect=200)
+        elsewhere = await service.call("PATCH", path, as_="admin", json={"url": "https://elsewhere.example/"})
+        assert problem(elsewhere, "request.invalid")["fields"][0]["field"] == "headers"
         changed = {"url": new.url, "events": ["comment.*"], "description": "moved", "headers": {"X-A": "1"}}
         found = (await service.call("PATCH", path, as_="admin", json=changed, expect=200)).json()
         assert {name: found[name] for name in ("url", "events", "description", "header_names")} == {
