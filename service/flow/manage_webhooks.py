@@ -90,11 +90,8 @@ async def change(
         values |= _UP
     async with context.database.writing() as connection:
         before = await _known(connection, site, endpoint_id, lock=True)
-        if (
-            "header_names" not in values
-            and before.headers_sealed
-            and _host(values.get("url", before.url)) != _host(before.url)
-        ):
+        is_moved = _host(values.get("url", before.url)) != _host(before.url)
+        if is_moved and before.headers_sealed is not None and "header_names" not in values:
             # Else whoever may change a URL could have the receiver's secrets sent to another.
             raise _refused("headers", "must be given again for another host, an empty object for none")
         if values:
@@ -234,9 +231,8 @@ async def replay(
         else _replay_owed(context, site, endpoint_id, wanted, since, until, after)
     )
     async with context.database.writing() as connection:
-        await audit(
-            connection, context, site.id, actor, "webhook.replayed", endpoint_id, deliveries=replayed.deliveries
-        )
+        said = {"deliveries": replayed.deliveries}
+        await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, **said)
     return replayed
 
 

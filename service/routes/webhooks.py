@@ -132,8 +132,9 @@ async def list_deliveries(
 ) -> Response[schemas.DeliveryList]:
     """List what was sent and what is owed, the newest events first."""
     context, found, _ = requests.visited(request)
+    before = None if after is None else manage_webhooks.requested_cursor(after)
     answer = await manage_webhooks.list_deliveries(
-        context, found, _webhook(webhook_id), before=None if after is None else manage_webhooks.requested_cursor(after), limit=limit, state=in_state, type_=of_type,
+        context, found, _webhook(webhook_id), before=before, limit=limit, state=in_state, type_=of_type,
         comment_id=comment_id,
     )  # fmt: skip
     return Response(answer, headers=_NO_STORE)

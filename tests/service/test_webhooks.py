@@ -457,7 +457,8 @@ async def test_replays_are_filtered(
     monkeypatch.setattr(manage_webhooks, "_REPLAYED_AT_ONCE", 2)
     monkeypatch.setattr(manage_webhooks, "MOST_REPLAYED", 2)
     for bound in ({"since": "2026-01-01T00:00:00Z"}, {"states": ["delivered"]}):
-        numbers, after = [], None
+        numbers: list[int] = []
+        after = None
         while after or not numbers:
             wanted = bound | ({"after": after} if after else {})
             found = (await service.call("POST", path, as_="admin", json=wanted, expect=202)).json()
