@@ -231,7 +231,7 @@ async def replay(
         else _replay_owed(context, site, endpoint_id, wanted, since, until, after)
     )
     async with context.database.writing() as connection:
-        said = {"deliveries": replayed.deliveries}
+        said: dict[str, Any] = {"deliveries": replayed.deliveries}
         await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, **said)
     return replayed
 
