@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from service import schemas
-from service.flow import manage_webhooks
+from service.flow import manage_webhooks, webhook_log
 from service.flow.context import Context
 from service.flow.identify import find_site
 from service.settings import SettingsError
@@ -128,14 +128,14 @@ async def _rotate(context: Context, options: argparse.Namespace) -> None:
 async def _test(context: Context, options: argparse.Namespace) -> None:
     """have webhook.test sent by the next worker"""
     site = await find_site(context, options.slug)
-    _print(await manage_webhooks.send_test(context, site, "cli", options.id))
+    _print(await webhook_log.send_test(context, site, "cli", options.id))
 
 
 async def _deliveries(context: Context, options: argparse.Namespace) -> None:
     """list what was sent and what is owed"""
     site = await find_site(context, options.slug)
     _print(
-        await manage_webhooks.list_deliveries(
+        await webhook_log.list_deliveries(
             context, site, options.id, before=None, limit=max(1, options.limit), state=options.state, type_=None,
             comment_id=None,
         )
@@ -145,7 +145,7 @@ async def _deliveries(context: Context, options: argparse.Namespace) -> None:
 async def _delivery(context: Context, options: argparse.Namespace) -> None:
     """show one delivery with every attempt"""
     site = await find_site(context, options.slug)
-    _print(await manage_webhooks.read_delivery(context, site, options.id, options.delivery))
+    _print(await webhook_log.read_delivery(context, site, options.id, options.delivery))
 
 
 async def _replay(context: Context, options: argparse.Namespace) -> None:
@@ -157,7 +157,7 @@ async def _replay(context: Context, options: argparse.Namespace) -> None:
             schemas.ReplayInput, since=options.since, states=options.state, delivery_ids=options.delivery,
             types=options.event, after=after,
         )  # fmt: skip
-        replayed = await manage_webhooks.replay(context, site, "cli", options.id, wanted)
+        replayed = await webhook_log.replay(context, site, "cli", options.id, wanted)
         number, after = number + replayed.deliveries, replayed.next
         if after is None:
             _print({"deliveries": number})

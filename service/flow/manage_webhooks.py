@@ -1,4 +1,4 @@
-"""Admins name the receivers of events, look at what was sent, and have it sent again."""
+"""Admins name the receivers of events and change them; what was sent is in service.flow.webhook_log."""
 
 from __future__ import annotations
 
@@ -16,19 +16,13 @@ from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.manage_sites import given
-from service.flow.moments import checked_moment
-from service.flow.relay import delivery_row
-from service.flow.transition import event_row
-from service.store import deliveries, endpoints, outbox
+from service.store import deliveries, endpoints
 from service.store.types import Row
 from service.webhooks.attempt import OWN_HEADERS
-from service.webhooks.catalog import is_pattern, is_wanted, types_of
+from service.webhooks.catalog import is_pattern
 from service.webhooks.signing import new_secret
 
 MOST_ENDPOINTS = 50
-_REPLAYED_AT_ONCE = 500
-#: In one call, which must end before the request's time does.
-MOST_REPLAYED = 20_000
 _SIGNED = "webhook-"
 _UP = {"failures": 0, "failing_since": None, "closed_until": None, "reason": None}
 
@@ -89,11 +83,11 @@ async def change(
     if values.get("status") == "active":
         values |= _UP
     async with context.database.writing() as connection:
-        before = await _known(connection, site, endpoint_id, lock=True)
+        before = await known(connection, site, endpoint_id, lock=True)
         is_moved = _host(values.get("url", before.url)) != _host(before.url)
         if is_moved and before.headers_sealed is not None and "header_names" not in values:
             # Else whoever may change a URL could have the receiver's secrets sent to another.
-            raise _refused("headers", "must be given again for another host, an empty object for none")
+            raise refused("headers", "must be given again for another host, an empty object for none")
         if values:
             await endpoints.change(connection, site.id, endpoint_id, values | {"changed_at": now})
             if values.get("status") == "active":
@@ -106,7 +100,7 @@ async def change(
 async def delete(context: Context, site: Row, actor: str, endpoint_id: str) -> None:
     """Forget a receiver, and what it was and is owed."""
     async with context.database.writing(heavy=True) as connection:
-        await _known(connection, site, endpoint_id, lock=True)
+        await known(connection, site, endpoint_id, lock=True)
         await endpoints.delete(connection, site.id, endpoint_id)
         await audit(connection, context, site.id, actor, "webhook.deleted", endpoint_id)
 
@@ -118,7 +112,7 @@ async def rotate(
     now, secret = context.now(), new_secret()
     until = now + timedelta(seconds=wanted.overlap_seconds)
     async with context.database.writing() as connection:
-        await _known(connection, site, endpoint_id, lock=True)
+        await known(connection, site, endpoint_id, lock=True)
         await endpoints.expire_secrets(connection, site.id, endpoint_id, at=until)
         await endpoints.forget_secrets(connection, site.id, endpoint_id, now=now)
         await _insert_secret(connection, context, site, endpoint_id, secret, now)
@@ -127,194 +121,6 @@ async def rotate(
             overlap_seconds=wanted.overlap_seconds,
         )  # fmt: skip
     return schemas.SecretCreated(secret, until)
-
-
-async def send_test(context: Context, site: Row, actor: str, endpoint_id: str) -> schemas.DeliveryView:
-    """Owe a receiver an event that says nothing; whatever events it wants, and also while it is paused."""
-    now = context.now()
-    async with context.database.writing() as connection:
-        endpoint = await _known(connection, site, endpoint_id)
-        if endpoint.status == "disabled":
-            raise Problem("webhook.disabled", "Make the webhook active first.")
-        event = event_row(context, "webhook.test", site_id=site.id, at=now, endpoint_id=endpoint_id)
-        await outbox.append(connection, [event])
-        (row,) = (await outbox.by_ids(connection, [event["id"]])).values()
-        owed = delivery_row(context, row, endpoint_id, now)
-        await deliveries.insert(connection, [owed])
-        await audit(connection, context, site.id, actor, "webhook.tested", endpoint_id)
-        found = await deliveries.by_id(connection, site.id, endpoint_id, owed["id"])
-    assert found is not None
-    return delivery_view(found)
-
-
-async def list_deliveries(
-    context: Context,
-    site: Row,
-    endpoint_id: str,
-    *,
-    before: int | None,
-    limit: int,
-    state: str | None,
-    type_: str | None,
-    comment_id: str | None,
-) -> schemas.DeliveryList:
-    """Answer what a receiver was and is owed, the newest events first."""
-    async with context.database.reading() as connection:
-        await _known(connection, site, endpoint_id)
-        rows = await deliveries.page(
-            connection,
-            site.id,
-            endpoint_id,
-            before=before,
-            limit=limit + 1,
-            states=None if state is None else [state],
-            types=None if type_ is None else [type_],
-            comment_id=comment_id,
-        )
-    following = str(rows[limit - 1].seq) if len(rows) > limit else None
-    return schemas.DeliveryList([delivery_view(row) for row in rows[:limit]], following)
-
-
-async def read_delivery(context: Context, site: Row, endpoint_id: str, delivery_id: str) -> schemas.DeliveryDetail:
-    """Answer one delivery with every attempt."""
-    async with context.database.reading() as connection:
-        row = await _delivery(connection, site, endpoint_id, delivery_id)
-        made = await deliveries.attempts_of(connection, site.id, delivery_id)
-    attempts = [
-        schemas.AttemptView(one.number, one.started_at, one.milliseconds, one.status, one.error) for one in made
-    ]
-    return schemas.DeliveryDetail(**msgspec.structs.asdict(delivery_view(row)), attempts_made=attempts)
-
-
-async def cancel_delivery(
-    context: Context, site: Row, actor: str, endpoint_id: str, delivery_id: str
-) -> schemas.DeliveryView:
-    """Owe a delivery no more, so that what is behind it goes on."""
-    async with context.database.writing() as connection:
-        await _delivery(connection, site, endpoint_id, delivery_id)
-        if not await deliveries.cancel(connection, site.id, endpoint_id, delivery_id, now=context.now()):
-            raise Problem("delivery.finished", "The delivery is not pending.")
-        await audit(
-            connection, context, site.id, actor, "webhook.delivery_cancelled", endpoint_id, delivery=delivery_id
-        )
-        return delivery_view(await _delivery(connection, site, endpoint_id, delivery_id))
-
-
-async def replay_delivery(
-    context: Context, site: Row, actor: str, endpoint_id: str, delivery_id: str
-) -> schemas.DeliveryView:
-    """Send one event once more, under the same id."""
-    async with context.database.writing() as connection:
-        await _active(connection, site, endpoint_id)
-        await _delivery(connection, site, endpoint_id, delivery_id)
-        await deliveries.replay(connection, site.id, endpoint_id, [delivery_id], now=context.now())
-        await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, deliveries=1)
-        return delivery_view(await _delivery(connection, site, endpoint_id, delivery_id))
-
-
-async def replay(
-    context: Context, site: Row, actor: str, endpoint_id: str, wanted: schemas.ReplayInput
-) -> schemas.Replayed:
-    """Send events once more, under the same ids: those of a filter, or since a time whether they were owed or not."""
-    since = checked_moment("since", wanted.since)
-    until = checked_moment("until", wanted.until)
-    if since is None and wanted.states is None and wanted.delivery_ids is None:
-        message = "is needed, or `states`, or `delivery_ids`"
-        raise Problem("request.invalid", f"since {message}.", fields=[("since", message)])
-    _check_patterns(wanted.types or ())
-    async with context.database.reading() as connection:
-        await _active(connection, site, endpoint_id)
-    after = None if wanted.after is None else requested_cursor(wanted.after)
-    replayed = await (
-        _replay_since(context, site, endpoint_id, wanted, since, until, after)
-        if since is not None and wanted.states is None and wanted.delivery_ids is None
-        else _replay_owed(context, site, endpoint_id, wanted, since, until, after)
-    )
-    async with context.database.writing() as connection:
-        said: dict[str, Any] = {"deliveries": replayed.deliveries}
-        await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, **said)
-    return replayed
-
-
-async def _replay_owed(
-    context: Context,
-    site: Row,
-    endpoint_id: str,
-    wanted: schemas.ReplayInput,
-    since: datetime | None,
-    until: datetime | None,
-    before: int | None,
-) -> schemas.Replayed:
-    """Owe once more what the log has, page by page from the newest."""
-    number = 0
-    types = None if wanted.types is None else types_of(wanted.types)
-    named = None if wanted.delivery_ids is None else set(wanted.delivery_ids)
-    while True:
-        async with context.database.writing() as connection:
-            rows = await deliveries.page(
-                connection, site.id, endpoint_id, before=before, limit=_REPLAYED_AT_ONCE, states=wanted.states,
-                types=types, comment_id=wanted.comment_id, since=since, until=until,
-                ids=None if named is None else sorted(named),
-            )  # fmt: skip
-            ids = [row.id for row in rows if row.lease is None or row.state != "pending"]
-            await deliveries.replay(connection, site.id, endpoint_id, ids, now=context.now())
-        number += len(ids)
-        if len(rows) < _REPLAYED_AT_ONCE:
-            return schemas.Replayed(number, None)
-        before = rows[-1].seq
-        if number >= MOST_REPLAYED:
-            return schemas.Replayed(number, str(before))
-
-
-async def _replay_since(
-    context: Context,
-    site: Row,
-    endpoint_id: str,
-    wanted: schemas.ReplayInput,
-    since: datetime,
-    until: datetime | None,
-    after: int | None,
-) -> schemas.Replayed:
-    """Owe every event of a time that the receiver wants, also those that it was never owed."""
-    position, number = after or 0, 0
-    while True:
-        async with context.database.writing() as connection:
-            endpoint = await _active(connection, site, endpoint_id)
-            types = [type_ for type_ in types_of(endpoint.events) if is_wanted(type_, wanted.types or ["*"])]
-            rows = await outbox.since(
-                connection, site.id, position=position, types=types, limit=_REPLAYED_AT_ONCE, created_since=since,
-                created_until=until, comment_id=wanted.comment_id,
-            )  # fmt: skip
-            now = context.now()
-            events = [row for row in rows if row.type != "webhook.test"]
-            owed = await deliveries.of_events(connection, site.id, endpoint_id, [row.id for row in events])
-            await deliveries.replay(connection, site.id, endpoint_id, list(owed.values()), now=now)
-            await deliveries.insert(
-                connection, [delivery_row(context, row, endpoint_id, now) for row in events if row.id not in owed]
-            )
-        number += len(events)
-        if len(rows) < _REPLAYED_AT_ONCE:
-            return schemas.Replayed(number, None)
-        position = rows[-1].position
-        if number >= MOST_REPLAYED:
-            return schemas.Replayed(number, str(position))
-
-
-def delivery_view(row: Row) -> schemas.DeliveryView:
-    """Answer a delivery as it is shown."""
-    return schemas.DeliveryView(
-        id=row.id,
-        event_id=row.event_id,
-        event_type=row.event_type,
-        comment_id=row.comment_id,
-        state=row.state,
-        attempts=row.attempts_before + row.attempts,
-        next_attempt_at=row.next_attempt_at if row.state == "pending" else None,
-        last_status=row.last_status,
-        last_error=row.last_error,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-    )
 
 
 async def _insert_secret(
@@ -330,30 +136,16 @@ async def _insert_secret(
     await endpoints.insert_secret(connection, row)
 
 
-async def _known(connection: AsyncConnection, site: Row, endpoint_id: str, *, lock: bool = False) -> Row:
+async def known(connection: AsyncConnection, site: Row, endpoint_id: str, *, lock: bool = False) -> Row:
+    """Answer an endpoint of the site, or raise webhook.unknown."""
     found = await endpoints.by_id(connection, site.id, endpoint_id, lock=lock)
     if found is None:
         raise Problem("webhook.unknown", "The site has no such webhook.")
     return found
 
 
-async def _active(connection: AsyncConnection, site: Row, endpoint_id: str) -> Row:
-    found = await _known(connection, site, endpoint_id)
-    if found.status == "disabled":
-        raise Problem("webhook.disabled", "Make the webhook active first; nothing is sent to it.")
-    return found
-
-
-async def _delivery(connection: AsyncConnection, site: Row, endpoint_id: str, delivery_id: str) -> Row:
-    await _known(connection, site, endpoint_id)
-    found = await deliveries.by_id(connection, site.id, endpoint_id, delivery_id)
-    if found is None:
-        raise Problem("delivery.unknown", "The webhook has no such delivery.")
-    return found
-
-
 async def _view(connection: AsyncConnection, context: Context, site: Row, endpoint_id: str) -> schemas.WebhookView:
-    row = await _known(connection, site, endpoint_id)
+    row = await known(connection, site, endpoint_id)
     secrets = await endpoints.secrets_of(connection, site.id, endpoint_id, now=context.now())
     return _as_view(row, secrets, await deliveries.counts(connection, site.id))
 
@@ -379,32 +171,27 @@ def _check(context: Context, url: str | None, patterns: Sequence[str], headers: 
     if url is not None:
         try:
             check_url(url, allow_loopback=context.webhook_egress.allows_loopback)
-        except EgressRefused as refused:
-            raise _refused("url", f"must be a public https address ({refused.reason})") from None
-    _check_patterns(patterns)
+        except EgressRefused as refusal:
+            raise refused("url", f"must be a public https address ({refusal.reason})") from None
+    check_patterns(patterns)
     for name in headers:
         if name.lower() in OWN_HEADERS or name.lower().startswith(_SIGNED):
-            raise _refused(f"headers.{name}", "is set by us or by the connection")
+            raise refused(f"headers.{name}", "is set by us or by the connection")
     if len({name.lower() for name in headers}) != len(headers):
-        raise _refused("headers", "name a header twice")
+        raise refused("headers", "name a header twice")
 
 
-def requested_cursor(text: str) -> int:
-    """Answer the number in a cursor of deliveries or replays, or raise request.invalid."""
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise _refused("after", "is no cursor that a page of these gave")
-    return int(text)
-
-
-def _check_patterns(patterns: Sequence[str]) -> None:
+def check_patterns(patterns: Sequence[str]) -> None:
+    """Raise request.invalid for a name that no event has."""
     for pattern in patterns:
         if not is_pattern(pattern):
-            raise _refused("events", f"{pattern}: no event has this name; docs/webhooks.md lists them")
+            raise refused("events", f"{pattern}: no event has this name; docs/webhooks.md lists them")
 
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc.lower()
 
 
-def _refused(name: str, message: str) -> Problem:
+def refused(name: str, message: str) -> Problem:
+    """Answer the problem of one field."""
     return Problem("request.invalid", f"{name} {message}.", fields=[(name, message)])

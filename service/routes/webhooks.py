@@ -9,7 +9,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from service import schemas
 from service.access import requires_admin, requires_events
-from service.flow import manage_webhooks, read_events, watch
+from service.flow import manage_webhooks, read_events, watch, webhook_log
 from service.routes import requests
 from service.routes.requests import After, Limit, Prefer, SiteSlug
 from service.schemas.webhooks import DeliveryState
@@ -103,7 +103,7 @@ async def test_webhook(
 ) -> schemas.DeliveryView:
     """Send `webhook.test`; the delivery tells how it went."""
     context, found, visit = requests.visited(request)
-    return await manage_webhooks.send_test(context, found, requests.as_member(visit).actor, _webhook(webhook_id))
+    return await webhook_log.send_test(context, found, requests.as_member(visit).actor, _webhook(webhook_id))
 
 
 @post(_PATH + "/{webhook_id:str}/replay", guards=[requires_admin], status_code=202, tags=["webhooks"])
@@ -116,7 +116,7 @@ async def replay_events(
     """Send events once more under the same ids: dead ones, those of a filter, or all since a time."""
     context, found, visit = requests.visited(request)
     actor = requests.as_member(visit).actor
-    return await manage_webhooks.replay(context, found, actor, _webhook(webhook_id), data)
+    return await webhook_log.replay(context, found, actor, _webhook(webhook_id), data)
 
 
 @get(_PATH + "/{webhook_id:str}/deliveries", guards=[requires_admin], tags=["webhooks"])
@@ -132,8 +132,8 @@ async def list_deliveries(
 ) -> Response[schemas.DeliveryList]:
     """List what was sent and what is owed, the newest events first."""
     context, found, _ = requests.visited(request)
-    before = None if after is None else manage_webhooks.requested_cursor(after)
-    answer = await manage_webhooks.list_deliveries(
+    before = None if after is None else webhook_log.requested_cursor(after)
+    answer = await webhook_log.list_deliveries(
         context, found, _webhook(webhook_id), before=before, limit=limit, state=in_state, type_=of_type,
         comment_id=comment_id,
     )  # fmt: skip
@@ -149,7 +149,7 @@ async def read_delivery(
 ) -> Response[schemas.DeliveryDetail]:
     """Read one delivery with every attempt."""
     context, found, _ = requests.visited(request)
-    answer = await manage_webhooks.read_delivery(context, found, _webhook(webhook_id), _delivery(delivery_id))
+    answer = await webhook_log.read_delivery(context, found, _webhook(webhook_id), _delivery(delivery_id))
     return Response(answer, headers=_NO_STORE)
 
 
@@ -168,7 +168,7 @@ async def replay_delivery(
     """Send one event once more, under the same id."""
     context, found, visit = requests.visited(request)
     actor = requests.as_member(visit).actor
-    return await manage_webhooks.replay_delivery(context, found, actor, _webhook(webhook_id), _delivery(delivery_id))
+    return await webhook_log.replay_delivery(context, found, actor, _webhook(webhook_id), _delivery(delivery_id))
 
 
 @post(
@@ -186,7 +186,7 @@ async def cancel_delivery(
     """Give one delivery up, so that later events of the same comment go on."""
     context, found, visit = requests.visited(request)
     actor = requests.as_member(visit).actor
-    return await manage_webhooks.cancel_delivery(context, found, actor, _webhook(webhook_id), _delivery(delivery_id))
+    return await webhook_log.cancel_delivery(context, found, actor, _webhook(webhook_id), _delivery(delivery_id))
 
 
 @get("/v1/admin/sites/{site:str}/events", guards=[requires_events], tags=["webhooks"])

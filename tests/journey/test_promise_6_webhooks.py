@@ -26,7 +26,7 @@ from service import schemas
 from service.composition import open_context
 from service.embedded_redis import EmbeddedRedis
 from service.errors import Problem
-from service.flow import manage_webhooks
+from service.flow import manage_webhooks, webhook_log
 from service.flow.context import Context
 from service.flow.ids import Uuid7
 from service.settings import Settings
@@ -227,7 +227,7 @@ async def test_no_event_is_lost(
             check_order(receiver, events)
         assert len(bad.requests) > 1.2 * len(events)
         assert not any(one.target == "/secret" for one in bad.server.received)
-        found = await manage_webhooks.list_deliveries(
+        found = await webhook_log.list_deliveries(
             context, walker.site, wrong, before=None, limit=1, state="pending", type_=None, comment_id=None
         )
         assert found.deliveries

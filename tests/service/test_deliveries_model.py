@@ -16,7 +16,7 @@ from service import schemas
 from service.composition import open_context
 from service.embedded_redis import EmbeddedRedis
 from service.errors import Problem
-from service.flow import manage_sites, manage_webhooks
+from service.flow import manage_sites, manage_webhooks, webhook_log
 from service.flow.deliver import Done, turn
 from service.flow.identify import find_site
 from service.flow.ids import Uuid7
@@ -155,7 +155,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def an_admin_replays(self, state: Any) -> None:
         found = [row for row in self.rows() if row.state == state]
         wanted = schemas.ReplayInput(states=[state])
-        act = manage_webhooks.replay(self.context, self.site, "model", self.endpoint, wanted)
+        act = webhook_log.replay(self.context, self.site, "model", self.endpoint, wanted)
         if self.status == "disabled":
             with pytest.raises(Problem):
                 self.run(act)
@@ -171,7 +171,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if not pending:
             return
         row = data.draw(st.sampled_from(pending))
-        self.run(manage_webhooks.cancel_delivery(self.context, self.site, "model", self.endpoint, row.id))
+        self.run(webhook_log.cancel_delivery(self.context, self.site, "model", self.endpoint, row.id))
         self.owed.discard(row.event_id)
         self.out_of_turn.add(row.event_id)
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from service import schemas
-from service.flow import manage_webhooks, retention
+from service.flow import manage_webhooks, retention, webhook_log
 from service.flow.context import Context
 from service.flow.identify import find_site
 from service.flow.relay import relay_all
@@ -191,7 +191,7 @@ async def test_deliveries_are_kept_as_long_as_the_site_says(service: Service) ->
         return [*(delivery.state for delivery in await deliveries()), *("event" for _ in events)]
 
     async def deliveries() -> list[schemas.DeliveryView]:
-        found = await manage_webhooks.list_deliveries(
+        found = await webhook_log.list_deliveries(
             service.context, site, hook, before=None, limit=10, state=None, type_=None, comment_id=None
         )
         return found.deliveries

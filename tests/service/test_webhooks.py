@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from service import schemas
 from service.egress import Egress
-from service.flow import erase, manage_webhooks
+from service.flow import erase, manage_webhooks, webhook_log
 from service.flow.identify import find_site
 from service.flow.relay import relay_all
 from service.store import tables as t
@@ -454,8 +454,8 @@ async def test_replays_are_filtered(
     assert len(one.ids) == 4
     assert len(one.took) == 4 + 9
     problem(await service.call("POST", path, as_="admin", json={"states": ["dead"], "after": "x"}), "request.invalid")
-    monkeypatch.setattr(manage_webhooks, "_REPLAYED_AT_ONCE", 2)
-    monkeypatch.setattr(manage_webhooks, "MOST_REPLAYED", 2)
+    monkeypatch.setattr(webhook_log, "_REPLAYED_AT_ONCE", 2)
+    monkeypatch.setattr(webhook_log, "MOST_REPLAYED", 2)
     for bound in ({"since": "2026-01-01T00:00:00Z"}, {"states": ["delivered"]}):
         numbers: list[int] = []
         after = None
