@@ -61,7 +61,7 @@ async def list_deliveries(
             connection,
             site.id,
             endpoint_id,
-            before=before,
+            cursor=before,
             limit=limit + 1,
             states=None if state is None else [state],
             types=None if type_ is None else [type_],
@@ -139,17 +139,17 @@ async def _replay_owed(
     wanted: schemas.ReplayInput,
     since: datetime | None,
     until: datetime | None,
-    before: int | None,
+    after: int | None,
 ) -> schemas.Replayed:
-    """Owe once more what the log has, page by page from the newest."""
+    """Owe once more what the log has, from the oldest on, so that the order of each comment holds meanwhile."""
     number = 0
     types = None if wanted.types is None else types_of(wanted.types)
     named = None if wanted.delivery_ids is None else set(wanted.delivery_ids)
     while True:
         async with context.database.writing() as connection:
             rows = await deliveries.page(
-                connection, site.id, endpoint_id, before=before, limit=_REPLAYED_AT_ONCE, states=wanted.states,
-                types=types, comment_id=wanted.comment_id, since=since, until=until,
+                connection, site.id, endpoint_id, cursor=after, limit=_REPLAYED_AT_ONCE, states=wanted.states,
+                oldest_first=True, types=types, comment_id=wanted.comment_id, since=since, until=until,
                 ids=None if named is None else sorted(named),
             )  # fmt: skip
             ids = [row.id for row in rows if row.lease is None or row.state != "pending"]
@@ -157,9 +157,9 @@ async def _replay_owed(
         number += len(ids)
         if len(rows) < _REPLAYED_AT_ONCE:
             return schemas.Replayed(number, None)
-        before = rows[-1].seq
+        after = rows[-1].seq
         if number >= MOST_REPLAYED:
-            return schemas.Replayed(number, str(before))
+            return schemas.Replayed(number, str(after))
 
 
 async def _replay_since(

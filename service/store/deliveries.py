@@ -188,8 +188,9 @@ async def page(
     site_id: str,
     endpoint_id: str,
     *,
-    before: int | None,
+    cursor: int | None,
     limit: int,
+    oldest_first: bool = False,
     states: Sequence[str] | None = None,
     types: Sequence[str] | None = None,
     comment_id: str | None = None,
@@ -197,7 +198,7 @@ async def page(
     until: datetime | None = None,
     ids: Sequence[str] | None = None,
 ) -> Sequence[Row]:
-    """Answer an endpoint's deliveries, those of the newest events first; the times are those when they were owed."""
+    """Answer an endpoint's deliveries by the order of events, behind a cursor; times are those when they were owed."""
     query = sa.select(webhook_deliveries).where(_d.site_id == site_id, _d.endpoint_id == endpoint_id)
     for column, wanted in ((_d.state, states), (_d.event_type, types), (_d.id, ids)):
         if wanted is not None:
@@ -208,9 +209,10 @@ async def page(
         query = query.where(_d.created_at >= since)
     if until is not None:
         query = query.where(_d.created_at < until)
-    if before is not None:
-        query = query.where(_d.seq < before)
-    return (await connection.execute(query.order_by(_d.seq.desc()).limit(limit))).all()
+    if cursor is not None:
+        query = query.where(_d.seq > cursor if oldest_first else _d.seq < cursor)
+    query = query.order_by(_d.seq if oldest_first else _d.seq.desc())
+    return (await connection.execute(query.limit(limit))).all()
 
 
 async def of_events(
