@@ -21,7 +21,9 @@ from service.store.types import Row
 INVITATION_DAYS = 7
 
 
-async def invite(connection: AsyncConnection, context: Context, email: str, name: str) -> tuple[str, str | None]:
+async def invite(
+    connection: AsyncConnection, context: Context, email: str, name: str, *, site_id: str | None
+) -> tuple[str, str | None]:
     """Answer the account of an address, made where there is none, and the token of an invitation.
 
     Who has a password already needs none and gets none: an admin of one site must not set the password of somebody
@@ -35,7 +37,15 @@ async def invite(connection: AsyncConnection, context: Context, email: str, name
         return str(row["id"]), await _new_invitation(connection, context, str(row["id"]))
     if account.disabled_at is not None:
         raise Problem("account.disabled", "The operator disabled this account.")
-    if account.password_hash is not None:
+    if site_id is None:
+        # A password that a site's admin may have set, or come by, must not open the whole installation.
+        await accounts.change(connection, account.id, {"password_hash": None, **NO_SECOND_FACTOR})
+        await accounts.revoke_sessions(connection, account.id, at=context.now())
+        return account.id, await _new_invitation(connection, context, account.id)
+    if account.password_hash is not None or account.oidc_subject is not None:
+        return account.id, None
+    if any(one.site_id is None or one.site_id != site_id for one in await accounts.memberships(connection, account.id)):
+        # Whoever may name people on one site must not set the password of somebody who may more.
         return account.id, None
     return account.id, await _new_invitation(connection, context, account.id)
 

@@ -42,7 +42,7 @@ async def create_admin(
     async with context.database.writing() as connection:
         invitation = None
         if email is not None:
-            member["account_id"], invitation = await invite(connection, context, email, name)
+            member["account_id"], invitation = await invite(connection, context, email, name, site_id=None)
         await people.insert_member(connection, member)
         await people.insert_token(connection, key)
         await audit(connection, context, None, "cli", "admin.created", member_id)

@@ -22,7 +22,9 @@ async def add_member(context: Context, site: Row, actor: str, wanted: schemas.Me
     invitation = None
     async with context.database.writing() as connection:
         if wanted.email is not None:
-            row["account_id"], invitation = await invite(connection, context, wanted.email, wanted.name)
+            row["account_id"], invitation = await invite(
+                connection, context, wanted.email, wanted.name, site_id=site.id
+            )
         await people.insert_member(connection, row)
         await audit(connection, context, site.id, actor, "member.added", member_id, role=wanted.role)
     return schemas.MemberView(member_id, wanted.name, wanted.role, now, None, invitation)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import api_tokens, members
+from service.store.tables import accounts, api_tokens, members
 from service.store.types import Row
 
 
@@ -66,9 +66,14 @@ _BY_HASH = (
         api_tokens,
         members.c.role.label("member_role"),
         members.c.name.label("member_name"),
-        members.c.disabled_at.label("member_disabled_at"),
+        # An account that is disabled is out everywhere, with the tokens of all its members.
+        sa.func.coalesce(members.c.disabled_at, accounts.c.disabled_at).label("member_disabled_at"),
     )
-    .select_from(api_tokens.outerjoin(members, members.c.id == api_tokens.c.member_id))
+    .select_from(
+        api_tokens.outerjoin(members, members.c.id == api_tokens.c.member_id).outerjoin(
+            accounts, accounts.c.id == members.c.account_id
+        )
+    )
     .where(api_tokens.c.token_hash == sa.bindparam("token_hash"))
 )
 
