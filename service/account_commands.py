@@ -24,6 +24,8 @@ def add_accounts(subparsers: Any, runner: Runner) -> None:
         ("list", _list),
         ("invite", _invite),
         ("disable", _disable),
+        ("enable", _enable),
+        ("delete", _delete),
         ("end-sessions", _end_sessions),
         ("reset-second-factor", _reset),
     ):
@@ -50,6 +52,16 @@ async def _invite(context: Context, options: argparse.Namespace) -> None:
 async def _disable(context: Context, options: argparse.Namespace) -> None:
     """end an account's access on every site, at once"""
     await manage_accounts.disable(context, options.email)
+
+
+async def _enable(context: Context, options: argparse.Namespace) -> None:
+    """let a disabled account in again"""
+    await manage_accounts.enable(context, options.email)
+
+
+async def _delete(context: Context, options: argparse.Namespace) -> None:
+    """delete an account with its address; its memberships and their tokens end, its decisions stay"""
+    await manage_accounts.delete(context, options.email)
 
 
 async def _end_sessions(context: Context, options: argparse.Namespace) -> None:

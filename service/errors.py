@@ -32,6 +32,7 @@ CODES: dict[str, tuple[int, str]] = {
     "second_factor.exists": (409, "The second factor is not in a state that allows this"),
     "invitation.invalid": (410, "The invitation is not valid"),
     "account.disabled": (409, "The account is disabled"),
+    "member.exists": (409, "The person is a member already"),
     "identity.invalid": (401, "The publisher's token is not valid"),
     "identity.expired": (401, "The publisher's token has expired"),
     "identity.not_yet": (401, "The publisher's token is from the future"),

@@ -16,13 +16,12 @@ from service.flow import fingerprints
 from service.flow.commenters import rejected_share
 from service.flow.ids import first_id_at
 from service.flow.noticed import Noticed
+from service.flow.outlive import BAN_NETWORK
 from service.queue.recent_texts import WINDOW_SECONDS
 from service.store import author_facts, sanctions
 from service.store import fingerprints as store
 from service.store.types import Row
 
-BAN_NETWORK = timedelta(hours=24)
-"""So long a guest's ban holds what other guests send from the same network, as far as the day's key tells it."""
 _WINDOW = timedelta(seconds=WINDOW_SECONDS)
 _MINUTE = timedelta(minutes=1)
 _ASKED_OF_RECORDS = frozenset({Signal.APPROVED, Signal.REJECTED_SHARE})

@@ -7,6 +7,7 @@ from typing import Any
 
 from service import schemas
 from service.errors import Problem
+from service.flow import outlive
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import Commenter
@@ -29,7 +30,8 @@ async def account_of(context: Context, site: Row, claims: PublisherClaims) -> Co
         async with context.database.writing() as connection:
             await commenters.insert_account(connection, made | said | {"first_seen_at": now, "last_seen_at": now})
             row = await commenters.by_subject(connection, site.id, claims.subject)
-        assert row is not None
+            assert row is not None
+            await outlive.recognise(connection, context, site.id, row.id, claims.subject)
     changed = {name: value for name, value in said.items() if getattr(row, name) != value}
     if row.last_seen_at is None or now - row.last_seen_at > _SEEN_EVERY:
         changed["last_seen_at"] = now

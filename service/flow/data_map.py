@@ -119,7 +119,7 @@ DATA_MAP: Mapping[str, Kept] = {
         what="that a commenter may not write, or only under review; why and until when",
         why="to keep a discussion from being disturbed",
         sees="the commenter (kind, reason, until); moderators",
-        lasts="for ever; erasure takes the note",
+        lasts="for ever; erasure takes the note; what is in force goes on where the commenter erased themselves",
         exported=("id", "kind", "reason", "text", "note", "created_at", "until", "lifted_at", "swept"),
         withheld={
             "site_id": _SITE, "commenter_id": "it is the commenter of the export", "imposed_by": _OTHERS,
@@ -130,8 +130,8 @@ DATA_MAP: Mapping[str, Kept] = {
         what="hashes of a text that was removed for cause",
         why="to know it when it comes again",
         sees="nobody; the moderators see that a text came again",
-        lasts="until the removal is lifted or its author erased",
-        exported=("comment_id", "reason", "created_at", "lifted_at"),
+        lasts="until the removal is lifted, or an admin erases its author",
+        exported=("comment_id", "reason", "created_at"),
         withheld={"id": _INNER, "site_id": _SITE, "text_hash": _MADE, "sketch": _MADE},
     ),
     "audit_events": Kept(
@@ -149,6 +149,12 @@ DATA_MAP: Mapping[str, Kept] = {
     "fingerprint_bands": _nothing(
         "parts of those hashes", "to find near repeats", "nobody", "as long as the fingerprint",
         "parts of a hash of a text that is exported itself",
+    ),
+    "sanction_marks": _nothing(
+        "a keyed hash of the id or network of somebody sanctioned who erased themselves",
+        "so that an erasure does not end a ban", "nobody",
+        "as long as the sanction, of a network 24 hours; until an admin erases them",
+        "it is kept once there is nobody to export it to",
     ),
     "outbox": _nothing(
         "ids of what happened to a comment", "to tell the publisher's systems", "the publisher's systems",
@@ -186,7 +192,7 @@ DATA_MAP: Mapping[str, Kept] = {
     ),
     "accounts": _nothing(
         "address, name, password hash and second factor of a moderator or admin", "to sign in", "the person; admins",
-        "until the operator deletes it", "it is about moderators and admins",
+        "until `account delete`", "it is about moderators and admins",
     ),
     "invitations": _nothing(
         "a hash of a moderator's first link", "to set the first password", "nobody", "until it is used or over",

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.decision import Action, ActorKind, Status, next_status
 from service import schemas
 from service.errors import Problem
-from service.flow import transition
+from service.flow import outlive, transition
 from service.flow.announce import Told, announce, close_items
 from service.flow.audit import audit
 from service.flow.context import Context
@@ -24,7 +24,7 @@ from service.flow.retention import retention_of
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
 from service.store import audit as audit_store
-from service.store import commenters, comments, erasure, outbox, review_items, threads
+from service.store import commenters, comments, erasure, fingerprints, outbox, review_items, sanctions, threads
 from service.store.types import Row
 
 BATCH = 100
@@ -60,15 +60,25 @@ async def erase(
     mode: schemas.ErasureMode | None = None,
     kind: str = "admin",
 ) -> schemas.Erasure:
-    """Erase a commenter, as the site chooses unless told otherwise; doing it again does what is left."""
+    """Erase a commenter, as the site chooses unless told otherwise; doing it again does what is left.
+
+    By the commenter's own wish, sanctions in force and the fingerprints of what was removed for cause go on; by an
+    admin's they go.
+    """
     now, mode = context.now(), mode or retention_of(site).erasure
     async with context.database.writing() as connection:
+        await sanctions.lock_commenter(connection, site.id, commenter_id)
         known = await commenters.commenter(connection, site.id, commenter_id)
         if known is None:
             raise Problem("commenter.unknown", "No commenter of this site has this id.")
         # What was to be removed is not kept because somebody asks for less meanwhile.
         mode = "remove" if known.erasure == "remove" else mode
         left = await erasure.left_of(connection, site.id, commenter_id, mode, after=None, limit=1)
+        if kind == "author" and known.erased_at is None:
+            await outlive.keep(connection, context, known)
+        elif kind != "author":
+            await fingerprints.forget_all_of(connection, site.id, commenter_id)
+            await erasure.forget_marks(connection, site.id, commenter_id)
         if known.erased_at is None or (left and known.erasure != mode):
             await erasure.begin(connection, site.id, commenter_id, mode, at=now)
             await audit_store.erase_data(connection, site.id, [commenter_id], at=now)
@@ -133,7 +143,6 @@ async def _erase_batch(batch: _Batch, found: Sequence[Row]) -> bool:
         gone = [one.id for one in texts if (one.comment_id, one.number) not in shown]
         await erasure.forget_texts(connection, site_id, gone, at=batch.now)
         await erasure.forget_traces(connection, site_id, ids)
-        await erasure.forget_fingerprints(connection, site_id, ids)
         await erasure.forget_names(connection, site_id, ids)
     return True
 

@@ -36,7 +36,7 @@ async def after_decision(
 ) -> None:
     """Keep the fingerprint of what a person took down for cause, and let go of one that a person brought back."""
     if after not in _DOWN:
-        await fingerprints.lift(connection, site_id, comment_id, at=now)
+        await fingerprints.forget(connection, site_id, comment_id)
         return
     if body is None:
         return
@@ -69,10 +69,11 @@ async def known(connection: AsyncConnection, site_id: str, sketches: Mapping[str
     bands = {band for sketch in open_.values() for band in sketch.bands}
     if not bands:
         return found
-    rows = await fingerprints.sharing(connection, site_id, bands)
+    having = await fingerprints.sharing(connection, site_id, bands)
     for revision_id, sketch in open_.items():
-        own = set(sketch.bands)
-        near = [Known(likeness_of(sketch.numbers, row.sketch), row.reason) for row in rows if row.band in own]
+        near = {row.id: row for band in sketch.bands for row in having.get(band, ())}
         if near:
-            found[revision_id] = max(near)
+            found[revision_id] = max(
+                Known(likeness_of(sketch.numbers, row.sketch), row.reason) for row in near.values()
+            )
     return found

@@ -10,9 +10,9 @@ from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import hash_token, new_api_token
-from service.flow.manage_accounts import invite
+from service.flow.manage_accounts import account_for, new_invitation, shut
 from service.flow.manage_people import ALL_SCOPES
-from service.store import people
+from service.store import accounts, people
 
 
 class NewAdmin(NamedTuple):
@@ -42,7 +42,15 @@ async def create_admin(
     async with context.database.writing() as connection:
         invitation = None
         if email is not None:
-            member["account_id"], invitation = await invite(connection, context, email, name, site_id=None)
+            account = await account_for(connection, context, email.casefold(), name)
+            if account.disabled_at is not None:
+                raise Problem("account.disabled", "The operator disabled this account; enable it first.")
+            if any(one.site_id is None for one in await accounts.memberships(connection, account.id)):
+                raise Problem("member.exists", "This person is an admin of the installation already.")
+            # A password that a site's admin may have set, or come by, must not open the whole installation.
+            await shut(connection, context, account.id)
+            member["account_id"] = account.id
+            invitation = await new_invitation(connection, context, account.id, None)
         await people.insert_member(connection, member)
         await people.insert_token(connection, key)
         await audit(connection, context, None, "cli", "admin.created", member_id)
@@ -54,7 +62,7 @@ async def list_admins(context: Context) -> schemas.MemberList:
     async with context.database.reading() as connection:
         rows = await people.installation_admins(connection)
     return schemas.MemberList(
-        [schemas.MemberView(row.id, row.name, row.role, row.created_at, row.disabled_at) for row in rows]
+        [schemas.MemberView(row.id, row.name, row.role, row.created_at, row.disabled_at, row.email) for row in rows]
     )
 
 

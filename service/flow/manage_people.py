@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service import schemas
 from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import hash_token, new_api_token
-from service.flow.manage_accounts import invite
+from service.flow.manage_accounts import account_for, new_invitation
 from service.flow.moments import checked_moment
 from service.store import commenters, people
 from service.store.types import Row
@@ -16,18 +18,45 @@ ALL_SCOPES = ("admin", "events", "review", "threads")
 
 
 async def add_member(context: Context, site: Row, actor: str, wanted: schemas.MemberInput) -> schemas.MemberView:
-    """Name a moderator or admin of a site; with an address they can sign in, by the invitation that is answered."""
-    now, member_id = context.now(), context.new_id()
-    row = {"id": member_id, "site_id": site.id, "name": wanted.name, "role": wanted.role, "created_at": now}
-    invitation = None
+    """Name a moderator or admin of a site; with an address they can sign in, once they took the invitation.
+
+    Naming somebody again whose invitation waits answers a new one; raises member.exists for who is a member already.
+    """
+    if wanted.email is not None:
+        return await _invite_member(context, site, actor, wanted, wanted.email.casefold())
     async with context.database.writing() as connection:
-        if wanted.email is not None:
-            row["account_id"], invitation = await invite(
-                connection, context, wanted.email, wanted.name, site_id=site.id
-            )
-        await people.insert_member(connection, row)
-        await audit(connection, context, site.id, actor, "member.added", member_id, role=wanted.role)
-    return schemas.MemberView(member_id, wanted.name, wanted.role, now, None, invitation)
+        member_id = await _insert_member(connection, context, site, actor, wanted)
+    return schemas.MemberView(member_id, wanted.name, wanted.role, context.now(), None)
+
+
+async def _invite_member(
+    context: Context, site: Row, actor: str, wanted: schemas.MemberInput, email: str
+) -> schemas.MemberView:
+    async with context.database.writing() as connection:
+        account = await account_for(connection, context, email, wanted.name)
+        if account.disabled_at is not None:
+            raise Problem("account.disabled", "The operator disabled this account.")
+        there = await people.member_of_account(connection, site.id, account.id)
+        if there is not None and not there.pending:
+            raise Problem("member.exists", f"The site has this person already, as {there.role}.")
+        if there is None:
+            member_id, created_at = await _insert_member(connection, context, site, actor, wanted), context.now()
+        else:
+            member_id, created_at = there.id, there.created_at
+            await people.change_member(connection, member_id, {"name": wanted.name, "role": wanted.role})
+            await audit(connection, context, site.id, actor, "member.invited", member_id, role=wanted.role)
+        invitation = await new_invitation(connection, context, account.id, member_id)
+    return schemas.MemberView(member_id, wanted.name, wanted.role, created_at, None, email, True, invitation)
+
+
+async def _insert_member(
+    connection: AsyncConnection, context: Context, site: Row, actor: str, wanted: schemas.MemberInput
+) -> str:
+    member_id = context.new_id()
+    row = {"id": member_id, "site_id": site.id, "name": wanted.name, "role": wanted.role, "created_at": context.now()}
+    await people.insert_member(connection, row)
+    await audit(connection, context, site.id, actor, "member.added", member_id, role=wanted.role)
+    return member_id
 
 
 async def list_members(context: Context, site: Row) -> schemas.MemberList:
@@ -35,7 +64,10 @@ async def list_members(context: Context, site: Row) -> schemas.MemberList:
     async with context.database.reading() as connection:
         rows = await people.members_of(connection, site.id)
     return schemas.MemberList(
-        [schemas.MemberView(row.id, row.name, row.role, row.created_at, row.disabled_at) for row in rows]
+        [
+            schemas.MemberView(row.id, row.name, row.role, row.created_at, row.disabled_at, row.email, row.pending)
+            for row in rows
+        ]
     )
 
 

@@ -15,15 +15,17 @@ import msgspec
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from joserfc.errors import JoseError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.egress import Egress, EgressFailed, EgressRefused
 from service.errors import Problem
 from service.flow import sessions
 from service.flow.audit import audit
 from service.flow.context import Context
+from service.flow.manage_accounts import shut
 from service.flow.sealing import SealBroken
 from service.flow.sessions import Opened
-from service.store import accounts
+from service.store import accounts, people
 from service.store.types import Row
 
 CALLBACK: Final = "/v1/session/oidc/callback"
@@ -94,7 +96,13 @@ async def finish(context: Context, cookie: str | None, state: str | None, code: 
         raise _refused("The provider did not let you in.")
     provider = await _discover(context)
     claims = await _claims(context, provider, await _redeem(context, provider, code, pending.verifier), pending.nonce)
-    return await sessions.open_for(context, await _account(context, provider, claims))
+    async with context.database.writing() as connection:
+        account = await _account(connection, context, provider, claims)
+        for member_id in await accounts.take_invitations(connection, account.id, at=context.now()):
+            # An admin named the address, and the provider vouches for it.
+            if await people.join(connection, member_id, account.id):
+                await audit(connection, context, None, account.id, "member.joined", member_id, kind="person")
+        return await sessions.open_for(connection, context, account)
 
 
 def _pending(context: Context, cookie: str | None) -> _Pending | None:
@@ -178,22 +186,28 @@ async def _key(context: Context, provider: _Provider, algorithm: str, key_id: st
         ) from None
 
 
-async def _account(context: Context, provider: _Provider, claims: dict[str, Any]) -> Row:
+async def _account(connection: AsyncConnection, context: Context, provider: _Provider, claims: dict[str, Any]) -> Row:
     """Answer the account that is linked to the identity; the first time by an address that the provider verified."""
     subject, email = claims["sub"][:300], claims.get("email")
-    async with context.database.writing() as connection:
-        account = await accounts.by_oidc(connection, provider.issuer, subject)
-        if account is None and isinstance(email, str) and claims.get("email_verified") is True:
-            account = await accounts.by_email(connection, email.casefold())
-            if account is not None and account.oidc_subject is not None:
-                # Linked to another identity; an address that changed hands must not take the account with it.
-                account = None
-            if account is not None:
-                link = {"oidc_issuer": provider.issuer, "oidc_subject": subject}
-                await accounts.change(connection, account.id, link)
-                await audit(connection, context, None, account.id, "account.linked", account.id, kind="person")
-    if account is None or account.disabled_at is not None:
+    account = await accounts.by_oidc(connection, provider.issuer, subject)
+    if account is None and isinstance(email, str) and claims.get("email_verified") is True:
+        account = await _link(connection, context, email.casefold(), provider.issuer, subject)
+    current = await accounts.by_id(connection, account.id, lock=True) if account is not None else None
+    if current is None or current.disabled_at is not None or current.oidc_subject != subject:
         raise _refused("There is no account for you here; ask an admin to name you.")
+    return current
+
+
+async def _link(connection: AsyncConnection, context: Context, email: str, issuer: str, subject: str) -> Row | None:
+    """Link an account to an identity; from then on the provider alone opens it."""
+    account = await accounts.by_email(connection, email, lock=True)
+    if account is None or account.disabled_at is not None or account.oidc_subject is not None:
+        # Linked to another identity; an address that changed hands must not take the account with it.
+        return None
+    # A password may have been set by whoever came by the invitation.
+    await shut(connection, context, account.id)
+    await accounts.change(connection, account.id, {"oidc_issuer": issuer, "oidc_subject": subject})
+    await audit(connection, context, None, account.id, "account.linked", account.id, kind="person")
     return account
 
 

@@ -26,11 +26,12 @@ _RECOVERY_BYTES = 6
 
 
 async def enrol(context: Context, account: Row) -> schemas.SecondFactor:
-    """Answer a new secret, shown once; a factor that is in force goes on until this one is confirmed."""
-    if account.totp_confirmed_at is not None:
-        raise Problem("second_factor.exists", "Turn the second factor off first.")
+    """Answer a new secret, shown once; it is in force when a first code was entered."""
     secret = pyotp.random_base32()
     async with context.database.writing() as connection:
+        current = await _current(connection, account)
+        if current.totp_confirmed_at is not None:
+            raise Problem("second_factor.exists", "Turn the second factor off first.")
         await accounts.change(connection, account.id, {"totp_sealed": context.box.seal(secret.encode())})
     uri = pyotp.TOTP(secret).provisioning_uri(name=account.email, issuer_name="Colloquy")
     return schemas.SecondFactor(secret, uri)
@@ -38,11 +39,12 @@ async def enrol(context: Context, account: Row) -> schemas.SecondFactor:
 
 async def confirm(context: Context, account: Row, code: str) -> schemas.RecoveryCodes:
     """Put the factor in force with a first code, and answer ten recovery codes, shown once."""
-    if account.totp_sealed is None or account.totp_confirmed_at is not None:
-        raise Problem("second_factor.exists", "There is no second factor to confirm.")
     codes = [secrets.token_hex(_RECOVERY_BYTES) for _ in range(_RECOVERY_CODES)]
     async with context.database.writing() as connection:
-        if not await _is_right(connection, context, account, code):
+        current = await _current(connection, account)
+        if current.totp_sealed is None or current.totp_confirmed_at is not None:
+            raise Problem("second_factor.exists", "There is no second factor to confirm.")
+        if not await _is_right(connection, context, current, code):
             raise Problem("session.refused", "The code is not right, or its time is over.")
         now = context.now()
         values = {"totp_confirmed_at": now, "recovery_hashes": [_hash(one) for one in codes]}
@@ -54,7 +56,7 @@ async def confirm(context: Context, account: Row, code: str) -> schemas.Recovery
 async def drop(context: Context, account: Row, code: str) -> None:
     """Turn the factor off with a last code."""
     async with context.database.writing() as connection:
-        if not await passes(connection, context, account, code):
+        if not await passes(connection, context, await _current(connection, account), code):
             raise Problem("session.refused", "The code is not right, or its time is over.")
         await accounts.change(connection, account.id, NO_SECOND_FACTOR)
         await audit(connection, context, None, account.id, "second_factor.disabled", account.id, kind="person")
@@ -68,8 +70,16 @@ NO_SECOND_FACTOR: Final[dict[str, Any]] = {
 }
 
 
+async def _current(connection: AsyncConnection, account: Row) -> Row:
+    """Answer the account as it is now, and let nobody else change it: each code counts once."""
+    current = await accounts.by_id(connection, account.id, lock=True)
+    if current is None:
+        raise Problem("auth.invalid", "The account is gone.")
+    return current
+
+
 async def passes(connection: AsyncConnection, context: Context, account: Row, code: str) -> bool:
-    """Answer whether a code or a recovery code lets the account in, and use it up."""
+    """Answer whether a code or a recovery code lets the account, locked by the caller, in, and use it up."""
     if await _is_right(connection, context, account, code):
         return True
     used = _hash(code.strip().lower())

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service import schemas
 from service.errors import Problem
 from service.flow import second_factor
@@ -53,26 +55,42 @@ async def sign_in(context: Context, wanted: schemas.SignIn) -> Opened:
     known = account is not None and account.disabled_at is None
     fits = await context.passwords.fits(wanted.password, account.password_hash if account and known else None)
     if account is None or not fits:
-        await _note_refusal(context, account)
+        await note_refusal(context, account.id if account else None, "session.refused")
         raise Problem("session.refused", _REFUSED)
-    if account.totp_confirmed_at is not None and wanted.code is None:
-        raise Problem("session.code_required", "Enter the code of the second factor, or a recovery code.")
     renewed = (
         await context.passwords.hash(wanted.password) if context.passwords.is_outdated(account.password_hash) else None
     )
-    if account.totp_confirmed_at is not None and not await _passes(context, account, wanted.code or ""):
-        await _note_refusal(context, account)
+    try:
+        async with context.database.writing() as connection:
+            # As it is now: the check of the password took long, and meanwhile anything may have changed.
+            current = await accounts.by_id(connection, account.id, lock=True)
+            current = await _proven(connection, context, account, current, wanted.code)
+            if renewed is not None:
+                await accounts.change(connection, account.id, {"password_hash": renewed})
+            return await open_for(connection, context, current)
+    except Problem as problem:
+        if problem.code in ("session.refused", "session.code_required"):
+            await note_refusal(context, account.id, problem.code)
+        raise
+
+
+async def _proven(
+    connection: AsyncConnection, context: Context, proven: Row, current: Row | None, code: str | None
+) -> Row:
+    """Answer the account as it is; raise unless the password that was proven opens it, with the second factor."""
+    if current is None or current.disabled_at is not None or current.password_hash != proven.password_hash:
         raise Problem("session.refused", _REFUSED)
-    return await open_for(context, account, {"password_hash": renewed} if renewed else {})
+    if current.totp_confirmed_at is None:
+        return current
+    if code is None:
+        raise Problem("session.code_required", "Enter the code of the second factor, or a recovery code.")
+    if not await second_factor.passes(connection, context, current, code):
+        raise Problem("session.refused", _REFUSED)
+    return current
 
 
-async def _passes(context: Context, account: Row, code: str) -> bool:
-    async with context.database.writing() as connection:
-        return await second_factor.passes(connection, context, account, code)
-
-
-async def open_for(context: Context, account: Row, changes: dict[str, str] | None = None) -> Opened:
-    """Open a session for an account that proved itself; its token is always a new one."""
+async def open_for(connection: AsyncConnection, context: Context, account: Row) -> Opened:
+    """Open a session for an account that proved itself in this transaction; its token is always a new one."""
     token, now = secrets.token_urlsafe(32), context.now()
     row = {
         "id": context.new_id(),
@@ -82,11 +100,8 @@ async def open_for(context: Context, account: Row, changes: dict[str, str] | Non
         "last_used_at": now,
         "expires_at": now + LONGEST,
     }
-    async with context.database.writing() as connection:
-        await accounts.insert_session(connection, row)
-        if changes:
-            await accounts.change(connection, account.id, changes)
-        await audit(connection, context, None, account.id, "session.opened", str(row["id"]), kind="person")
+    await accounts.insert_session(connection, row)
+    await audit(connection, context, None, account.id, "session.opened", str(row["id"]), kind="person")
     has_factor = account.totp_confirmed_at is not None
     session = Session(str(row["id"]), account.id, account.email, account.name, has_factor, now + LONGEST)
     return Opened(token, session)
@@ -171,7 +186,7 @@ async def close(context: Context, session: Session, *, everywhere: bool) -> None
         await audit(connection, context, None, session.account_id, action, session.id, kind="person")
 
 
-async def _note_refusal(context: Context, account: Row | None) -> None:
+async def note_refusal(context: Context, account_id: str | None, action: str) -> None:
+    """Record an attempt that failed: session.refused, or session.code_required for a password without its code."""
     async with context.database.writing() as connection:
-        subject = account.id if account else None
-        await audit(connection, context, None, subject or "unknown", "session.refused", subject, kind="person")
+        await audit(connection, context, None, account_id or "unknown", action, account_id, kind="person")

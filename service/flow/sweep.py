@@ -14,7 +14,7 @@ from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
 from service.flow.retention import apply_retention
 from service.flow.watch import watch
-from service.store import accounts, network_keys, records, review_items, scoring
+from service.store import accounts, network_keys, records, review_items, sanctions, scoring
 
 _PAGE = 500
 #: A submit enqueues right after its commit; sooner than this the sweep would race it for nothing.
@@ -80,4 +80,5 @@ async def _retention(context: Context, now: datetime) -> int:
         days = timedelta(days=context.settings.network_key_days)
         keys += await network_keys.forget(connection, before=now - days)
         keys += await accounts.forget_old(connection, before=now - timedelta(days=ACCOUNT_TRACE_DAYS))
+        keys += await sanctions.forget_marks(connection, now=now)
     return keys + await apply_retention(context)

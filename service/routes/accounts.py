@@ -90,10 +90,14 @@ async def change_password(request: Request[Any, Any, Any], data: JSONBody[schema
 
 
 @post("/v1/session/second-factor", guards=[requires_session], status_code=201, tags=["accounts"])
-async def enrol(request: Request[Any, Any, Any]) -> Response[schemas.SecondFactor]:
-    """Get a new second factor, shown once; it is in force when a first code was entered."""
+async def enrol(
+    request: Request[Any, Any, Any], data: JSONBody[schemas.EnrolSecondFactor]
+) -> Response[schemas.SecondFactor]:
+    """Get a new second factor with the password, shown once; it is in force when a first code was entered."""
     context, session = _session(request)
-    answer = await second_factor.enrol(context, await manage_accounts.account_of(context, session))
+    await take_sign_in(request, session.account_id)
+    account = await manage_accounts.check_own_password(context, session, data.password)
+    answer = await second_factor.enrol(context, account)
     return Response(answer, status_code=201, headers=_NO_STORE)
 
 
@@ -119,8 +123,9 @@ async def drop(request: Request[Any, Any, Any], data: JSONBody[schemas.DropSecon
 
 @post("/v1/invitations", guards=[open_to_all], status_code=204, tags=["accounts"])
 async def accept_invitation(request: Request[Any, Any, Any], data: JSONBody[schemas.AcceptInvitation]) -> None:
-    """Set the password that an invitation is for; then sign in with it."""
-    await take_sign_in(request, await network_hash_of(request))
+    """Take an invitation: set the password where the account has none, else prove it; then sign in with it."""
+    address = await manage_accounts.invited_address(context_of(request), data.token)
+    await take_sign_in(request, hash_token(address) if address else await network_hash_of(request))
     await manage_accounts.accept(context_of(request), data)
 
 

@@ -24,7 +24,7 @@ class SignIn(Input, frozen=True):
 
 
 class AcceptInvitation(Input, frozen=True):
-    """An invitation's token and the password to set."""
+    """An invitation's token, and the password: to set where there is none, else the one that the account has."""
 
     token: Annotated[str, Meta(min_length=1, max_length=200)]
     password: Password
@@ -35,6 +35,12 @@ class ChangePassword(Input, frozen=True):
 
     password: Password
     new_password: Password
+
+
+class EnrolSecondFactor(Input, frozen=True):
+    """The password, so that an open session alone does not decide who gets in later."""
+
+    password: Password
 
 
 class ConfirmCode(Input, frozen=True):

@@ -138,13 +138,15 @@ class MemberInput(Input, frozen=True):
 
 
 class MemberView(Struct, frozen=True):
-    """A member of a site; `invitation` is answered once, to somebody who has no password yet."""
+    """A member of a site; `pending` until the invitation, which is answered once, was taken."""
 
     id: str
     name: str
     role: str
     created_at: datetime
     disabled_at: datetime | None
+    email: str | None = None
+    pending: bool = False
     invitation: str | None = None
 
 

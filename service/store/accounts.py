@@ -7,20 +7,24 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.tables import accounts, invitations, members, sessions, sites
 from service.store.types import Row
 
 
-async def by_email(connection: AsyncConnection, email: str) -> Row | None:
-    """Answer the account with this address, in lower case."""
-    return (await connection.execute(sa.select(accounts).where(accounts.c.email == email))).first()
+async def by_email(connection: AsyncConnection, email: str, *, lock: bool = False) -> Row | None:
+    """Answer the account with this address, in lower case; with `lock` as `by_id`."""
+    query = sa.select(accounts).where(accounts.c.email == email)
+    return (await connection.execute(query.with_for_update() if lock else query)).first()
 
 
-async def by_id(connection: AsyncConnection, account_id: str) -> Row | None:
-    """Answer an account."""
-    return (await connection.execute(sa.select(accounts).where(accounts.c.id == account_id))).first()
+async def by_id(connection: AsyncConnection, account_id: str, *, lock: bool = False) -> Row | None:
+    """Answer an account; with `lock` nobody else changes it before this transaction ends."""
+    query = sa.select(accounts).where(accounts.c.id == account_id)
+    return (await connection.execute(query.with_for_update() if lock else query)).first()
 
 
 async def by_oidc(connection: AsyncConnection, issuer: str, subject: str) -> Row | None:
@@ -35,14 +39,21 @@ async def every(connection: AsyncConnection) -> Sequence[Row]:
 
 
 async def insert(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    """Add an account; raises IntegrityError where the address is taken."""
-    await connection.execute(accounts.insert(), dict(values))
+    """Add an account, unless another request just did."""
+    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    await connection.execute(make(accounts).values(dict(values)).on_conflict_do_nothing(index_elements=["email"]))
 
 
 async def change(connection: AsyncConnection, account_id: str, values: Mapping[str, Any]) -> bool:
     """Change columns of an account; answer whether there is one."""
     changed = await connection.execute(accounts.update().where(accounts.c.id == account_id).values(**values))
     return changed.rowcount == 1
+
+
+async def delete(connection: AsyncConnection, account_id: str) -> None:
+    """Delete an account with its sessions and invitations; no member may point at it any more."""
+    for column in (sessions.c.account_id, invitations.c.account_id, accounts.c.id):
+        await connection.execute(sa.delete(column.table).where(column == account_id))
 
 
 async def take_step(connection: AsyncConnection, account_id: str, step: int) -> bool:
@@ -67,23 +78,43 @@ async def memberships(connection: AsyncConnection, account_id: str) -> Sequence[
 
 
 async def insert_invitation(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    """Add an invitation; those before it are useless from now on."""
+    """Add an invitation; those before it to the same membership are useless from now on."""
     await connection.execute(
         invitations.update()
-        .where(invitations.c.account_id == values["account_id"], invitations.c.used_at.is_(None))
+        .where(
+            invitations.c.account_id == values["account_id"],
+            invitations.c.member_id.is_not_distinct_from(values["member_id"]),
+            invitations.c.used_at.is_(None),
+        )
         .values(used_at=values["created_at"])
     )
     await connection.execute(invitations.insert(), dict(values))
 
 
 async def invited(connection: AsyncConnection, token_hash: str, *, now: datetime) -> Row | None:
-    """Answer the account that an invitation is for, None where it is unknown, used or over."""
+    """Answer the account and the `member_id` that an invitation is for, None where it is unknown, used or over."""
     query = (
-        sa.select(accounts)
+        sa.select(accounts, invitations.c.member_id)
         .join(invitations, invitations.c.account_id == accounts.c.id)
         .where(invitations.c.token_hash == token_hash, invitations.c.used_at.is_(None), invitations.c.expires_at > now)
     )
     return (await connection.execute(query)).first()
+
+
+async def take_invitations(connection: AsyncConnection, account_id: str, *, at: datetime) -> Sequence[str]:
+    """Use up what waits for an account whose address somebody else vouches for; answer the members."""
+    query = (
+        invitations.update()
+        .where(
+            invitations.c.account_id == account_id,
+            invitations.c.member_id.is_not(None),
+            invitations.c.used_at.is_(None),
+            invitations.c.expires_at > at,
+        )
+        .values(used_at=at)
+        .returning(invitations.c.member_id)
+    )
+    return list((await connection.execute(query)).scalars())
 
 
 async def use_invitation(connection: AsyncConnection, token_hash: str, *, at: datetime) -> str | None:

@@ -30,6 +30,8 @@ audit_events = sa.Table(
     at("erased_at", nullable=True),
     sa.Index("uq_audit_events_chain_sequence", "chain", "sequence", unique=True),
     sa.Index("ix_audit_events_site_id", "site_id", "id"),
+    # An erasure finds what is about somebody by it.
+    sa.Index("ix_audit_events_subject", "subject"),
 )
 
 #: The end of each chain, so that a missing last row is noticed too.

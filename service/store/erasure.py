@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +14,11 @@ from service.store.tables import (
     commenters,
     comments,
     decisions,
-    fingerprint_bands,
-    fingerprints,
     idempotency_keys,
     reports,
     review_items,
     revisions,
+    sanction_marks,
     sanctions,
     scores,
 )
@@ -193,13 +192,10 @@ async def _strip_causes(
         )
 
 
-async def forget_fingerprints(connection: AsyncConnection, site_id: str, comment_ids: Iterable[str]) -> None:
-    """Forget what removed texts were recognised by."""
-    mine = (fingerprints.c.site_id == site_id, fingerprints.c.comment_id.in_(list(comment_ids)))
-    found = list((await connection.execute(sa.select(fingerprints.c.id).where(*mine))).scalars())
-    if found:
-        for column in (fingerprint_bands.c.fingerprint_id, fingerprints.c.id):
-            await connection.execute(sa.delete(column.table).where(column.in_(found)))
+async def forget_marks(connection: AsyncConnection, site_id: str, commenter_id: str) -> None:
+    """Forget what sanctions would go on knowing a commenter by."""
+    imposed = sa.select(sanctions.c.id).where(sanctions.c.site_id == site_id, sanctions.c.commenter_id == commenter_id)
+    await connection.execute(sanction_marks.delete().where(sanction_marks.c.sanction_id.in_(imposed)))
 
 
 async def threads_of(connection: AsyncConnection, site_id: str, comment_ids: Sequence[str]) -> set[str]:

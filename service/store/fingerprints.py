@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import fingerprint_bands, fingerprints, revisions, sites
+from service.store.tables import comments, fingerprint_bands, fingerprints, revisions, sites
 from service.store.types import Row
 
-_MOST_CANDIDATES = 500
+_MOST_OF_A_BAND = 20
 
 
 async def keep(connection: AsyncConnection, values: Mapping[str, Any], bands: Sequence[str]) -> None:
@@ -23,17 +23,22 @@ async def keep(connection: AsyncConnection, values: Mapping[str, Any], bands: Se
         await connection.execute(fingerprint_bands.insert(), rows)
 
 
-async def lift(connection: AsyncConnection, site_id: str, comment_id: str, *, at: datetime) -> None:
+async def forget(connection: AsyncConnection, site_id: str, comment_id: str) -> None:
     """Let the text of a comment come again: somebody found it right after all."""
-    await connection.execute(
-        fingerprints.update()
-        .where(
-            fingerprints.c.site_id == site_id,
-            fingerprints.c.comment_id == comment_id,
-            fingerprints.c.lifted_at.is_(None),
-        )
-        .values(lifted_at=at)
-    )
+    await _delete(connection, fingerprints.c.site_id == site_id, fingerprints.c.comment_id == comment_id)
+
+
+async def forget_all_of(connection: AsyncConnection, site_id: str, commenter_id: str) -> None:
+    """Forget everything that was removed of a commenter's."""
+    mine = sa.select(comments.c.id).where(comments.c.site_id == site_id, comments.c.commenter_id == commenter_id)
+    await _delete(connection, fingerprints.c.site_id == site_id, fingerprints.c.comment_id.in_(mine))
+
+
+async def _delete(connection: AsyncConnection, *about: sa.ColumnElement[bool]) -> None:
+    found = list((await connection.execute(sa.select(fingerprints.c.id).where(*about))).scalars())
+    if found:
+        for column in (fingerprint_bands.c.fingerprint_id, fingerprints.c.id):
+            await connection.execute(sa.delete(column.table).where(column.in_(found)))
 
 
 async def same(connection: AsyncConnection, site_id: str, hashes: Iterable[str]) -> dict[str, Row]:
@@ -43,27 +48,40 @@ async def same(connection: AsyncConnection, site_id: str, hashes: Iterable[str])
         .where(
             fingerprints.c.site_id == site_id,
             fingerprints.c.text_hash.in_(sa.bindparam("hashes", expanding=True)),
-            fingerprints.c.lifted_at.is_(None),
         )
         .order_by(fingerprints.c.id)
     )
     return {row.text_hash: row for row in await connection.execute(query, {"hashes": list(hashes)})}
 
 
-async def sharing(connection: AsyncConnection, site_id: str, bands: Iterable[str]) -> Sequence[Row]:
-    """Answer the newest fingerprints that share a band, with the band, the sketch and the reason; 500 at the most."""
-    query = (
-        sa.select(fingerprint_bands.c.band, fingerprints.c.id, fingerprints.c.sketch, fingerprints.c.reason)
-        .select_from(fingerprint_bands.join(fingerprints, fingerprints.c.id == fingerprint_bands.c.fingerprint_id))
+async def sharing(connection: AsyncConnection, site_id: str, bands: Iterable[str]) -> dict[str, list[Row]]:
+    """Answer for each band the newest fingerprints that have it, with sketch and reason; 20 at the most.
+
+    Of each band by itself, so that many who share one do not hide the few who share another.
+    """
+    place = sa.func.row_number().over(
+        partition_by=fingerprint_bands.c.band, order_by=fingerprint_bands.c.fingerprint_id.desc()
+    )
+    having = (
+        sa.select(fingerprint_bands.c.band, fingerprint_bands.c.fingerprint_id, place.label("place"))
         .where(
             fingerprint_bands.c.site_id == site_id,
             fingerprint_bands.c.band.in_(sa.bindparam("bands", expanding=True)),
-            fingerprints.c.lifted_at.is_(None),
         )
-        .order_by(fingerprint_bands.c.fingerprint_id.desc())
-        .limit(_MOST_CANDIDATES)
+        .subquery()
     )
-    return (await connection.execute(query, {"bands": list(bands)})).all()
+    newest = sa.select(having.c.band, having.c.fingerprint_id).where(having.c.place <= _MOST_OF_A_BAND)
+    pairs = (await connection.execute(newest, {"bands": list(bands)})).all()
+    if not pairs:
+        return {}
+    wanted = sa.select(fingerprints.c.id, fingerprints.c.sketch, fingerprints.c.reason).where(
+        fingerprints.c.site_id == site_id, fingerprints.c.id.in_(sa.bindparam("ids", expanding=True))
+    )
+    rows = {row.id: row for row in await connection.execute(wanted, {"ids": list({pair[1] for pair in pairs})})}
+    found: dict[str, list[Row]] = {}
+    for band, fingerprint_id in pairs:
+        found.setdefault(band, []).append(rows[fingerprint_id])
+    return found
 
 
 async def spam_settings(connection: AsyncConnection, site_id: str) -> Any:

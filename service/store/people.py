@@ -9,8 +9,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import accounts, api_tokens, members
+from service.store.tables import accounts, api_tokens, invitations, members
 from service.store.types import Row
+
+#: A member has at most one invitation that waits: a newer one ends those before it.
+_WITH_ADDRESS = sa.select(
+    members, accounts.c.email, (members.c.account_id.is_(None) & invitations.c.id.is_not(None)).label("pending")
+).select_from(
+    members.outerjoin(
+        invitations,
+        sa.and_(
+            invitations.c.member_id == members.c.id, invitations.c.used_at.is_(None), members.c.account_id.is_(None)
+        ),
+    ).outerjoin(accounts, accounts.c.id == sa.func.coalesce(members.c.account_id, invitations.c.account_id))
+)
 
 
 async def insert_member(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
@@ -19,9 +31,55 @@ async def insert_member(connection: AsyncConnection, values: Mapping[str, Any]) 
 
 
 async def members_of(connection: AsyncConnection, site_id: str) -> Sequence[Row]:
-    """Answer the members of a site."""
-    query = sa.select(members).where(members.c.site_id == site_id).order_by(members.c.id)
+    """Answer the members of a site with their addresses, and whether their invitation waits."""
+    query = _WITH_ADDRESS.where(members.c.site_id == site_id).order_by(members.c.id)
     return (await connection.execute(query)).all()
+
+
+async def member_of_account(connection: AsyncConnection, site_id: str, account_id: str) -> Row | None:
+    """Answer who an account is on a site, or would be by an invitation that waits."""
+    query = _WITH_ADDRESS.where(
+        members.c.site_id == site_id, members.c.disabled_at.is_(None), accounts.c.id == account_id
+    )
+    return (await connection.execute(query.order_by(members.c.account_id.is_(None)))).first()
+
+
+async def change_member(connection: AsyncConnection, member_id: str, values: Mapping[str, Any]) -> None:
+    """Change columns of a member."""
+    await connection.execute(members.update().where(members.c.id == member_id).values(**values))
+
+
+async def disable_members_of(connection: AsyncConnection, account_id: str, *, at: datetime) -> None:
+    """Disable every membership of an account, those that wait too, and take the account from it."""
+    waiting = sa.select(invitations.c.member_id).where(
+        invitations.c.account_id == account_id, invitations.c.used_at.is_(None), invitations.c.member_id.is_not(None)
+    )
+    mine = sa.or_(
+        members.c.account_id == account_id, sa.and_(members.c.account_id.is_(None), members.c.id.in_(waiting))
+    )
+    await connection.execute(
+        members.update().where(mine).values(disabled_at=sa.func.coalesce(members.c.disabled_at, at), account_id=None)
+    )
+
+
+async def join(connection: AsyncConnection, member_id: str, account_id: str) -> bool:
+    """Let an account be a member; False where the member was disabled, or the account is a member there already."""
+    here = sa.select(members.c.site_id).where(members.c.id == member_id).scalar_subquery()
+    other = members.alias()
+    taken = sa.select(other.c.id).where(
+        other.c.site_id == here, other.c.account_id == account_id, other.c.disabled_at.is_(None)
+    )
+    changed = await connection.execute(
+        members.update()
+        .where(
+            members.c.id == member_id,
+            members.c.account_id.is_(None),
+            members.c.disabled_at.is_(None),
+            ~taken.exists(),
+        )
+        .values(account_id=account_id)
+    )
+    return changed.rowcount == 1
 
 
 async def member(connection: AsyncConnection, site_id: str, member_id: str) -> Row | None:
@@ -42,7 +100,7 @@ async def disable_member(connection: AsyncConnection, site_id: str, member_id: s
 
 async def installation_admins(connection: AsyncConnection) -> Sequence[Row]:
     """Answer the members of the installation."""
-    query = sa.select(members).where(members.c.site_id.is_(None)).order_by(members.c.id)
+    query = _WITH_ADDRESS.where(members.c.site_id.is_(None)).order_by(members.c.id)
     return (await connection.execute(query)).all()
 
 

@@ -56,6 +56,18 @@ sanctions = sa.Table(
     sa.Index("ix_sanctions_site_id", "site_id", "id"),
 )
 
+#: What a sanction goes on knowing somebody by who erased themselves: hashes under keys of ours.
+sanction_marks = sa.Table(
+    "sanction_marks",
+    metadata,
+    sa.Column("site_id", Id, sa.ForeignKey("sites.id"), primary_key=True),
+    # Of the publisher's id of an account, or of the network that a guest wrote from.
+    sa.Column("mark", sa.String(64), primary_key=True),
+    sa.Column("sanction_id", Id, sa.ForeignKey("sanctions.id"), primary_key=True),
+    at("until", nullable=True),
+    sa.Index("ix_sanction_marks_sanction_id", "sanction_id"),
+)
+
 #: A text that was removed for cause, so that it is known when it comes again: hashes, never the text.
 fingerprints = sa.Table(
     "fingerprints",
@@ -67,7 +79,6 @@ fingerprints = sa.Table(
     sa.Column("text_hash", sa.String(64), nullable=False),
     sa.Column("sketch", Json, nullable=False),
     at("created_at"),
-    at("lifted_at", nullable=True),
     sa.Index("ix_fingerprints_text_hash", "site_id", "text_hash"),
     sa.Index("ix_fingerprints_comment_id", "comment_id"),
 )
@@ -103,17 +114,20 @@ accounts = sa.Table(
     sa.UniqueConstraint("oidc_issuer", "oidc_subject", name="uq_accounts_oidc"),
 )
 
-#: A link by which a person sets a password once.
+#: A link by which a person sets a password once, and becomes the member that it names.
 invitations = sa.Table(
     "invitations",
     metadata,
     own_id(),
     ref("account_id", "accounts"),
+    # Null: the operator's, by which a password is set anew.
+    ref("member_id", "members", nullable=True),
     sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
     at("created_at"),
     at("expires_at"),
     at("used_at", nullable=True),
     sa.Index("ix_invitations_account_id", "account_id"),
+    sa.Index("ix_invitations_member_id", "member_id"),
 )
 
 sessions = sa.Table(
@@ -136,6 +150,7 @@ members = sa.Table(
     own_id(),
     # Null: a member of the installation, who may do everything on every site.
     sa.Column("site_id", Id, sa.ForeignKey("sites.id"), nullable=True),
+    # Null too while an invitation waits: nobody is a member who did not take it.
     ref("account_id", "accounts", nullable=True),
     sa.Column("name", sa.String(80), nullable=False),
     sa.Column("role", sa.String(12), nullable=False),
@@ -143,6 +158,15 @@ members = sa.Table(
     at("disabled_at", nullable=True),
     sa.Index("ix_members_site_id", "site_id"),
     sa.Index("ix_members_account_id", "account_id"),
+)
+_ACTIVE = members.c.disabled_at.is_(None)
+sa.Index(
+    "uq_members_active",
+    members.c.site_id,
+    members.c.account_id,
+    unique=True,
+    sqlite_where=_ACTIVE,
+    postgresql_where=_ACTIVE,
 )
 
 api_tokens = sa.Table(

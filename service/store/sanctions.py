@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import comments, revisions, sanctions
+from service.store.tables import comments, revisions, sanction_marks, sanctions
 from service.store.types import Row
 
 SHUT_OUT = ("ban", "suspension")
@@ -61,7 +61,59 @@ async def networks_of_banned_guests(
         )
         .distinct()
     )
-    return set((await connection.execute(query, {"hashes": list(hashes)})).scalars())
+    erased = (
+        sa.select(sanction_marks.c.mark)
+        .join(sanctions, sanctions.c.id == sanction_marks.c.sanction_id)
+        .where(
+            sanction_marks.c.site_id == site_id,
+            sanction_marks.c.mark.in_(sa.bindparam("hashes", expanding=True)),
+            sanction_marks.c.until > now,
+            _in_force(now),
+        )
+    )
+    return set((await connection.execute(sa.union(query, erased), {"hashes": list(hashes)})).scalars())
+
+
+async def networks_of(connection: AsyncConnection, site_id: str, commenter_id: str, *, since: datetime) -> set[str]:
+    """Answer the hashes of the networks that a commenter wrote from since a time."""
+    query = (
+        sa.select(revisions.c.network_hash)
+        .join(comments, comments.c.id == revisions.c.comment_id)
+        .where(
+            comments.c.site_id == site_id,
+            comments.c.commenter_id == commenter_id,
+            revisions.c.created_at >= since,
+            revisions.c.network_hash.is_not(None),
+        )
+        .distinct()
+    )
+    return set((await connection.execute(query)).scalars())
+
+
+async def mark(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what sanctions go on knowing somebody by."""
+    if rows:
+        await connection.execute(sanction_marks.insert(), [dict(row) for row in rows])
+
+
+async def take_over(connection: AsyncConnection, site_id: str, marked: str, commenter_id: str, *, now: datetime) -> int:
+    """Let what is in force against whom a mark is of be in force against a commenter; answer how much that is."""
+    mine = (sanction_marks.c.site_id == site_id, sanction_marks.c.mark == marked)
+    ids = list((await connection.execute(sa.select(sanction_marks.c.sanction_id).where(*mine))).scalars())
+    if not ids:
+        return 0
+    moved = await connection.execute(
+        sanctions.update().where(sanctions.c.id.in_(ids), _in_force(now)).values(commenter_id=commenter_id)
+    )
+    await connection.execute(sanction_marks.delete().where(*mine))
+    return moved.rowcount
+
+
+async def forget_marks(connection: AsyncConnection, *, now: datetime) -> int:
+    """Delete the marks of all sites whose time, or whose sanction, is over; answer how many."""
+    over = sa.select(sanctions.c.id).where(sanctions.c.id == sanction_marks.c.sanction_id, sa.not_(_in_force(now)))
+    gone = sanction_marks.delete().where(sa.or_(sanction_marks.c.until <= now, over.exists()))
+    return (await connection.execute(gone)).rowcount
 
 
 async def insert(connection: AsyncConnection, values: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from service.store.people_tables import fingerprints as fingerprints
 from service.store.people_tables import invitations as invitations
 from service.store.people_tables import members as members
 from service.store.people_tables import network_keys as network_keys
+from service.store.people_tables import sanction_marks as sanction_marks
 from service.store.people_tables import sanctions as sanctions
 from service.store.people_tables import sessions as sessions
 from service.store.people_tables import signing_keys as signing_keys
@@ -333,6 +334,7 @@ reports = sa.Table(
     at("created_at"),
     at("closed_at", nullable=True),
     sa.Index("ix_reports_comment_id", "comment_id"),
+    sa.Index("ix_reports_commenter_id", "commenter_id"),
 )
 
 idempotency_keys = sa.Table(

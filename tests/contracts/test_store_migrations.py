@@ -30,7 +30,6 @@ UNINDEXED = {
     ("decisions", "revision_id"): "decisions are listed by comment; revisions are never deleted",
     ("reports", "site_id"): "reports are found by comment",
     ("reports", "revision_id"): "reports are found by comment; revisions are never deleted",
-    ("reports", "commenter_id"): "reports are found by comment; commenters are erased, not deleted",
     ("webhook_secrets", "site_id"): "secrets are found by their endpoint",
     ("webhook_attempts", "site_id"): "attempts are found by their delivery",
     ("idempotency_keys", "comment_id"): "keys are found by key; comments are never deleted",

@@ -51,10 +51,18 @@ async def invited(service: Service, email: str, role: str = "moderator", site: s
     return member.invitation or ""
 
 
+async def accept(
+    service: Service, invitation: str, password: str = PASSWORD, *, expect: int | None = 204
+) -> httpx.Response:
+    """Take an invitation with a password."""
+    wanted = {"token": invitation, "password": password}
+    return await service.call("POST", "/v1/invitations", json=wanted, expect=expect)
+
+
 async def person(service: Service, email: str, role: str = "moderator", site: str = "test") -> Browser:
     """Answer the browser of somebody who has a password and is signed in."""
     invitation = await invited(service, email, role, site)
-    await service.call("POST", "/v1/invitations", json={"token": invitation, "password": PASSWORD}, expect=204)
+    await accept(service, invitation)
     browser = Browser(service, email)
     await browser.sign_in()
     return browser
@@ -62,7 +70,8 @@ async def person(service: Service, email: str, role: str = "moderator", site: st
 
 async def second_factor(service: Service, browser: Browser) -> tuple[pyotp.TOTP, list[str]]:
     """Turn on the second factor; answer the device and the recovery codes."""
-    made = (await browser.call("POST", "/v1/session/second-factor", expect=201)).json()
+    wanted = {"password": PASSWORD}
+    made = (await browser.call("POST", "/v1/session/second-factor", json=wanted, expect=201)).json()
     device = pyotp.TOTP(made["secret"])
     code = device.at(service.clock())
     confirmed = await browser.call("POST", "/v1/session/second-factor/confirm", json={"code": code}, expect=200)

@@ -10,7 +10,7 @@ from service.app import create_litestar, own_handlers
 from service.flow import manage_admins, manage_people, manage_sites, sessions
 from service.flow.identify import find_site
 from service.settings import Settings
-from service.store import accounts
+from service.store import accounts, people
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -341,15 +341,20 @@ async def account_of(service: Service, credential: str) -> Any:
     else:
         slug, role = roles.get(credential, ("test", "moderator"))
         wanted = schemas.MemberInput(name="P", role=role, email="person@daily.example")  # type: ignore[arg-type]
-        await manage_people.add_member(context, await find_site(context, slug), "test", wanted)
-    async with context.database.reading() as connection:
-        return await accounts.by_email(connection, "person@daily.example")
+        named = await manage_people.add_member(context, await find_site(context, slug), "test", wanted)
+    async with context.database.writing() as connection:
+        account = await accounts.by_email(connection, "person@daily.example")
+        assert account is not None
+        if credential != "root's session":
+            assert await people.join(connection, named.id, account.id)
+        return account
 
 
 async def session_headers(service: Service, credential: str, account: Any) -> dict[str, str]:
     """Answer what a browser sends under a new session: some routes end the one they are called with."""
     context = service.context
-    opened = await sessions.open_for(context, account)
+    async with context.database.writing() as connection:
+        opened = await sessions.open_for(connection, context, account)
     csrf = sessions.csrf_token(context, opened.session)
     headers = {"cookie": f"colloquy_session={opened.token}", "x-colloquy-csrf": csrf}
     if credential == "session without its token":

@@ -21,7 +21,7 @@ from service.settings import Settings
 from service.store.tables import webhook_endpoints
 from tests.raw_server import raw_server
 from tests.service.answers import UNKNOWN_ID, client_of, problem
-from tests.service.people import invited, person, second_factor
+from tests.service.people import PASSWORD, invited, person, second_factor
 from tests.service.publisher import RSA_KEY, claims, configure, jwks, public_jwk, sign
 from tests.service_fixture import Service
 
@@ -254,7 +254,7 @@ async def _no_code(service: Service) -> httpx.Response:
 async def _has_factor(service: Service) -> httpx.Response:
     browser = await person(service, "nora@daily.example")
     await second_factor(service, browser)
-    return await browser.call("POST", "/v1/session/second-factor")
+    return await browser.call("POST", "/v1/session/second-factor", json={"password": PASSWORD})
 
 
 @way_to("auth.csrf")
@@ -273,6 +273,13 @@ async def _not_invited(service: Service) -> httpx.Response:
 async def _account_disabled(service: Service) -> httpx.Response:
     await invited(service, "nora@daily.example")
     await manage_accounts.disable(service.context, "nora@daily.example")
+    wanted = {"name": "N", "role": "moderator", "email": "nora@daily.example"}
+    return await service.call("POST", "/v1/admin/sites/test/members", as_="admin", json=wanted)
+
+
+@way_to("member.exists")
+async def _member_exists(service: Service) -> httpx.Response:
+    await person(service, "nora@daily.example")
     wanted = {"name": "N", "role": "moderator", "email": "nora@daily.example"}
     return await service.call("POST", "/v1/admin/sites/test/members", as_="admin", json=wanted)
 

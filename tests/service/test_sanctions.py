@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from service.store.tables import outbox
 from tests.service.answers import problem
+from tests.service.publisher import claims, configure, sign
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -190,3 +191,54 @@ async def test_a_second_one_and_a_second_lift_are_conflicts(service: Service) ->
     assert (await lift(service, me, view["id"], expect=409))["code"] == "sanction.over"
     assert (await lift(service, me, me, expect=404))["code"] == "sanction.unknown"
     await impose(service, "0190a0a0-0000-7000-8000-000000000000", expect=404)
+
+
+async def test_who_erases_themselves_does_not_get_rid_of_a_ban(service: Service) -> None:
+    """An account of the publisher's comes back banned, once; lifted, it stays lifted; an admin's erasure ends it."""
+    await configure(service)
+    bearer = {"authorization": f"Bearer {sign(claims(service.clock()))}"}
+
+    async def me() -> dict[str, Any]:
+        found: dict[str, Any] = (await service.call("GET", "/v1/sites/test/me", headers=bearer, expect=200)).json()
+        return found
+
+    async def erase_me() -> None:
+        await service.call("DELETE", "/v1/sites/test/me", headers=bearer, json={"confirm": "erase"}, expect=200)
+
+    first = await me()
+    await impose(service, first["id"])
+    await erase_me()
+    again = await me()
+    assert again["id"] != first["id"]
+    assert [one["kind"] for one in again["sanctions"]] == ["ban"]
+    path = f"/v1/review/test/commenters/{again['id']}/sanctions"
+    listed = (await service.call("GET", path, as_="moderator", expect=200)).json()
+    await lift(service, again["id"], listed["sanctions"][0]["id"])
+    await erase_me()
+    third = await me()
+    assert third["sanctions"] == []
+    await impose(service, third["id"])
+    await erase_me()
+    await service.call("DELETE", f"/v1/admin/sites/test/commenters/{third['id']}", as_="admin", json={}, expect=200)
+    assert (await me())["sanctions"] == []
+
+
+async def test_a_banned_guest_who_erases_themselves_is_known_by_the_network_for_a_day(service: Service) -> None:
+    """What other guests send from there goes on waiting, and no longer than without the erasure."""
+    sent = await service.published("A civil opinion.")
+    token = sent["author_token"]
+    mine = (await service.call("GET", "/v1/sites/test/me", as_=token, expect=200)).json()["id"]
+    await impose(service, mine)
+    await service.call("DELETE", "/v1/sites/test/me", as_=token, json={"confirm": "erase"}, expect=200)
+
+    async def status() -> str:
+        other = await service.submit("Another civil opinion.")
+        await service.drain()
+        path = f"/v1/sites/test/comments/{other['comment']['id']}"
+        found: dict[str, Any] = (await service.call("GET", path, as_=other["author_token"], expect=200)).json()
+        return str(found["comment"]["status"])
+
+    assert await status() == "held"
+    service.clock.advance(86_401)
+    await service.sweep()
+    assert await status() == "published"

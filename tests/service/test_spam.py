@@ -17,6 +17,7 @@ from service.flow.manage_sites import as_document
 from service.queue.client import connect
 from service.queue.recent_texts import RecentTexts
 from service.queue.spent import Spent
+from service.store.tables import fingerprint_bands, fingerprints
 from service.workers.scoring import ScoringWorker
 from tests.raw_server import RawServer, raw_server
 from tests.service.answers import problem
@@ -113,16 +114,45 @@ async def test_a_rejected_text_stays_down_too_and_other_texts_do_not(service: Se
     assert await causes(service, "The council has promised much, and the ferry is a fine one when it runs.") == []
 
 
-async def test_an_erased_text_leaves_no_fingerprint(service: Service) -> None:
-    """Erasure takes the fingerprint with the text."""
+async def _taken_down(service: Service) -> dict[str, Any]:
     sent = await service.published(LONG)
     wanted = {"revision": 1, "action": "remove", "reasons": ["hate"]}
     path = f"/v1/review/test/comments/{sent['comment']['id']}/decision"
     await service.call("POST", path, as_="moderator", json=wanted, expect=200)
+    return sent
+
+
+async def test_an_author_who_erases_themselves_does_not_bring_a_removed_text_back(service: Service) -> None:
+    """The fingerprint of what was removed for cause stays; it gives no text back."""
+    sent = await _taken_down(service)
     erase = {"confirm": "erase", "mode": "remove"}
     await service.call("DELETE", "/v1/sites/test/me", as_=sent["author_token"], json=erase, expect=200)
     await service.sweep()
+    assert await causes(service, LONG, page="elsewhere") == ["came-again"]
+
+
+async def test_an_admins_erasure_leaves_no_fingerprint(service: Service) -> None:
+    """It takes the fingerprint with the text, also of somebody who erased themselves before."""
+    sent = await _taken_down(service)
+    me = (await service.call("GET", "/v1/sites/test/me", as_=sent["author_token"], expect=200)).json()["id"]
+    await service.call("DELETE", "/v1/sites/test/me", as_=sent["author_token"], json={"confirm": "erase"}, expect=200)
+    path = f"/v1/admin/sites/test/commenters/{me}"
+    await service.call("DELETE", path, as_="admin", json={"mode": "remove"}, expect=200)
+    await service.sweep()
     assert await causes(service, LONG, page="elsewhere") == []
+    async with service.context.database.reading() as connection:
+        for table in (fingerprints, fingerprint_bands):
+            assert (await connection.execute(table.select())).all() == []
+
+
+async def test_a_text_that_was_brought_back_leaves_no_fingerprint(service: Service) -> None:
+    """Restored, it may come again, and nothing is kept of it."""
+    sent = await _taken_down(service)
+    path = f"/v1/review/test/comments/{sent['comment']['id']}/decision"
+    await service.call("POST", path, as_="moderator", json={"revision": 1, "action": "restore"}, expect=200)
+    async with service.context.database.reading() as connection:
+        for table in (fingerprints, fingerprint_bands):
+            assert (await connection.execute(table.select())).all() == []
 
 
 async def test_the_same_text_again_and_again_waits(service: Service) -> None:
