@@ -7,7 +7,8 @@ guards add the commenter's token; the others ask for an API token with a scope.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -27,6 +28,8 @@ from service.queue.limits import LocalLimits, Taken
 from service.settings import Settings
 
 Connection = ASGIConnection[Any, Any, Any, Any]
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+_COUNTED = frozenset({"auth.invalid", "site.unknown"})
 
 
 class Visit:
@@ -68,16 +71,52 @@ def context_of(connection: Connection) -> Context:
     return context
 
 
+def _refusals_count(guard: Guard) -> Guard:
+    """Let a network be refused only so often for tokens that nobody gave out, and for sites that are not there.
+
+    Both cost a look at the database, or a signature, before any site's limits count. In this process alone: asking
+    Redis would cost as much as what is kept away.
+    """
+
+    @wraps(guard)
+    async def counted(connection: Connection, handler: BaseRouteHandler) -> None:
+        local: LocalLimits = connection.app.state.local_limits
+        bucket = limits.refused_bucket(network_of_client(connection))
+        # Whoever sends no token, to a site that is there, is not asked to wait for a neighbour.
+        if not local.has_room(bucket) and _is_to_be_looked_up(connection):
+            refused = limits.refusal_of(local.take([bucket]))
+            assert refused is not None
+            telemetry.limited_total.labels(refused.extra["limit"]).inc()
+            raise refused
+        try:
+            await guard(connection, handler)
+        except Problem as problem:
+            if problem.code in _COUNTED or problem.code.startswith("identity."):
+                local.take([bucket])
+            raise
+
+    return counted
+
+
+def _is_to_be_looked_up(connection: Connection) -> bool:
+    if connection.headers.get("authorization") is not None or connection.headers.get("cookie") is not None:
+        return True
+    slug = connection.path_params.get("site")
+    return slug is not None and not context_of(connection).directory.knows(slug)
+
+
 async def open_to_all(_connection: Connection, _handler: BaseRouteHandler) -> None:
     """Anybody: health, schema, static pages."""
 
 
+@_refusals_count
 async def of_site(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody on the site's pages: a present Origin must be one of the site's, an absent one passes."""
     await _find_site(connection, check_origin=True)
     await _spend(connection, handler)
 
 
+@_refusals_count
 async def may_be_author(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody on the site's pages; a token that is sent must be valid."""
     await _find_site(connection, check_origin=True)
@@ -85,6 +124,7 @@ async def may_be_author(connection: Connection, handler: BaseRouteHandler) -> No
     await _spend(connection, handler)
 
 
+@_refusals_count
 async def requires_author(connection: Connection, handler: BaseRouteHandler) -> None:
     """The holder of an author token of the site."""
     await _find_site(connection, check_origin=True)
@@ -97,26 +137,31 @@ async def requires_author(connection: Connection, handler: BaseRouteHandler) -> 
         raise Problem("auth.required", "Send the author token as `Authorization: Bearer`.")
 
 
+@_refusals_count
 async def requires_moderator(connection: Connection, _handler: BaseRouteHandler) -> None:
     """An API token with the scope `review` for the site."""
     await _require(connection, "review")
 
 
+@_refusals_count
 async def requires_publisher(connection: Connection, _handler: BaseRouteHandler) -> None:
     """An API token with the scope `threads` for the site: one of the publisher's systems, or an admin."""
     await _require(connection, "threads")
 
 
+@_refusals_count
 async def requires_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
     """An API token with the scope `admin` for the site."""
     await _require(connection, "admin")
 
 
+@_refusals_count
 async def requires_events(connection: Connection, _handler: BaseRouteHandler) -> None:
     """An API token with the scope `events` for the site: a system of the publisher's that is told all; or an admin."""
     await _require(connection, "events", "admin")
 
 
+@_refusals_count
 async def requires_session(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A person who is signed in, wherever they may do what."""
     if _bearer(connection) is not None:
@@ -124,6 +169,7 @@ async def requires_session(connection: Connection, _handler: BaseRouteHandler) -
     await _session(connection)
 
 
+@_refusals_count
 async def requires_any_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
     """An API token with the scope `admin`, of whichever site, or an admin's session; the flow narrows what is shown."""
     if _bearer(connection) is None:
@@ -140,6 +186,7 @@ async def requires_any_admin(connection: Connection, _handler: BaseRouteHandler)
         raise Problem("auth.forbidden", "This needs the scope admin.")
 
 
+@_refusals_count
 async def requires_installation_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
     """An API token of the whole installation with the scope `admin`."""
     principal = await _principal(connection, None)

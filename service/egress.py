@@ -14,6 +14,8 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -32,6 +34,9 @@ _CONNECTIONS = 100
 _LEFTOVER_SECONDS = 1.0
 _TRIED = 3
 _IDLE_SECONDS = 30.0
+_LOOKUPS = 16
+#: All that is given to anybody (RFC 4291, 2.4); what lies outside may carry an IPv4 address in a way not thought of.
+_UNICAST = ipaddress.IPv6Network("2000::/3")
 #: Ranges that Python's `is_global` takes for public in some versions, or that carry an IPv4 address inside.
 _REFUSED = tuple(
     map(
@@ -92,11 +97,12 @@ class Egress:
     ) -> None:  # fmt: skip
         self._allow_loopback = allow_loopback
         self._proxy = proxy
-        self._backend = _CheckedBackend(resolve or _resolve, allow_loopback)
+        self._names = Names()
+        self._backend = _CheckedBackend(resolve or self._names.addresses_of, allow_loopback)
         self._ssl_context = ssl_context or _ssl_context()
         #: One for each origin: the library looks at every connection of a pool for every request, and a receiver that
         #: hangs must not take the connections of another.
-        self._pools: dict[tuple[str, str], tuple[float, httpcore.AsyncConnectionPool]] = {}
+        self._pools: dict[tuple[str, str, str], tuple[float, httpcore.AsyncConnectionPool]] = {}
         self._looked_at = 0.0
 
     @classmethod
@@ -125,17 +131,19 @@ class Egress:
         timeout_seconds: float = TIMEOUT_SECONDS,
         most_bytes: int = MOST_BYTES,
         status_only: bool = False,
+        apart: str = "",
     ) -> Answer:
         """Send one request and answer what came, a redirect too; raises EgressRefused and EgressFailed alone.
 
         With `status_only` the body is not wanted: a little of it is read, since the connection can then be used again,
-        and one that is large, slow or broken off changes nothing.
+        and one that is large, slow or broken off changes nothing. Requests that are `apart` share no connections with
+        others to the same host, so that one receiver that hangs does not take them from its neighbours.
         """
         target = check_url(url, allow_loopback=self._allow_loopback)
         given = [(name.encode("ascii"), value.encode("utf-8")) for name, value in (headers or {}).items()]
         given.append((b"Host", target.netloc.encode("ascii")))
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_seconds)
-        pool, came = await self._pool_of(target), None
+        pool, came = await self._pool_of(target, apart), None
         try:
             async with asyncio.timeout(timeout_seconds):
                 stream = pool.stream(
@@ -161,9 +169,10 @@ class Egress:
         """Close every connection."""
         for _, pool in self._pools.values():
             await pool.aclose()
+        self._names.close()
 
-    async def _pool_of(self, target: SplitResult) -> httpcore.AsyncConnectionPool:
-        now, origin = time.monotonic(), (target.scheme, target.netloc)
+    async def _pool_of(self, target: SplitResult, apart: str) -> httpcore.AsyncConnectionPool:
+        now, origin = time.monotonic(), (target.scheme, target.netloc, apart)
         if now - self._looked_at > _IDLE_SECONDS:
             self._looked_at = now
             await self._let_go(now)
@@ -235,6 +244,7 @@ def may_connect(address: str, *, allow_loopback: bool = False) -> bool:
     return (
         found.is_global
         and not found.is_multicast
+        and (found.version == 4 or found in _UNICAST)
         and not any(found.version == network.version and found in network for network in _REFUSED)
     )
 
@@ -318,9 +328,38 @@ class _Stream(httpcore.AsyncNetworkStream):
         return bool(asked.poll(0))
 
 
-async def _resolve(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(one[4][0]) for one in found))
+class Names:
+    """Looks names up in threads of its own: the system's resolver blocks, and a slow one must stop nothing else.
+
+    A name is looked up once at a time, however many ask, so that one that hangs holds one thread.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="names")
+        self._under_way: dict[tuple[str, int], asyncio.Future[Any]] = {}
+
+    async def addresses_of(self, host: str, port: int) -> list[str]:
+        """Answer the addresses of a name, in the resolver's order; raises OSError."""
+        asked = (host, port)
+        lookup = self._under_way.get(asked)
+        if lookup is None:
+            look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            lookup = asyncio.get_running_loop().run_in_executor(self._threads, look)
+            self._under_way[asked] = lookup
+            lookup.add_done_callback(partial(self._looked_up, asked))
+        # Whoever gives up waiting leaves it to the others.
+        found = await asyncio.shield(lookup)
+        return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+    def close(self) -> None:
+        """Wait for nothing that is under way."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _looked_up(self, asked: tuple[str, int], lookup: asyncio.Future[Any]) -> None:
+        self._under_way.pop(asked, None)
+        if not lookup.cancelled():
+            # Nobody may wait any more for what failed.
+            lookup.exception()
 
 
 async def _bounded(stream: Any, most_bytes: int) -> bytes:

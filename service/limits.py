@@ -13,6 +13,8 @@ from service.queue.limits import Bucket, Taken
 READ, SUBMIT, CHANGE, STAFF = "read", "submit", "change", "staff"
 """The kinds of requests; each has limits of its own."""
 _SIGN_IN_PER_NETWORK: Final = schemas.Rate(30, 300)
+#: Many readers of one network may come back with tokens that are over.
+_REFUSED: Final = schemas.Rate(120, 60)
 #: Of somebody who guesses; the account's own person on another network is not locked out by that.
 _SIGN_IN_PER_ACCOUNT_AND_NETWORK: Final = schemas.Rate(10, 300)
 _SIGN_IN_PER_ACCOUNT: Final = schemas.Rate(100, 300)
@@ -43,6 +45,11 @@ def buckets_of(kind: str, rates: schemas.Rates, caller: Caller) -> list[Bucket]:
     if kind == SUBMIT:
         found.append(bucket("submit_per_site", ""))
     return found
+
+
+def refused_bucket(network: str) -> Bucket:
+    """Answer the bucket of a network's requests with tokens that nobody gave out, or to sites that are not there."""
+    return Bucket("refused_per_network", f"refused_per_network:{network}", _REFUSED.limit, _REFUSED.per_seconds)
 
 
 def sign_in_buckets(network: str, account: str) -> list[Bucket]:

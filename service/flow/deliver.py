@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from service import schemas, telemetry
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.event_payloads import payloads
+from service.flow.sealing import SealBroken
 from service.flow.transition import event_row
 from service.store import deliveries, endpoints, outbox
 from service.store.types import Row
@@ -34,14 +35,21 @@ _MARGIN = timedelta(seconds=10)
 #: What an idle endpoint's last success is worth a write for.
 _SUCCESS_EVERY = timedelta(seconds=60)
 
+#: Errors of ours: an event that cannot be told (or only by a newer version), and secrets that cannot be opened.
+UNWRITABLE, SEALED = "unwritable", "sealed"
+
 logger = logging.getLogger(__name__)
 
 
 class Done(NamedTuple):
-    """A leased delivery and what came of it; None: it was not attempted, and is owed as before."""
+    """A leased delivery and what came of it; None: it was not attempted, and is owed as before.
+
+    `url` is where it was sent to: what came from there says nothing of another that was named meanwhile.
+    """
 
     delivery: Row
     result: Result | None
+    url: str
 
 
 class Taken(NamedTuple):
@@ -104,9 +112,14 @@ async def _settle(
     await deliveries.settle(connection, [_settled_row(one, now, sample) for one in mine])
     made = [(one.delivery, one.result) for one in mine if one.result is not None]
     await deliveries.insert_attempts(connection, [_attempt_row(context, row, result) for row, result in made])
-    results = [result for _, result in made]
-    for result in results:
+    for _, result in made:
         _count(result)
+    # What we could not write is no fault of the receiver's.
+    results = [
+        one.result
+        for one in mine
+        if one.result is not None and one.url == endpoint.url and one.result.error != UNWRITABLE
+    ]
     after = health_after(before, results, now)
     reason = disabled_reason(after, results, now)
     if reason is not None and endpoint.status != "disabled":
@@ -114,7 +127,8 @@ async def _settle(
         return None
     await _save_health(connection, endpoint, before, after, results, now)
     if before.is_closed and not after.is_closed:
-        await deliveries.hasten(connection, endpoint.site_id, endpoint.id, now=now)
+        # Not what failed while others arrived: that goes on with its own plan.
+        await deliveries.hasten(connection, endpoint.site_id, endpoint.id, now=now, failing_since=before.failing_since)
     return after
 
 
@@ -139,7 +153,7 @@ def _settled_row(one: Done, now: datetime, sample: Any) -> dict[str, Any]:
             "last_error": one.result.error,
             "finished_at": None if fate is Fate.PENDING else now,
         }
-    return {"of_id": row.id} | {f"new_{name}": value for name, value in values.items()}
+    return {"of_id": row.id, "of_lease": row.lease} | {f"new_{name}": value for name, value in values.items()}
 
 
 def _attempt_row(context: Context, row: Row, result: Result) -> dict[str, Any]:
@@ -194,26 +208,33 @@ async def _disable(
     logger.error("a webhook endpoint is disabled", extra=said)
 
 
-async def letters(context: Context, taken: Taken) -> dict[str, Letter | None]:
-    """Write what is sent, by delivery; the texts in it are read now. None for an event that is not there any more."""
+async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result | None]:
+    """Write what is sent, by delivery; the texts in it are read now. None for an event that is not there any more.
+
+    What cannot be written, or signed, is an attempt that failed: it goes the way of all failures, and is seen.
+    """
     endpoint, now = taken.endpoint, context.now()
     async with context.database.reading() as connection:
         events = await outbox.by_ids(connection, [row.event_id for row in taken.rows])
         told = await payloads(connection, events.values(), now=now)
         sealed = await endpoints.secrets_of(connection, endpoint.site_id, endpoint.id, now=now)
-    keys = [context.box.open(row.sealed).decode() for row in sealed]
-    custom = _custom_headers(context, endpoint)
-    return {
-        row.id: _letter(endpoint.url, told[row.event_id], keys, custom, now) if row.event_id in told else None
-        for row in taken.rows
-    }
-
-
-def _letter(
-    url: str, event: schemas.StreamedEvent, keys: Sequence[str], custom: Mapping[str, str], now: datetime
-) -> Letter:
-    body = msgspec.json.encode(schemas.EventBody(event.type, event.timestamp, event.data))
-    return Letter(url, body, {**custom, **signed_headers(keys, event.id, body, at=now)})
+    try:
+        keys = [context.box.open(row.sealed).decode() for row in sealed]
+        custom = _custom_headers(context, endpoint)
+    except SealBroken:
+        logger.error("SECRET_KEY does not open an endpoint's secrets", extra={"endpoint_id": endpoint.id})
+        return {row.id: Result(None, SEALED, None, now, 0.0) for row in taken.rows}
+    written: dict[str, Letter | Result | None] = {}
+    for row in taken.rows:
+        event = told.get(row.event_id)
+        if event is not None:
+            body = msgspec.json.encode(schemas.EventBody(event.type, event.timestamp, event.data))
+            headers = {**custom, **signed_headers(keys, event.id, body, at=now)}
+            written[row.id] = Letter(endpoint.id, endpoint.url, body, headers)
+        else:
+            is_there = row.event_id in events
+            written[row.id] = Result(None, UNWRITABLE, None, now, 0.0) if is_there else None
+    return written
 
 
 def _custom_headers(context: Context, endpoint: Row) -> dict[str, str]:

@@ -27,6 +27,7 @@ class Directory:
         # Not the time of day, for one that steps back would keep what is known fresh until it has caught up.
         self._clock = clock
         self._known: dict[str, tuple[Row, float]] = {}
+        self._missing: dict[str, float] = {}
 
     async def find(self, slug: str) -> Row:
         """Answer the site, or raise site.unknown."""
@@ -34,7 +35,15 @@ class Directory:
         if found is not None and now - found[1] < FRESH_SECONDS:
             return found[0]
         self._known.pop(slug, None)
-        site = await self.read(slug)
+        if self._missing.get(slug, now - FRESH_SECONDS) > now - FRESH_SECONDS:
+            raise _unknown()
+        try:
+            site = await self.read(slug)
+        except Problem:
+            if len(self._missing) >= _KEPT:
+                self._missing.clear()
+            self._missing[slug] = now
+            raise
         if len(self._known) >= _KEPT:
             self._known.clear()
         self._known[slug] = (site, now)
@@ -48,9 +57,18 @@ class Directory:
             async with self._database.reading() as connection:
                 site = await sites.by_slug(connection, slug)
         if site is None:
-            raise Problem("site.unknown", "No site has this slug.")
+            raise _unknown()
         return site
+
+    def knows(self, slug: str) -> bool:
+        """Answer whether a site was found lately."""
+        return slug in self._known
 
     def forget(self, slug: str) -> None:
         """Let this process see a change that it made itself at once."""
+        self._missing.pop(slug, None)
         self._known.pop(slug, None)
+
+
+def _unknown() -> Problem:
+    return Problem("site.unknown", "No site has this slug.")

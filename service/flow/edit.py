@@ -53,6 +53,10 @@ async def edit(
         shown = comment.shown_revision
         closed = await review_items.supersede(connection, site.id, comment_id, at=now, keep=shown)
         number, body_hash = comment.latest_revision + 1, sanitise.hash_of(body)
+        before = await comments.revision(connection, site.id, comment_id, comment.latest_revision)
+        if before is not None and before.submission:
+            # How the comment was first sent is no better for being edited.
+            sent = sent._replace(facts={**sent.facts, **before.submission})
         row = new_revision(site.id, comment_id, revision_id, number, body, html, body_hash, now, sent)
         await comments.insert_revision(connection, row)
         if comment.status == Status.HELD.value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -17,20 +18,42 @@ from service.store import commenters, comments, pages, review_items, sites, thre
 from service.store.types import Row
 from service.webhooks.catalog import EVENTS, Event, Part
 
+logger = logging.getLogger(__name__)
+
 
 async def payloads(
     connection: AsyncConnection, events: Iterable[Row], *, now: datetime
-) -> dict[str, schemas.StreamedEvent]:
-    """Answer events by id as they are told now; a fixed number of queries for each site among them."""
-    told: dict[str, schemas.StreamedEvent] = {}
+) -> dict[str, schemas.StreamedEvent | None]:
+    """Answer events by id as they are told now; a fixed number of queries for each site among them.
+
+    None for one that cannot be written, so that it does not keep the others back; none at all for a type that only a
+    newer version knows.
+    """
+    told: dict[str, schemas.StreamedEvent | None] = {}
     of_site = sorted((event for event in events if event.type in EVENTS), key=lambda event: str(event.site_id))
     for site_id, group in groupby(of_site, key=lambda event: str(event.site_id)):
         mine = list(group)
         rows = await _gather(connection, site_id, mine)
         for event in mine:
-            data = _data(event, EVENTS[event.type], rows, now)
-            told[event.id] = schemas.StreamedEvent(event.id, event.type, event.created_at, data)
+            told[event.id] = _written(event, rows, now)
     return told
+
+
+def _written(event: Row, rows: _Rows, now: datetime) -> schemas.StreamedEvent | None:
+    try:
+        data = _data(event, EVENTS[event.type], rows, now)
+    except Exception as error:
+        # Without the message, which may quote what is told.
+        said = {"event_id": event.id, "event_type": event.type, "error": type(error).__name__}
+        logger.error("an event cannot be written", extra=said)
+        return None
+    return schemas.StreamedEvent(event.id, event.type, event.created_at, data)
+
+
+def placeholder(event: Row) -> schemas.StreamedEvent:
+    """Answer what stands in the stream for an event that cannot be written: that there is one, and of which type."""
+    data = schemas.EventData(version=EVENTS[event.type].version, site="")
+    return schemas.StreamedEvent(event.id, event.type, event.created_at, data)
 
 
 class _Rows(NamedTuple):
@@ -109,12 +132,10 @@ def _status(event: Row, comment: Row, rows: _Rows) -> Status:
 
 
 def _revision(event: Row, kind: Event, rows: _Rows, _now: datetime) -> Any:
-    row, comment = rows.revisions.get(event.revision_id), rows.comments.get(event.comment_id)
-    if row is None or comment is None:
+    row = rows.revisions.get(event.revision_id)
+    if row is None or event.comment_id not in rows.comments:
         return UNSET
-    # As it is now, not as it was: a text is told while it may be seen, or waits for whoever decides.
-    told = {comment.status, row.status} <= kind.text_while and row.superseded_at is None
-    told = told and (row.status != Status.PUBLISHED.value or comment.shown_revision == row.number)
+    told = _is_told(event, kind, rows)
     return schemas.EventRevision(
         id=row.id,
         number=row.number,
@@ -126,7 +147,24 @@ def _revision(event: Row, kind: Event, rows: _Rows, _now: datetime) -> Any:
     )
 
 
-def _decision(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
+def _is_told(event: Row, kind: Event, rows: _Rows) -> bool:
+    """Answer whether the text is told: as it is now, not as it was; while it may be seen, or waits for a decision."""
+    row, comment = rows.revisions.get(event.revision_id), rows.comments.get(event.comment_id)
+    if row is None or comment is None or row.superseded_at is not None:
+        return False
+    if not {comment.status, row.status} <= kind.text_while:
+        return False
+    return bool(row.status != Status.PUBLISHED.value or comment.shown_revision == row.number)
+
+
+def _causes(row: Row, event: Row, kind: Event, rows: _Rows) -> list[Any]:
+    """Answer causes without the words that they quote, where the text itself is not told."""
+    if _is_told(event, kind, rows):
+        return list(row.causes)
+    return [{**cause, "detail": None} if "detail" in cause else cause for cause in row.causes]
+
+
+def _decision(event: Row, kind: Event, rows: _Rows, _now: datetime) -> Any:
     row = rows.decisions.get(event.data.get("decision_id"))
     if row is None:
         return UNSET
@@ -138,16 +176,18 @@ def _decision(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
         from_status=Status(row.from_status),
         to_status=Status(row.to_status),
         reasons=views.reasons_of(row),
-        causes=list(row.causes),
+        causes=_causes(row, event, kind, rows),
         policy_version=row.policy_version,
         model_id=row.model_id,
         created_at=row.created_at,
     )
 
 
-def _review(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
+def _review(event: Row, kind: Event, rows: _Rows, _now: datetime) -> Any:
     row = rows.items.get(event.revision_id)
-    return UNSET if row is None else schemas.EventReview(row.id, row.kind, row.state, list(row.causes))
+    if row is None:
+        return UNSET
+    return schemas.EventReview(row.id, row.kind, row.state, _causes(row, event, kind, rows))
 
 
 def _commenter(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:

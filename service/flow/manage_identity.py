@@ -64,6 +64,8 @@ def _check(context: Context, wanted: schemas.IdentityInput, *, has_secret: bool)
     if wanted.algorithm == "HS256":
         if not has_secret:
             raise _refused("secret", "is needed for HS256")
+        if wanted.secret is not None and _looks_like_a_key(wanted.secret):
+            raise _refused("secret", "is a key of another algorithm; HS256 needs a secret that only you and we know")
         if wanted.jwks_url is not None:
             raise _refused("jwks_url", "is not for HS256, whose secret is shared")
         return
@@ -86,3 +88,8 @@ def _view(identity: Identity) -> schemas.IdentityView:
     return schemas.IdentityView(
         **{name: getattr(identity, name) for name in names}, has_secret=identity.sealed_secret is not None
     )
+
+
+def _looks_like_a_key(secret: str) -> bool:
+    """Answer whether a secret is a public or private key in PEM or of SSH, which would be no secret, or not ours."""
+    return "-----BEGIN" in secret or secret.lstrip().startswith(("ssh-", "ecdsa-"))

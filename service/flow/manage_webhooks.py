@@ -24,6 +24,7 @@ from service.webhooks.signing import new_secret
 
 MOST_ENDPOINTS = 50
 _SIGNED = "webhook-"
+_DELETED_AT_ONCE = 2_000
 _UP = {"failures": 0, "failing_since": None, "closed_until": None, "reason": None}
 
 
@@ -82,6 +83,8 @@ async def change(
         values |= _headers(context, values.pop("headers"))
     if values.get("status") == "active":
         values |= _UP
+    elif "status" in values:
+        values["reason"] = None
     async with context.database.writing() as connection:
         before = await known(connection, site, endpoint_id, lock=True)
         is_moved = _host(values.get("url", before.url)) != _host(before.url)
@@ -99,6 +102,14 @@ async def change(
 
 async def delete(context: Context, site: Row, actor: str, endpoint_id: str) -> None:
     """Forget a receiver, and what it was and is owed."""
+    async with context.database.writing() as connection:
+        await known(connection, site, endpoint_id, lock=True)
+        await endpoints.change(connection, site.id, endpoint_id, {"status": "disabled", "changed_at": context.now()})
+    # Bit by bit, so that nobody waits for it; interrupted, it is a disabled one that can be deleted again.
+    gone = _DELETED_AT_ONCE
+    while gone == _DELETED_AT_ONCE:
+        async with context.database.writing(heavy=True) as connection:
+            gone = await deliveries.delete_some(connection, site.id, endpoint_id, limit=_DELETED_AT_ONCE)
     async with context.database.writing(heavy=True) as connection:
         await known(connection, site, endpoint_id, lock=True)
         await endpoints.delete(connection, site.id, endpoint_id)

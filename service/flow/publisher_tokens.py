@@ -11,7 +11,7 @@ import msgspec
 from service import schemas
 from service.errors import Problem
 from service.flow.context import Context
-from service.flow.sanitise import shown_name
+from service.flow.sanitise import is_ink, shown_name
 from service.flow.sealing import SealBroken
 from service.settings import SettingsError
 from service.store.types import Row
@@ -111,7 +111,7 @@ def _decode(token: str, key: Any, identity: Identity) -> dict[str, Any]:
         raise Problem("identity.issuer", "The token was made by somebody else (iss).") from None
     except jwt.MissingRequiredClaimError as error:
         raise _invalid(f"It lacks the claim {error.claim}.") from None
-    except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         raise _invalid("Its signature does not fit.") from None
 
 
@@ -150,9 +150,11 @@ def _read(claims: dict[str, Any], identity: Identity) -> PublisherClaims:
 
 def _name(claims: dict[str, Any]) -> str | None:
     name = claims.get("name")
-    if not isinstance(name, str) or not name.strip() or "\0" in name:
+    # What no database takes for a text, or nobody could see, is no name.
+    if not isinstance(name, str) or "\0" in name or any("\ud800" <= sign <= "\udfff" for sign in name):
         return None
-    return shown_name(name[:_NAME_CHARACTERS])
+    cut = name.strip()[:_NAME_CHARACTERS]
+    return shown_name(cut) if any(map(is_ink, cut)) else None
 
 
 def _avatar(claims: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ import asyncio
 from service import schemas
 from service.errors import Problem
 from service.flow.context import Context
-from service.flow.event_payloads import payloads
+from service.flow.event_payloads import payloads, placeholder
 from service.store import outbox
 from service.store.types import Row
 from service.webhooks.catalog import types_of
@@ -32,6 +32,9 @@ async def read_events(
         found = await _look(context, site, position, after is not None, types, limit)
         if found.events or loop.time() >= deadline:
             return found
+        if after is not None:
+            # What was looked at and not wanted is not looked at again.
+            position = int(found.next)
         await asyncio.sleep(min(_LOOK_EVERY_SECONDS, max(deadline - loop.time(), 0.0)))
 
 
@@ -41,6 +44,9 @@ async def _look(
     async with context.database.reading() as connection:
         end = await outbox.end(connection, site.id)
         last = await outbox.head(connection)
+        if not has_read:
+            # What is kept before it is kept for those who are owed it, with gaps.
+            position = end
         # One from the future is of another database, or of this one before it was restored from a copy.
         if has_read and not end <= position <= last:
             detail = "Events after this cursor were forgotten, or it is of another database; begin without `after`."
@@ -49,7 +55,14 @@ async def _look(
         told = await payloads(connection, rows, now=context.now())
     # Where nothing more is, the cursor stands at the head, so that what other sites did is not walked again.
     reached = rows[-1].position if len(rows) == limit else max(last, position)
-    return schemas.EventList([told[row.id] for row in rows if row.id in told], str(reached))
+    known: list[schemas.StreamedEvent] = []
+    for row in rows:
+        if row.id not in told:
+            # Of a newer version than this process: whoever knows it tells it, so the cursor stays before it.
+            reached = row.position - 1
+            break
+        known.append(told[row.id] or placeholder(row))
+    return schemas.EventList(known, str(reached))
 
 
 def _position(after: str | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -15,6 +16,7 @@ from service.flow.context import Context
 from service.store import deliveries, erasure, outbox, retention, sites
 from service.store.types import Row
 
+logger = logging.getLogger(__name__)
 EVERY = timedelta(hours=24)
 #: Revisions that one step looks at; what it changes is one transaction.
 STEP = 1_000
@@ -54,19 +56,32 @@ async def apply_retention(context: Context) -> int:
     kept = {row.id: retention_of(row) for row in rows}
     if not kept:
         return 0
-    gone = 0
+    # Texts of people first; and one site's events that cannot be let go of keep no other site's.
+    gone = await _walk(context, kept, now)
     for site_id, wanted in kept.items():
+        try:
+            gone += await _forget_events(context, site_id, wanted, now)
+        except Exception as error:
+            said = {"site_id": site_id, "error": type(error).__name__}
+            logger.error("a site's old events could not be let go of", extra=said)
+    return gone
+
+
+async def _forget_events(context: Context, site_id: str, wanted: schemas.Retention, now: datetime) -> int:
+    gone, last, before = 0, STEP, now - timedelta(days=wanted.outbox_days)
+    while last == STEP:
         async with context.database.writing(heavy=True) as connection:
-            before = now - timedelta(days=wanted.outbox_days)
-            gone += await deliveries.forget(
+            last = await deliveries.forget(
                 connection,
                 site_id,
                 before=now - timedelta(days=wanted.delivery_days),
                 # The plan of attempts is shorter, so that nothing is given up by being forgotten.
                 unfinished_before=min(before, now - _LEAST_OWED),
+                limit=STEP,
             )
-            gone += await outbox.forget(connection, site_id, before=before)
-    return gone + await _walk(context, kept, now)
+        gone += last
+    async with context.database.writing(heavy=True) as connection:
+        return gone + await outbox.forget(connection, site_id, before=before)
 
 
 async def _walk(context: Context, kept: Mapping[str, schemas.Retention], now: datetime) -> int:
@@ -107,8 +122,11 @@ def _text_is_past(row: Row, wanted: schemas.Retention, now: datetime) -> bool:
         return _is_past(row.deleted_at or row.created_at, wanted.deleted_text_days, now)
     if row.status in _HIDDEN_BY_SITE:
         return _is_past(row.created_at, wanted.refused_text_days, now)
-    replaced = row.number < (row.shown_revision or 0)
-    return replaced and _is_past(row.created_at, wanted.replaced_text_days, now)
+    shown = row.shown_revision or 0
+    if row.number > shown and row.is_decided:
+        # An edit that was refused, of a comment that stays as it was.
+        return _is_past(row.created_at, wanted.refused_text_days, now)
+    return row.number < shown and _is_past(row.created_at, wanted.replaced_text_days, now)
 
 
 def _is_past(moment: datetime, days: int | None, now: datetime) -> bool:

@@ -87,6 +87,7 @@ async def cancel_delivery(
 ) -> schemas.DeliveryView:
     """Owe a delivery no more, so that what is behind it goes on."""
     async with context.database.writing() as connection:
+        await known(connection, site, endpoint_id, lock=True)
         await _delivery(connection, site, endpoint_id, delivery_id)
         if not await deliveries.cancel(connection, site.id, endpoint_id, delivery_id, now=context.now()):
             raise Problem("delivery.finished", "The delivery is not pending.")
@@ -119,7 +120,7 @@ async def replay(
         raise Problem("request.invalid", f"since {message}.", fields=[("since", message)])
     check_patterns(wanted.types or ())
     async with context.database.reading() as connection:
-        await _active(connection, site, endpoint_id)
+        await _active(connection, site, endpoint_id, lock=False)
     after = None if wanted.after is None else requested_cursor(wanted.after)
     replayed = await (
         _replay_since(context, site, endpoint_id, wanted, since, until, after)
@@ -152,9 +153,9 @@ async def _replay_owed(
                 oldest_first=True, types=types, comment_id=wanted.comment_id, since=since, until=until,
                 ids=None if named is None else sorted(named),
             )  # fmt: skip
-            ids = [row.id for row in rows if row.lease is None or row.state != "pending"]
-            await deliveries.replay(connection, site.id, endpoint_id, ids, now=context.now())
-        number += len(ids)
+            await known(connection, site, endpoint_id, lock=True)
+            ids = [row.id for row in rows]
+            number += await deliveries.replay(connection, site.id, endpoint_id, ids, now=context.now())
         if len(rows) < _REPLAYED_AT_ONCE:
             return schemas.Replayed(number, None)
         after = rows[-1].seq
@@ -220,8 +221,8 @@ def requested_cursor(text: str) -> int:
     return int(text)
 
 
-async def _active(connection: AsyncConnection, site: Row, endpoint_id: str) -> Row:
-    found = await known(connection, site, endpoint_id)
+async def _active(connection: AsyncConnection, site: Row, endpoint_id: str, *, lock: bool = True) -> Row:
+    found = await known(connection, site, endpoint_id, lock=lock)
     if found.status == "disabled":
         raise Problem("webhook.disabled", "Make the webhook active first; nothing is sent to it.")
     return found

@@ -53,6 +53,10 @@ class LocalLimits:
                 self._full_at[taken.bucket.key] = now + taken.reset_seconds
         return found
 
+    def has_room(self, bucket: Bucket) -> bool:
+        """Answer whether a bucket has a token, without taking it."""
+        return self._look(bucket, self._clock()).allowed
+
     def _make_room(self, now: float) -> None:
         """Forget full buckets; of a flood from more networks than are kept, the older half too."""
         left = [(key, at) for key, at in self._full_at.items() if at > now]

@@ -34,7 +34,7 @@ async def read_audit(
     return Response(answer, headers=_NO_STORE)
 
 
-@get("/v1/sites/{site:str}/mine/export", guards=[requires_author], tags=["readers"])
+@get("/v1/sites/{site:str}/mine/export", guards=[requires_author], tags=["readers"], opt={"kind": "change"})
 async def export_mine(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001

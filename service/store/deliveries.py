@@ -102,7 +102,8 @@ async def claim(
     if not rows:
         return []
     ids = [row.id for row in rows]
-    leased = webhook_deliveries.update().where(_d.id.in_(ids)).values(lease=lease, lease_expires_at=until)
+    free_still = (_d.id.in_(ids), _PENDING, sa.or_(_d.lease_expires_at.is_(None), _d.lease_expires_at <= now))
+    leased = webhook_deliveries.update().where(*free_still).values(lease=lease, lease_expires_at=until)
     found = (await connection.execute(leased.returning(webhook_deliveries))).all()
     return sorted(found, key=lambda row: ids.index(row.id))
 
@@ -116,12 +117,12 @@ async def leases(connection: AsyncConnection, endpoint_id: str, ids: Sequence[st
 
 
 async def settle(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write what became of deliveries and end their leases; keys `of_id`, `new_...`."""
+    """Write what became of deliveries whose lease is the same, and end it; keys `of_id`, `of_lease`, `new_...`."""
     if rows:
         names = ("state", "attempts", "next_attempt_at", "last_status", "last_error", "finished_at")
         await connection.execute(
             webhook_deliveries.update()
-            .where(_d.id == sa.bindparam("of_id"))
+            .where(_d.id == sa.bindparam("of_id"), _d.lease == sa.bindparam("of_lease"), _PENDING)
             .values(lease=None, lease_expires_at=None, **{name: sa.bindparam(f"new_{name}") for name in names}),
             list(rows),
         )
@@ -133,13 +134,19 @@ async def insert_attempts(connection: AsyncConnection, rows: Sequence[Mapping[st
         await connection.execute(webhook_attempts.insert(), list(rows))
 
 
-async def hasten(connection: AsyncConnection, site_id: str, endpoint_id: str, *, now: datetime) -> None:
-    """Let everything that waits be tried now: the endpoint is back."""
-    await connection.execute(
-        webhook_deliveries.update()
-        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _PENDING, _d.next_attempt_at > now)
-        .values(next_attempt_at=now)
+async def hasten(
+    connection: AsyncConnection, site_id: str, endpoint_id: str, *, now: datetime, failing_since: datetime | None = None
+) -> None:
+    """Let everything that waits be tried now, or what was never tried before the endpoint began to fail."""
+    query = webhook_deliveries.update().where(
+        _d.site_id == site_id, _d.endpoint_id == endpoint_id, _PENDING, _d.next_attempt_at > now
     )
+    if failing_since is not None:
+        before = sa.select(webhook_attempts.c.id).where(
+            webhook_attempts.c.delivery_id == _d.id, webhook_attempts.c.started_at < failing_since
+        )
+        query = query.where(sa.not_(before.exists()))
+    await connection.execute(query.values(next_attempt_at=now))
 
 
 async def give_up(connection: AsyncConnection, site_id: str, endpoint_id: str, *, error: str, now: datetime) -> int:
@@ -154,11 +161,12 @@ async def give_up(connection: AsyncConnection, site_id: str, endpoint_id: str, *
 
 async def replay(
     connection: AsyncConnection, site_id: str, endpoint_id: str, ids: Sequence[str], *, now: datetime
-) -> None:
-    """Owe deliveries once more, whatever became of them, with a new plan of attempts."""
-    await connection.execute(
+) -> int:
+    """Owe deliveries once more with a new plan of attempts, but those under way right now; answer how many."""
+    is_free = sa.or_(_d.lease_expires_at.is_(None), _d.lease_expires_at <= now)
+    owed = await connection.execute(
         webhook_deliveries.update()
-        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id.in_(list(ids)))
+        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id.in_(list(ids)), is_free)
         .values(
             state="pending",
             attempts_before=_d.attempts_before + _d.attempts,
@@ -169,6 +177,7 @@ async def replay(
             finished_at=None,
         )
     )
+    return owed.rowcount
 
 
 async def cancel(
@@ -261,15 +270,36 @@ async def counts(connection: AsyncConnection, site_id: str) -> dict[tuple[str, s
     return {(row.endpoint_id, row.state): row.number for row in await connection.execute(query)}
 
 
-async def forget(connection: AsyncConnection, site_id: str, *, before: datetime, unfinished_before: datetime) -> int:
-    """Delete deliveries and their attempts; dead letters, and what a paused endpoint is owed, stay longer."""
-    old = sa.select(_d.id).where(
-        _d.site_id == site_id,
-        sa.or_(
-            sa.and_(_d.state.in_(["delivered", "cancelled"]), _d.finished_at < before),
-            sa.and_(_d.state.in_(["dead", "pending"]), _d.created_at < unfinished_before),
-        ),
+async def forget(
+    connection: AsyncConnection, site_id: str, *, before: datetime, unfinished_before: datetime, limit: int
+) -> int:
+    """Delete deliveries and their attempts, so many at the most; dead letters, and what is owed, stay longer."""
+    old = (
+        sa.select(_d.id)
+        .where(
+            _d.site_id == site_id,
+            sa.or_(
+                sa.and_(_d.state.in_(["delivered", "cancelled"]), _d.finished_at < before),
+                sa.and_(_d.state == "dead", _d.created_at < unfinished_before, _d.finished_at < unfinished_before),
+                # A replay makes an old one new.
+                sa.and_(_PENDING, _d.created_at < unfinished_before, _d.next_attempt_at < unfinished_before),
+            ),
+        )
+        .limit(limit)
     )
-    await connection.execute(webhook_attempts.delete().where(webhook_attempts.c.delivery_id.in_(old)))
-    gone = await connection.execute(webhook_deliveries.delete().where(_d.id.in_(old)))
-    return gone.rowcount
+    ids = list((await connection.execute(old)).scalars())
+    return await delete(connection, ids)
+
+
+async def delete(connection: AsyncConnection, ids: Sequence[str]) -> int:
+    """Delete deliveries with their attempts; answer how many."""
+    if not ids:
+        return 0
+    await connection.execute(webhook_attempts.delete().where(webhook_attempts.c.delivery_id.in_(list(ids))))
+    return (await connection.execute(webhook_deliveries.delete().where(_d.id.in_(list(ids))))).rowcount
+
+
+async def delete_some(connection: AsyncConnection, site_id: str, endpoint_id: str, *, limit: int) -> int:
+    """Delete some deliveries of an endpoint that is to go; answer how many."""
+    some = sa.select(_d.id).where(_d.site_id == site_id, _d.endpoint_id == endpoint_id).limit(limit)
+    return await delete(connection, list((await connection.execute(some)).scalars()))

@@ -29,7 +29,7 @@ async def by_id(connection: AsyncConnection, site_id: str, endpoint_id: str, *, 
     query = sa.select(webhook_endpoints).where(
         webhook_endpoints.c.site_id == site_id, webhook_endpoints.c.id == endpoint_id
     )
-    return (await connection.execute(query.with_for_update() if lock else query)).first()
+    return (await connection.execute(query.with_for_update(key_share=True) if lock else query)).first()
 
 
 async def hold(connection: AsyncConnection, endpoint_id: str, *, wait: bool) -> Row | None:
@@ -38,15 +38,19 @@ async def hold(connection: AsyncConnection, endpoint_id: str, *, wait: bool) -> 
     None when it is gone or, for who does not want to wait, another worker is about it right now.
     """
     query = sa.select(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
-    return (await connection.execute(query.with_for_update(skip_locked=not wait))).first()
+    # Not as if the row were to go: the relay, which adds what is owed to it, waits for nobody.
+    return (await connection.execute(query.with_for_update(skip_locked=not wait, key_share=True))).first()
 
 
 async def told_of(connection: AsyncConnection, site_ids: Iterable[str]) -> Sequence[Row]:
-    """Answer the endpoints that deliveries are made for: a paused one's wait, a disabled one gets none."""
+    """Answer the endpoints that deliveries are made for: a paused one's wait, a disabled one gets none.
+
+    None of them is deleted before the transaction ends.
+    """
     query = sa.select(webhook_endpoints).where(
         webhook_endpoints.c.site_id.in_(list(site_ids)), webhook_endpoints.c.status != "disabled"
     )
-    return (await connection.execute(query)).all()
+    return (await connection.execute(query.with_for_update(read=True, key_share=True))).all()
 
 
 async def change(connection: AsyncConnection, site_id: str, endpoint_id: str, values: Mapping[str, Any]) -> bool:

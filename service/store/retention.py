@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
-from service.store.tables import comments, review_items, revisions, sites
+from service.store.tables import comments, decisions, review_items, revisions, sites
 from service.store.types import Row
 
 _UNSEEN = (Status.DELETED.value, Status.REJECTED.value, Status.REMOVED.value)
@@ -43,7 +43,8 @@ async def candidates(connection: AsyncConnection, site_ids: Sequence[str], *, af
     Crosses sites on purpose: the walk does. Each row names its site.
     """
     asked = sa.exists().where(review_items.c.comment_id == comments.c.id, review_items.c.state == "open")
-    unseen = sa.or_(comments.c.status.in_(_UNSEEN), revisions.c.number < comments.c.shown_revision)
+    unseen = sa.or_(comments.c.status.in_(_UNSEEN), revisions.c.number != comments.c.shown_revision)
+    decided = sa.exists().where(decisions.c.comment_id == comments.c.id, decisions.c.revision_id == revisions.c.id)
     query = (
         sa.select(
             revisions.c.id,
@@ -56,6 +57,7 @@ async def candidates(connection: AsyncConnection, site_ids: Sequence[str], *, af
             comments.c.deleted_at,
             comments.c.shown_revision,
             asked.label("is_asked_about"),
+            decided.label("is_decided"),
         )
         .join(comments, comments.c.id == revisions.c.comment_id)
         .where(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from service.egress import Egress, EgressFailed, EgressRefused
 from service.webhooks.retries import Result, error_of
 
+logger = logging.getLogger(__name__)
 USER_AGENT = "Colloquy-Webhooks"
 CONTENT_TYPE = "application/json"
 #: Names that are ours, the connection's, or that a receiver's proxy would take for its own business.
@@ -21,8 +23,9 @@ OWN_HEADERS = frozenset({
 
 
 class Letter(NamedTuple):
-    """What is sent: the URL, the body's bytes, and every header but those of the connection."""
+    """What is sent: the URL, the body's bytes, and every header but those of the connection; and for whom."""
 
+    endpoint_id: str
     url: str
     body: bytes
     headers: Mapping[str, str]
@@ -35,11 +38,15 @@ async def attempt(egress: Egress, letter: Letter, *, at: datetime, timeout_secon
     try:
         answer = await egress.request(
             "POST", letter.url, headers=headers, content=letter.body, timeout_seconds=timeout_seconds,
-            status_only=True,
+            status_only=True, apart=letter.endpoint_id,
         )  # fmt: skip
     except EgressRefused as refused:
         return Result(None, f"refused.{refused.reason}", None, at, time.monotonic() - began)
     except EgressFailed as failed:
         return Result(None, failed.reason, None, at, time.monotonic() - began)
+    except Exception as error:
+        # Whatever else it is, it must not keep what is sent to others.
+        logger.error("an attempt broke", extra={"error": type(error).__name__})
+        return Result(None, "internal", None, at, time.monotonic() - began)
     seconds = time.monotonic() - began
     return Result(answer.status, error_of(answer.status), answer.headers.get("retry-after"), at, seconds)

@@ -21,12 +21,16 @@ PLAN: Final[tuple[float, ...]] = (
 JITTER: Final = 0.2
 """Each wait is longer or shorter by up to this share, so that what failed together does not come back together."""
 LONGEST_RETRY_AFTER: Final = timedelta(hours=24)
+LONGEST_HOLD: Final = timedelta(hours=1)
+"""For so long at the most what a receiver asks for one delivery holds all that it is owed."""
 CLOSES_AFTER: Final = 5
 """Failures in a row after which an endpoint is asked by one delivery at a time."""
 CLOSED_SECONDS: Final[tuple[float, ...]] = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 """For how long, at the first such failure, the second...; the last goes on."""
 DISABLED_AFTER: Final = timedelta(days=3)
-"""An endpoint that did not take one event for so long is disabled."""
+"""An endpoint that did not take one event for so long is disabled,"""
+DISABLED_AFTER_FAILURES: Final = 20
+"""after so many failures: more than one event that it does not take makes, however quiet the site is."""
 GONE: Final = 410
 _OK = range(200, 300)
 
@@ -63,7 +67,10 @@ class Fate(StrEnum):
 
 
 class Health(NamedTuple):
-    """An endpoint's failures since its last success, since when, and until when nothing is sent to it."""
+    """An endpoint's failures since its last success, since when, and until when nothing is sent to it.
+
+    What fails together counts until the endpoint is closed and no further; from then on each that asked alone counts.
+    """
 
     failures: int = 0
     failing_since: datetime | None = None
@@ -117,19 +124,32 @@ def _asked_wait(result: Result, now: datetime) -> timedelta:
 
 
 def health_after(health: Health, results: Sequence[Result], now: datetime) -> Health:
-    """Answer an endpoint's health after attempts that ended together: one success says that it is there."""
-    if any(result.ok for result in results):
-        return Health()
+    """Answer an endpoint's health after attempts that ended together: one success says that it is there.
+
+    A receiver that names a time (`Retry-After`) gets nothing at all before it.
+    """
     if not results:
         return health
-    failures = health.failures + len(results)
-    closed_until = None
+    after = Health() if any(result.ok for result in results) else _failed(health, results, now)
+    asked = max(_asked_wait(result, now) for result in results)
+    if asked > timedelta():
+        until = now + min(asked, LONGEST_HOLD)
+        after = after._replace(closed_until=max(after.closed_until or until, until))
+    return after
+
+
+def _failed(health: Health, results: Sequence[Result], now: datetime) -> Health:
+    if health.is_closed:
+        # What was under way when it was closed says nothing new.
+        asking = [one for one in results if health.closed_until is None or one.started_at >= health.closed_until]
+        if not asking:
+            return health
+        failures = health.failures + 1
+    else:
+        failures = min(health.failures + len(results), CLOSES_AFTER)
+    closed_until = health.closed_until
     if failures >= CLOSES_AFTER:
-        # Ten that were under way together say once that it is down; each later one asked alone.
-        step = min(max(failures - CLOSES_AFTER - (len(results) - 1), 0), len(CLOSED_SECONDS) - 1)
-        closed_until = now + timedelta(seconds=CLOSED_SECONDS[step])
-        asked = max((_asked_wait(result, now) for result in results), default=timedelta())
-        closed_until = max(closed_until, now + min(asked, timedelta(seconds=CLOSED_SECONDS[-1])))
+        closed_until = now + timedelta(seconds=CLOSED_SECONDS[min(failures - CLOSES_AFTER, len(CLOSED_SECONDS) - 1)])
     return Health(failures, health.failing_since or now, closed_until)
 
 
@@ -137,9 +157,9 @@ def disabled_reason(health: Health, results: Sequence[Result], now: datetime) ->
     """Answer why an endpoint is to be disabled after attempts, None while it is not: time alone disables nothing."""
     if any(result.status == GONE for result in results):
         return "gone"
-    if results and health.failing_since is not None and now - health.failing_since >= DISABLED_AFTER:
-        return "failing"
-    return None
+    if not results or health.failing_since is None or health.failures < DISABLED_AFTER_FAILURES:
+        return None
+    return "failing" if now - health.failing_since >= DISABLED_AFTER else None
 
 
 REASONS: Final[Mapping[str, str]] = {

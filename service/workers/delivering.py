@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from service import telemetry
 from service.egress import Egress
@@ -32,6 +32,13 @@ _MEASURE_EVERY = 200
 _Attempt = asyncio.Task[Result | None]
 
 
+class Sent(NamedTuple):
+    """A delivery under way, and where to."""
+
+    row: Row
+    url: str
+
+
 class Deliverer:
     """Relays events and delivers what is owed; any number of these share one database."""
 
@@ -54,9 +61,9 @@ class Deliverer:
 
     async def turn(self, stop: asyncio.Event) -> None:
         """Do one turn of the loop, and wait a little when there was nothing to do."""
-        if self._turns % _MEASURE_EVERY == 0:
-            await measure(self._context)
         self._turns += 1
+        if self._turns % _MEASURE_EVERY == 1:
+            await self._measure()
         relayed = await self._relay()
         if relayed or self._turns % _DUE_EVERY == 0:
             # What other processes relayed, and what is to be tried again, can wait a little longer.
@@ -73,6 +80,13 @@ class Deliverer:
         for task in list(self._serving.values()):
             task.cancel()
         await asyncio.gather(*self._serving.values(), return_exceptions=True)
+
+    async def _measure(self) -> None:
+        """A number that cannot be had keeps no event back."""
+        try:
+            await measure(self._context)
+        except Exception as error:
+            logger.warning("what is owed cannot be measured", extra={"error": type(error).__name__})
 
     async def _relay(self) -> int:
         relayed = await relay(self._context)
@@ -99,17 +113,19 @@ class Deliverer:
 
     async def _serve(self, endpoint_id: str) -> None:
         """Send to one endpoint for as long as there is something to send."""
-        under_way: dict[_Attempt, Row] = {}
+        under_way: dict[_Attempt, Sent] = {}
         done: list[Done] = []
         try:
             while True:
                 taken = await self._turn(endpoint_id, done)
                 done = []
                 if taken is not None:
-                    under_way |= await self._begin(taken)
-                if not under_way:
+                    begun, done = await self._begin(taken)
+                    under_way |= begun
+                if not under_way and not done:
                     return
-                done = await self._next_done(under_way)
+                if not done:
+                    done = await self._next_done(under_way)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -130,14 +146,19 @@ class Deliverer:
                 await asyncio.sleep(_SETTLE_PAUSE_SECONDS * 2**tried)
         return None
 
-    async def _begin(self, taken: Taken) -> dict[_Attempt, Row]:
-        written = await letters(self._context, taken)
+    async def _begin(self, taken: Taken) -> tuple[dict[_Attempt, Sent], list[Done]]:
+        """Begin what can be sent; answer it, and what has failed already."""
+        written, url = await letters(self._context, taken), taken.endpoint.url
         await self._drop(taken.endpoint, [row.id for row in taken.rows if written[row.id] is None])
-        return {
-            asyncio.create_task(self._attempt(letter)): row
-            for row in taken.rows
-            if (letter := written[row.id]) is not None
-        }
+        begun: dict[_Attempt, Sent] = {}
+        failed: list[Done] = []
+        for row in taken.rows:
+            letter = written[row.id]
+            if isinstance(letter, Letter):
+                begun[asyncio.create_task(self._attempt(letter))] = Sent(row, url)
+            elif letter is not None:
+                failed.append(Done(row, letter, url))
+        return begun, failed
 
     async def _drop(self, endpoint: Row, delivery_ids: Iterable[str]) -> None:
         if gone := list(delivery_ids):
@@ -148,7 +169,7 @@ class Deliverer:
         timeout = self._context.settings.webhook_timeout_seconds
         return await attempt(self._egress, letter, at=self._context.now(), timeout_seconds=timeout)
 
-    async def _next_done(self, under_way: dict[_Attempt, Row]) -> list[Done]:
+    async def _next_done(self, under_way: dict[_Attempt, Sent]) -> list[Done]:
         """Wait for the first attempt that ends, and take what else ended with it."""
         stopping = asyncio.create_task(self._stopping.wait())
         try:
@@ -165,6 +186,7 @@ class Deliverer:
         ended = [task for task in under_way if task.done()]
         return [
             # One that was cut off may have arrived: it is owed as before, and comes again under the same id.
-            Done(under_way.pop(task), None if task.cancelled() else task.result())
+            Done(sent.row, None if task.cancelled() else task.result(), sent.url)
             for task in ended
+            for sent in [under_way.pop(task)]
         ]

@@ -52,6 +52,7 @@ WITHOUT_A_SITE = {
     "accounts.use_invitation": "the same",
     "accounts.take_invitations": "the same",
     "accounts.delete": "an account is the installation's",
+    "deliveries.delete": "the deliveries were just found, of one site",
     "people.change_member": "the member was just found on the site",
     "people.join": "an invitation names the member; the query compares memberships of the member's own site",
     "people.disable_members_of": "an account is the installation's, and its memberships end everywhere",

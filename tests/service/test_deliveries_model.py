@@ -103,7 +103,11 @@ class DeliveryMachine(RuleBasedStateMachine):
         error = "timeout" if status is None else error_of(status)
         before = self.state_of(row.id)
         result = Result(status, error, None, self.clock(), 0.1)
-        taken = self.run(turn(self.context, self.endpoint, [Done(row, result)], may_claim=goes_on, sample=lambda: 0.5))
+        taken = self.run(
+            turn(
+                self.context, self.endpoint, [Done(row, result, self.row().url)], may_claim=goes_on, sample=lambda: 0.5
+            )
+        )
         self.hands[worker] += taken.rows if taken is not None else []
         is_mine = before.state == "pending" and before.lease == row.lease
         after = self.state_of(row.id)
@@ -134,7 +138,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         row = self.hands["one"].pop(0)
         mine = self.state_of(row.id)
         result = Result(410, error_of(410), None, self.clock(), 0.1)
-        self.run(turn(self.context, self.endpoint, [Done(row, result)], may_claim=False))
+        self.run(turn(self.context, self.endpoint, [Done(row, result, self.row().url)], may_claim=False))
         if mine.state == "pending" and mine.lease == row.lease and self.status != "disabled":
             assert self.row().status == "disabled"
         self._note_disabling()

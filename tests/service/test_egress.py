@@ -2,6 +2,8 @@
 
 import asyncio
 import ipaddress
+import socket
+import threading
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.egress import Egress, EgressFailed, EgressRefused, check_url, may_connect
+from service.egress import Egress, EgressFailed, EgressRefused, Names, check_url, may_connect
 from tests.raw_server import RawServer, raw_server
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +20,9 @@ INNER = [
     "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1",
     "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
     "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "100::1", "2001::1", "2001:db8::1", "2002:7f00:1::", "fc00::1",
-    "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "not an address", "",
+    "fd00:ec2::254",
+    "::ffff:0:7f00:1", "1::1", "4000::1", "e000::1", "fe80::1", "fe80::1%eth0",
+    "fec0::1", "ff02::1", "not an address", "",
 ]  # fmt: skip
 
 
@@ -269,3 +273,28 @@ async def test_connections_that_nobody_uses_are_closed(
         await egress.request("GET", server.url)
         async with asyncio.timeout(10):
             await closed.wait()
+
+
+async def test_a_name_that_hangs_holds_back_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask for it, it is looked up once; others are answered meanwhile, and who waits gives up in time."""
+    looked_up: list[str] = []
+    released = threading.Event()
+
+    def slow(host: str, port: int, **_more: object) -> list[tuple[object, ...]]:
+        looked_up.append(host)
+        if host == "hangs.example":
+            released.wait(30)
+        return [(None, None, None, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    names = Names()
+    try:
+        waiting = [asyncio.create_task(names.addresses_of("hangs.example", 443)) for _ in range(50)]
+        assert await names.addresses_of("good.example", 443) == ["10.0.0.1"]
+        waiting[0].cancel()
+        released.set()
+        assert await asyncio.gather(*waiting[1:]) == [["10.0.0.1"]] * 49
+        assert sorted(looked_up) == ["good.example", "hangs.example"]
+    finally:
+        released.set()
+        names.close()

@@ -171,3 +171,30 @@ async def test_a_refused_network_still_gets_its_preflight_and_reads_why(service:
     assert answer.headers["access-control-allow-origin"] == "https://news.example"
     asking = origin | {"access-control-request-method": "DELETE"}
     assert (await service.call("OPTIONS", "/v1/sites/test/mine/tokens", headers=asking)).status_code == 204
+
+
+async def test_tokens_that_nobody_gave_out_are_refused_only_so_often(service: Service) -> None:
+    """Then their network waits, whatever it sends a token to; who sends none is answered, and so is another network."""
+    bad = {"authorization": "Bearer cq_nothing"}
+    mine = "/v1/sites/test/mine"
+    codes = [(await service.call("GET", mine, headers=bad)).status_code for _ in range(130)]
+    assert codes[:100] == [401] * 100
+    assert codes[-1] == 429
+    for path, headers in (
+        (mine, {"authorization": "Bearer x.y.z"}),
+        ("/v1/review/test/queue", bad),
+        ("/v1/admin/sites", bad),
+        ("/v1/sites/nowhere/threads/page", {}),
+    ):
+        body = problem(await service.call("GET", path, headers=headers), "limits.exceeded")
+        assert body["extra"]["limit"] == "refused_per_network"
+    await service.call("GET", "/v1/sites/test/threads/page", expect=200)
+
+
+async def test_sites_that_are_not_there_are_looked_for_only_so_often(service: Service) -> None:
+    """Who tries names is told to wait, and the readers of a site are not."""
+    await service.call("GET", "/v1/sites/test/threads/page", expect=200)
+    paths = [f"/v1/sites/nowhere-{number}/threads/page" for number in range(130)]
+    codes = [(await service.call("GET", path)).status_code for path in paths]
+    assert (codes[0], codes[-1]) == (404, 429)
+    await service.call("GET", "/v1/sites/test/threads/page", expect=200)

@@ -425,3 +425,20 @@ async def test_an_identity_that_cannot_be_safe_is_refused(
     """Each mistake is named with its field, and what was in force stays."""
     answer = await configure(service, expect=400, **changed)
     assert {one["field"] for one in answer["fields"]} == {field}
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\u200b", " \u200b ", "", "a\0b", 7])
+async def test_a_name_that_cannot_be_shown_is_none(service: Service, name: Any) -> None:
+    """The account is let in without one."""
+    await configure(service)
+    me = (await service.call("GET", ME, as_=sign(claims(service.clock(), name=name)), expect=200)).json()
+    assert me["name"] is None
+
+
+@pytest.mark.parametrize(
+    "secret", ["-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----", "ssh-ed25519 " + "A" * 60]
+)
+async def test_a_key_of_another_algorithm_is_no_secret(service: Service, secret: str) -> None:
+    """It is refused where it is set, not with every token of a reader."""
+    refusal = await configure(service, secret=secret, expect=400)
+    assert refusal["fields"][0]["field"] == "secret"

@@ -201,3 +201,31 @@ async def test_deliveries_are_kept_as_long_as_the_site_says(service: Service) ->
     assert await left() == ["dead", "event"]
     service.clock.advance(24 * DAY)
     assert await left() == []
+
+
+async def test_an_edit_that_was_refused_is_let_go_of(service: Service) -> None:
+    """The comment stays as it was, and what its author wanted of it goes as refused texts do, not before."""
+    sent = await service.published("The first opinion about the trams of the town.")
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    edit = {"json": {"body": "A rude opinion about the trams of the town."}, "as_": sent["author_token"]}
+    await service.call("PATCH", path, **edit, expect=200)
+    await put(service, refused_text_days=3)
+    service.clock.advance(4 * DAY)
+    await service.sweep()
+    assert [body is None for body in await _bodies(service)] == [False, False]
+    async with service.context.database.writing() as connection:
+        await connection.execute(t.review_items.update().values(state="decided"))
+    await put(service, refused_text_days=3)
+    await service.drain()
+    async with service.context.database.writing() as connection:
+        await connection.execute(t.review_items.update().values(state="decided"))
+    await put(service, refused_text_days=4)
+    service.clock.advance(DAY)
+    await service.sweep()
+    assert [body is None for body in await _bodies(service)] == [False, True]
+
+
+async def _bodies(service: Service) -> list[str | None]:
+    async with service.context.database.reading() as connection:
+        query = sa.select(t.revisions.c.body).order_by(t.revisions.c.number)
+        return list((await connection.execute(query)).scalars())

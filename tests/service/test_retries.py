@@ -11,7 +11,9 @@ from service.webhooks.retries import (
     CLOSED_SECONDS,
     CLOSES_AFTER,
     DISABLED_AFTER,
+    DISABLED_AFTER_FAILURES,
     JITTER,
+    LONGEST_HOLD,
     LONGEST_RETRY_AFTER,
     PLAN,
     Fate,
@@ -26,9 +28,9 @@ from service.webhooks.retries import (
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def failed(status: int | None = 500, retry_after: str | None = None) -> Result:
-    """An attempt that failed."""
-    return Result(status, error_of(status) if status else "timeout", retry_after, NOW, 0.1)
+def failed(status: int | None = 500, retry_after: str | None = None, *, at: datetime = NOW) -> Result:
+    """An attempt that failed, begun at a time."""
+    return Result(status, error_of(status) if status else "timeout", retry_after, at, 0.1)
 
 
 OK = Result(204, None, None, NOW, 0.1)
@@ -114,7 +116,7 @@ def test_an_endpoint_that_fails_in_a_row_is_closed_for_longer_and_longer() -> No
     assert not health.is_closed
     assert health.may_be_asked(now)
     for seconds in (*CLOSED_SECONDS, CLOSED_SECONDS[-1]):
-        health = health_after(health, [failed()], now)
+        health = health_after(health, [failed(at=now)], now)
         assert health.is_closed
         assert health.closed_until == now + timedelta(seconds=seconds)
         assert not health.may_be_asked(now)
@@ -130,16 +132,44 @@ def test_what_was_under_way_together_closes_it_once() -> None:
     assert health.closed_until == NOW + timedelta(seconds=CLOSED_SECONDS[0])
 
 
-def test_an_endpoint_that_asks_for_patience_gets_it() -> None:
-    """Retry-After also keeps a closed endpoint closed, for some minutes at the most."""
-    health = health_after(Health(failures=10, failing_since=NOW), [failed(429, "100000")], NOW)
-    assert health.closed_until == NOW + timedelta(seconds=CLOSED_SECONDS[-1])
+@pytest.mark.parametrize("apart", [0.0, 0.004])
+def test_what_was_under_way_when_it_closed_does_not_close_it_for_longer(apart: float) -> None:
+    """Ten that fail one a moment after the other are one failure; so is the first that asked: a blip of seconds."""
+    health, now = Health(), NOW
+    for _ in range(10):
+        health = health_after(health, [failed()], now)
+        now += timedelta(seconds=apart)
+    assert health.closed_until is not None
+    assert (health.closed_until - NOW).total_seconds() == pytest.approx(CLOSED_SECONDS[0], abs=0.1)
+    asked_at = health.closed_until
+    health = health_after(health, [failed(at=asked_at)], asked_at)
+    assert health.closed_until == asked_at + timedelta(seconds=CLOSED_SECONDS[1])
+
+
+@pytest.mark.parametrize(("before", "others"), [(Health(), []), (Health(), [OK]), (Health(10, NOW), [])])
+def test_an_endpoint_that_asks_for_patience_gets_it(before: Health, others: list[Result]) -> None:
+    """Retry-After holds all that it is owed, also where something else arrived; for an hour at the most."""
+    assert health_after(before, [failed(429, "600"), *others], NOW).closed_until == NOW + timedelta(minutes=10)
+    assert health_after(before, [failed(503, "100000"), *others], NOW).closed_until == NOW + LONGEST_HOLD
 
 
 def test_an_endpoint_is_disabled_for_410_or_days_of_failure() -> None:
     """Not a moment sooner, and a success begins anew."""
     assert disabled_reason(Health(1, NOW), [failed(410)], NOW) == "gone"
-    assert disabled_reason(Health(9, NOW), [failed()], NOW + DISABLED_AFTER - timedelta(seconds=1)) is None
-    assert disabled_reason(Health(9, NOW), [failed()], NOW + DISABLED_AFTER) == "failing"
+    many = DISABLED_AFTER_FAILURES
+    assert disabled_reason(Health(many, NOW), [failed()], NOW + DISABLED_AFTER - timedelta(seconds=1)) is None
+    assert disabled_reason(Health(many, NOW), [failed()], NOW + DISABLED_AFTER) == "failing"
     assert disabled_reason(Health(), [OK], NOW + DISABLED_AFTER) is None
-    assert disabled_reason(Health(9, NOW), [], NOW + DISABLED_AFTER) is None
+    assert disabled_reason(Health(many, NOW), [], NOW + DISABLED_AFTER) is None
+
+
+def test_a_quiet_endpoint_is_not_disabled_for_one_event() -> None:
+    """Two failures with ten days of silence between them, or a whole plan for one event, are no dead receiver."""
+    health = health_after(Health(), [failed()], NOW)
+    later = NOW + timedelta(days=10)
+    health = health_after(health, [failed(at=later)], later)
+    assert disabled_reason(health, [failed()], later) is None
+    for day in range(len(PLAN) - 1):
+        now = later + timedelta(days=day + 1)
+        health = health_after(health, [failed(at=now)], now)
+        assert disabled_reason(health, [failed()], now) is None

@@ -369,3 +369,16 @@ async def test_settings_are_read_back_and_audited_without_the_key(service: Servi
     audit = (await service.call("GET", "/v1/admin/sites/test/audit", as_="admin", expect=200)).text
     assert "spam.changed" in audit
     assert "abcdef123456" not in audit
+
+
+async def test_an_edit_does_not_make_a_filled_honeypot_good(service: Service) -> None:
+    """How a comment was sent goes on counting for what its author makes of it."""
+    await guard(service)
+    sent = await service.submit("Buy a fine watch here.", website="http://shop.example")
+    await service.drain()
+    path, author = f"/v1/sites/test/comments/{sent['comment']['id']}", sent["author_token"]
+    before = (await service.call("GET", path, as_=author, expect=200)).json()
+    await service.call("PATCH", path, as_=author, json={"body": "A civil opinion."}, expect=200)
+    await service.drain()
+    after = (await service.call("GET", path, as_=author, expect=200)).json()
+    assert before["comment"]["status"] == after["comment"]["status"] != "published"
