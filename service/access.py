@@ -85,13 +85,13 @@ def _refusals_count(guard: Guard) -> Guard:
         # Whoever sends no token, to a site that is there, is not asked to wait for a neighbour.
         if not local.has_room(bucket) and _is_to_be_looked_up(connection):
             refused = limits.refusal_of(local.take([bucket]))
-            assert refused is not None
-            telemetry.limited_total.labels(refused.extra["limit"]).inc()
-            raise refused
+            if refused is not None:
+                telemetry.limited_total.labels(refused.extra["limit"]).inc()
+                raise refused
         try:
             await guard(connection, handler)
         except Problem as problem:
-            if problem.code in _COUNTED or problem.code.startswith("identity."):
+            if problem.code in _COUNTED or (problem.status == 401 and problem.code.startswith("identity.")):
                 local.take([bucket])
             raise
 

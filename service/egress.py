@@ -34,7 +34,7 @@ _CONNECTIONS = 100
 _LEFTOVER_SECONDS = 1.0
 _TRIED = 3
 _IDLE_SECONDS = 30.0
-_LOOKUPS = 16
+_LOOKUPS = 64
 #: All that is given to anybody (RFC 4291, 2.4); what lies outside may carry an IPv4 address in a way not thought of.
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 #: Ranges that Python's `is_global` takes for public in some versions, or that carry an IPv4 address inside.

@@ -134,7 +134,13 @@ def main() -> None:
     measurer.report_toxicity("dev, in domain", in_domain)
     measurer.report_toxicity("dev, talk pages", [one for one in corpus.dev if one.source == "context-toxicity"])
     measurer.report_toxicity("dev, tweets", [one for one in corpus.dev if one.source == "davidson"])
-    for source in ("written-civil_news", "written-civil_conflict", "written-civil_contrast", "written-hostile"):
+    for source in (
+        "written-civil_news",
+        "written-civil_conflict",
+        "written-civil_contrast",
+        "written-civil_everyday",
+        "written-hostile",
+    ):
         measurer.shares(f"dev, {source}", [one.text for one in corpus.dev if one.source == source])
     _report_attributes(measurer, in_domain)
     measurer.shares("unseen neutral sentences", UNSEEN_NEUTRAL)

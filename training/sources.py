@@ -177,7 +177,7 @@ def lexicon(data: Path) -> Iterator[Example]:
 
 def written() -> Iterator[Example]:
     """Yield the sentences that were written for these models and stand in this repository."""
-    for name in ("civil_conflict", "civil_news", "civil_contrast"):
+    for name in ("civil_conflict", "civil_news", "civil_contrast", "civil_everyday"):
         for row in read_rows(WRITTEN / f"{name}.csv"):
             yield Example(row["text"], CIVIL, f"written-{name}")
     for name in ("hostile", "hostile_more"):

@@ -26,9 +26,10 @@ FOR_COMPACT: Importance = {
     ("surge-profanity", True): 0.4,
     ("composed", False): 0.3,
     ("composed", True): 0.3,
-    ("written-civil_conflict", False): 2.0,
+    ("written-civil_conflict", False): 3.0,
     ("written-civil_news", False): 2.0,
-    ("written-civil_contrast", False): 2.0,
+    ("written-civil_contrast", False): 3.0,
+    ("written-civil_everyday", False): 2.0,
     ("written-hostile", True): 2.0,
 }
 FOR_HASHED: Importance = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from service.egress import Egress
@@ -12,6 +12,7 @@ from service.flow.ids import Uuid7
 from service.flow.jwks import KeySets
 from service.flow.networks import Networks
 from service.flow.passwords import Passwords
+from service.flow.patience import Patience
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.limits import Limiter
@@ -59,5 +60,6 @@ class Context:
     author_tokens: AuthorTokens
     directory: Directory
     akismet_url: str = "https://rest.akismet.com/1.1/comment-check"
+    akismet_patience: Patience = field(default_factory=Patience)
     now: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_uuid7

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -37,6 +37,8 @@ _SUCCESS_EVERY = timedelta(seconds=60)
 
 #: Errors of ours: an event that cannot be told (or only by a newer version), and secrets that cannot be opened.
 UNWRITABLE, SEALED = "unwritable", "sealed"
+#: What is no fault of the receiver's, and says nothing of it.
+OURS = frozenset({UNWRITABLE, SEALED, "internal"})
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +120,7 @@ async def _settle(
     results = [
         one.result
         for one in mine
-        if one.result is not None and one.url == endpoint.url and one.result.error != UNWRITABLE
+        if one.result is not None and one.url == endpoint.url and one.result.error not in OURS
     ]
     after = health_after(before, results, now)
     reason = disabled_reason(after, results, now)
@@ -126,9 +128,11 @@ async def _settle(
         await _disable(connection, context, endpoint, after, reason, now)
         return None
     await _save_health(connection, endpoint, before, after, results, now)
-    if before.is_closed and not after.is_closed:
+    if before.failing_since is not None and before.is_closed and not after.is_closed:
         # Not what failed while others arrived: that goes on with its own plan.
-        await deliveries.hasten(connection, endpoint.site_id, endpoint.id, now=now, failing_since=before.failing_since)
+        # What was under way when it began counts as kept back, so as much earlier as an attempt may take.
+        since = before.failing_since - timedelta(seconds=context.settings.webhook_timeout_seconds) - _MARGIN
+        await deliveries.hasten(connection, endpoint.site_id, endpoint.id, now=now, failing_since=since)
     return after
 
 
@@ -228,13 +232,23 @@ async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result |
     for row in taken.rows:
         event = told.get(row.event_id)
         if event is not None:
-            body = msgspec.json.encode(schemas.EventBody(event.type, event.timestamp, event.data))
-            headers = {**custom, **signed_headers(keys, event.id, body, at=now)}
-            written[row.id] = Letter(endpoint.id, endpoint.url, body, headers)
+            written[row.id] = _letter(endpoint, event, keys, custom, now)
         else:
             is_there = row.event_id in events
             written[row.id] = Result(None, UNWRITABLE, None, now, 0.0) if is_there else None
     return written
+
+
+def _letter(
+    endpoint: Row, event: schemas.StreamedEvent, keys: Sequence[str], custom: Mapping[str, str], now: datetime
+) -> Letter | Result:
+    try:
+        body = msgspec.json.encode(schemas.EventBody(event.type, event.timestamp, event.data))
+        headers = {**custom, **signed_headers(keys, event.id, body, at=now)}
+    except Exception as error:
+        logger.error("an event cannot be encoded", extra={"event_id": event.id, "error": type(error).__name__})
+        return Result(None, UNWRITABLE, None, now, 0.0)
+    return Letter(endpoint.id, endpoint.url, body, headers)
 
 
 def _custom_headers(context: Context, endpoint: Row) -> dict[str, str]:

@@ -34,12 +34,14 @@ class Directory:
         found, now = self._known.get(slug), self._clock()
         if found is not None and now - found[1] < FRESH_SECONDS:
             return found[0]
-        self._known.pop(slug, None)
         if self._missing.get(slug, now - FRESH_SECONDS) > now - FRESH_SECONDS:
             raise _unknown()
         try:
             site = await self.read(slug)
-        except Problem:
+        except Problem as problem:
+            if problem.code != "site.unknown" or not _SLUG.fullmatch(slug):
+                raise
+            self._known.pop(slug, None)
             if len(self._missing) >= _KEPT:
                 self._missing.clear()
             self._missing[slug] = now

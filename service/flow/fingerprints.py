@@ -44,6 +44,8 @@ async def after_decision(
     reason = next((code for code in reasons if code in for_cause), None)
     if reason is None:
         return
+    if await fingerprints.is_authors_gone(connection, site_id, comment_id):
+        return
     sketch = sketch_of(body)
     values = {
         "id": context.new_id(),

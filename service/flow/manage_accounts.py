@@ -35,6 +35,7 @@ async def shut(connection: AsyncConnection, context: Context, account_id: str) -
     """Take away everything that opens an account but the provider's word, and end its sessions."""
     await accounts.change(connection, account_id, {"password_hash": None, **NO_SECOND_FACTOR})
     await accounts.revoke_sessions(connection, account_id, at=context.now())
+    await accounts.void_invitations(connection, account_id, at=context.now())
 
 
 async def new_invitation(connection: AsyncConnection, context: Context, account_id: str, member_id: str | None) -> str:
@@ -148,7 +149,8 @@ async def account_of(context: Context, session: Session) -> Row:
     """Answer the account of a session, as it is now."""
     async with context.database.reading() as connection:
         account = await accounts.by_id(connection, session.account_id)
-    assert account is not None
+    if account is None:
+        raise Problem("auth.invalid", "The account is gone.")
     return account
 
 
@@ -214,7 +216,7 @@ async def reset_second_factor(context: Context, email: str) -> None:
 
 
 async def _known(connection: AsyncConnection, email: str) -> Row:
-    account = await accounts.by_email(connection, email.casefold())
+    account = await accounts.by_email(connection, email.casefold(), lock=True)
     if account is None:
         raise Problem("member.unknown", "There is no account with this address.")
     return account

@@ -201,6 +201,9 @@ async def _account(connection: AsyncConnection, context: Context, provider: _Pro
 async def _link(connection: AsyncConnection, context: Context, email: str, issuer: str, subject: str) -> Row | None:
     """Link an account to an identity; from then on the provider alone opens it."""
     account = await accounts.by_email(connection, email, lock=True)
+    if account is not None and (account.oidc_issuer, account.oidc_subject) == (issuer, subject):
+        # Another request of the same sign-in was first.
+        return account
     if account is None or account.disabled_at is not None or account.oidc_subject is not None:
         # Linked to another identity; an address that changed hands must not take the account with it.
         return None

@@ -23,7 +23,7 @@ async def is_spam(context: Context, row: Row) -> bool | None:
     It is sent the text, the shown name and the site; no address, for there is none, and no other fact of the author.
     """
     sealed = spam_of(row.spam).akismet_sealed
-    if sealed is None:
+    if sealed is None or not context.akismet_patience.may_ask(context.now()):
         return None
     form = {
         "blog": context.settings.url,
@@ -44,11 +44,13 @@ async def is_spam(context: Context, row: Row) -> bool | None:
             most_bytes=1024,
         )
     except (EgressFailed, EgressRefused) as error:
+        context.akismet_patience.failed(context.now())
         logger.warning("the spam service does not answer", extra={"reason": error.reason})
         return None
     except SealBroken:
         logger.error("SECRET_KEY does not open the key of the spam service")
         return None
+    context.akismet_patience.answered()
     said = answer.body.strip()
     if answer.status != 200 or said not in (b"true", b"false"):
         logger.warning("the spam service refuses", extra={"status": answer.status})

@@ -185,11 +185,10 @@ async def _replay_since(
             now = context.now()
             events = [row for row in rows if row.type != "webhook.test"]
             owed = await deliveries.of_events(connection, site.id, endpoint_id, [row.id for row in events])
-            await deliveries.replay(connection, site.id, endpoint_id, list(owed.values()), now=now)
-            await deliveries.insert(
-                connection, [delivery_row(context, row, endpoint_id, now) for row in events if row.id not in owed]
-            )
-        number += len(events)
+            number += await deliveries.replay(connection, site.id, endpoint_id, list(owed.values()), now=now)
+            new = [delivery_row(context, row, endpoint_id, now) for row in events if row.id not in owed]
+            await deliveries.insert(connection, new)
+        number += len(new)
         if len(rows) < _REPLAYED_AT_ONCE:
             return schemas.Replayed(number, None)
         position = rows[-1].position

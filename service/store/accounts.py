@@ -117,6 +117,17 @@ async def take_invitations(connection: AsyncConnection, account_id: str, *, at: 
     return list((await connection.execute(query)).scalars())
 
 
+async def void_invitations(connection: AsyncConnection, account_id: str, *, at: datetime) -> None:
+    """Make every link useless by which the account's password could be set."""
+    await connection.execute(
+        invitations.update()
+        .where(
+            invitations.c.account_id == account_id, invitations.c.member_id.is_(None), invitations.c.used_at.is_(None)
+        )
+        .values(used_at=at)
+    )
+
+
 async def use_invitation(connection: AsyncConnection, token_hash: str, *, at: datetime) -> str | None:
     """Use up an invitation; answer its account, None where it is unknown, used or over."""
     query = (

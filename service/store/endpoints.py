@@ -42,6 +42,12 @@ async def hold(connection: AsyncConnection, endpoint_id: str, *, wait: bool) -> 
     return (await connection.execute(query.with_for_update(skip_locked=not wait, key_share=True))).first()
 
 
+async def hold_for_deletion(connection: AsyncConnection, endpoint_id: str) -> None:
+    """Wait for everybody who may be adding what is owed to an endpoint, and let nobody else."""
+    query = sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.id == endpoint_id)
+    await connection.execute(query.with_for_update())
+
+
 async def told_of(connection: AsyncConnection, site_ids: Iterable[str]) -> Sequence[Row]:
     """Answer the endpoints that deliveries are made for: a paused one's wait, a disabled one gets none.
 

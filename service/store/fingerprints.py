@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import comments, fingerprint_bands, fingerprints, revisions, sites
+from service.store.tables import commenters, comments, fingerprint_bands, fingerprints, revisions, sites
 from service.store.types import Row
 
 _MOST_OF_A_BAND = 20
@@ -21,6 +21,16 @@ async def keep(connection: AsyncConnection, values: Mapping[str, Any], bands: Se
     if bands:
         rows = [{"site_id": values["site_id"], "band": band, "fingerprint_id": values["id"]} for band in bands]
         await connection.execute(fingerprint_bands.insert(), rows)
+
+
+async def is_authors_gone(connection: AsyncConnection, site_id: str, comment_id: str) -> bool:
+    """Answer whether the author of a comment was erased, of whom nothing more is to be kept."""
+    query = (
+        sa.select(commenters.c.erased_at)
+        .join(comments, comments.c.commenter_id == commenters.c.id)
+        .where(comments.c.site_id == site_id, comments.c.id == comment_id)
+    )
+    return (await connection.execute(query)).scalar() is not None
 
 
 async def forget(connection: AsyncConnection, site_id: str, comment_id: str) -> None:
@@ -80,7 +90,9 @@ async def sharing(connection: AsyncConnection, site_id: str, bands: Iterable[str
     rows = {row.id: row for row in await connection.execute(wanted, {"ids": list({pair[1] for pair in pairs})})}
     found: dict[str, list[Row]] = {}
     for band, fingerprint_id in pairs:
-        found.setdefault(band, []).append(rows[fingerprint_id])
+        # One may have been deleted between the two questions.
+        if fingerprint_id in rows:
+            found.setdefault(band, []).append(rows[fingerprint_id])
     return found
 
 

@@ -131,6 +131,9 @@ def health_after(health: Health, results: Sequence[Result], now: datetime) -> He
     if not results:
         return health
     after = Health() if any(result.ok for result in results) else _failed(health, results, now)
+    if not health.is_closed and health.closed_until is not None and health.closed_until > now:
+        # It named that time itself, and what was under way then changes nothing of it.
+        after = after._replace(closed_until=max(after.closed_until or health.closed_until, health.closed_until))
     asked = max(_asked_wait(result, now) for result in results)
     if asked > timedelta():
         until = now + min(asked, LONGEST_HOLD)
@@ -150,7 +153,9 @@ def _failed(health: Health, results: Sequence[Result], now: datetime) -> Health:
     closed_until = health.closed_until
     if failures >= CLOSES_AFTER:
         closed_until = now + timedelta(seconds=CLOSED_SECONDS[min(failures - CLOSES_AFTER, len(CLOSED_SECONDS) - 1)])
-    return Health(failures, health.failing_since or now, closed_until)
+    # Since the first of them was begun: what it was sent with is kept back by the same outage.
+    since = health.failing_since or min(one.started_at for one in results)
+    return Health(failures, since, closed_until)
 
 
 def disabled_reason(health: Health, results: Sequence[Result], now: datetime) -> str | None:

@@ -51,6 +51,8 @@ WITHOUT_A_SITE = {
     "accounts.invited": "the same",
     "accounts.use_invitation": "the same",
     "accounts.take_invitations": "the same",
+    "accounts.void_invitations": "the same",
+    "endpoints.hold_for_deletion": "the endpoint was just found on the site",
     "accounts.delete": "an account is the installation's",
     "deliveries.delete": "the deliveries were just found, of one site",
     "people.change_member": "the member was just found on the site",

@@ -58,7 +58,7 @@ async def test_a_hold_names_every_rule_that_spoke(service: Service) -> None:
     """A comment held for its tone and for its links carries both causes, each with its numbers."""
     row = await decide_one(service, "A rude opinion: https://a.example https://b.example https://c.example")
     causes = {cause["rule"]: (cause["name"], cause["value"], cause["threshold"]) for cause in row.causes}
-    assert causes == {"doubtful-toxicity": ("toxicity", pytest.approx(0.7), 0.45), "many-links": ("links", 3.0, 3.0)}
+    assert causes == {"doubtful-toxicity": ("toxicity", pytest.approx(0.7), 0.5), "many-links": ("links", 3.0, 3.0)}
     assert [reason["code"] for reason in row.reasons] == ["toxicity", "links"]
 
 

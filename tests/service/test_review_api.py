@@ -76,7 +76,7 @@ async def test_a_claim_holds_everything_needed(service: Service) -> None:
     [cause] = item["causes"]
     assert cause["rule"] == "doubtful-toxicity"
     assert cause["value"] == pytest.approx(0.7)
-    assert cause["threshold"] == pytest.approx(0.45)
+    assert cause["threshold"] == pytest.approx(0.5)
     assert item["author_record"]["counts"] == {"published": 1, "rejected": 1, "held": 1}
     assert datetime.fromisoformat(item["lease"]["expires_at"]) == service.clock.moment + timedelta(seconds=120)
 

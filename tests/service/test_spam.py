@@ -382,3 +382,18 @@ async def test_an_edit_does_not_make_a_filled_honeypot_good(service: Service) ->
     await service.drain()
     after = (await service.call("GET", path, as_=author, expect=200)).json()
     assert before["comment"]["status"] == after["comment"]["status"] != "published"
+
+
+async def test_a_spam_service_that_is_away_is_left_alone_for_a_while(service: Service, akismet: RawServer) -> None:
+    """After three failures in a row nobody waits for it; a minute later it is asked again."""
+    await settings_of(service, akismet=True, akismet_key="abcdef123456")
+    akismet.answers("/1.1/comment-check", b"x" * 4096)
+    for number in range(6):
+        await causes(service, f"The tram number {number} was late today.", page=f"page-{number}")
+    assert len(akismet.received) == 3
+    akismet.answers("/1.1/comment-check", b"true")
+    assert "called-spam" not in await causes(service, "The tram was late.", page="elsewhere")
+    service.clock.advance(61)
+    await causes(service, "The ferry was late.", page="elsewhere")
+    await causes(service, "The train was late.", page="elsewhere")
+    assert len(akismet.received) == 5

@@ -14,7 +14,7 @@ from service.flow.deliver import Done, turn
 from service.flow.relay import relay, relay_all
 from service.store import endpoints
 from service.store import tables as t
-from service.webhooks.retries import CLOSES_AFTER, Result, error_of
+from service.webhooks.retries import Result, error_of
 from service.workers.delivering import Deliverer
 from tests.receiver import Answer, Receiver
 from tests.service.test_webhooks import WEBHOOKS, deliverer, log, named, of, one
@@ -57,7 +57,7 @@ async def test_an_event_that_cannot_be_written_keeps_no_other_back(
 async def test_secrets_that_cannot_be_opened_are_a_failure_that_is_seen(
     service: Service, deliverer: Deliverer, one: Receiver
 ) -> None:
-    """Nothing is sent unsigned; the log says why, and the endpoint is closed as one that is down."""
+    """Nothing is sent unsigned; the log says why, and the receiver is not blamed for it."""
     made = await named(service, one, "comment.submitted")
     async with service.context.database.writing() as connection:
         await connection.execute(t.webhook_secrets.update().values(sealed="of another key"))
@@ -66,14 +66,14 @@ async def test_secrets_that_cannot_be_opened_are_a_failure_that_is_seen(
     await deliverer.settle_all()
     assert one.requests == []
     assert {row["last_error"] for row in await log(service, made)} == {"sealed"}
-    assert (await of(service, made))["failures"] == CLOSES_AFTER
+    assert (await of(service, made))["failures"] == 0
 
 
+# SQLite has one writer at a time, whatever that holds.
+@pytest.mark.parametrize("database_kind", [pytest.param("postgresql", marks=pytest.mark.postgres)])
 async def test_a_held_endpoint_does_not_stop_the_relay(service: Service, one: Receiver) -> None:
     """While a worker settles much for one, events of all sites go on getting their place."""
     made = await named(service, one, "comment.submitted")
-    if service.context.settings.database_url.startswith("sqlite"):
-        pytest.skip("one writer at a time there, whatever it holds")
     await service.submit("One.")
     async with service.context.database.writing() as connection:
         assert await endpoints.hold(connection, made["id"], wait=True) is not None

@@ -14,7 +14,7 @@ _INDEXES = (
 )
 #: Of several memberships of one person on one site the first admin's counts, else the first.
 _DETACH = """
-UPDATE members SET account_id = NULL WHERE disabled_at IS NULL AND account_id IS NOT NULL AND EXISTS (
+UPDATE members SET disabled_at = CURRENT_TIMESTAMP WHERE disabled_at IS NULL AND account_id IS NOT NULL AND EXISTS (
     SELECT 1 FROM members AS other
     WHERE other.site_id = members.site_id AND other.account_id = members.account_id AND other.disabled_at IS NULL
     AND ((other.role = 'admin' AND members.role <> 'admin') OR (other.role = members.role AND other.id < members.id))
@@ -32,6 +32,9 @@ def upgrade() -> None:
     with op.batch_alter_table("fingerprints") as table:
         table.drop_column("lifted_at")
     op.execute(_DETACH)
+    # Those of a site's admin cannot be told from the operator's, and a provider's account is opened by nothing else.
+    op.execute("UPDATE invitations SET used_at = CURRENT_TIMESTAMP WHERE used_at IS NULL")
+    op.execute("UPDATE accounts SET password_hash = NULL WHERE oidc_subject IS NOT NULL")
     active = sa.text("disabled_at IS NULL")
     op.create_index(
         "uq_members_active",
