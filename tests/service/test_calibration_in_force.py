@@ -70,9 +70,9 @@ async def test_the_calibrated_value_is_judged_and_both_are_kept(service: Service
 
 async def test_causes_show_the_calibrated_value(service: Service) -> None:
     """A decision's causes and the review item name the value that was held against the threshold."""
-    await put(service, {Attribute.TOXICITY: PlattMap(slope=1.0, offset=1.0)})
+    await put(service, {Attribute.TOXICITY: PlattMap(slope=1.0, offset=0.5)})
     _, decision = await said(service)
-    value = sigmoid(log_odds(RUDE) + 1.0)
+    value = sigmoid(log_odds(RUDE) + 0.5)
     assert decision.causes[0]["value"] == pytest.approx(value)
     [item] = await service.claim()
     assert [(one["value"], one["calibrated"]) for one in item["scores"]] == [(pytest.approx(value), True)]
