@@ -84,10 +84,7 @@ def _refusals_count(guard: Guard) -> Guard:
         bucket = limits.refused_bucket(network_of_client(connection))
         # Whoever sends no token, to a site that is there, is not asked to wait for a neighbour.
         if not local.has_room(bucket) and _is_to_be_looked_up(connection):
-            refused = limits.refusal_of(local.take([bucket]))
-            if refused is not None:
-                telemetry.limited_total.labels(refused.extra["limit"]).inc()
-                raise refused
+            _check_within(local.take([bucket]))
         try:
             await guard(connection, handler)
         except Problem as problem:
@@ -273,7 +270,12 @@ async def _take(connection: Connection, site: Row, kind: str) -> None:
         visit.spent = await context.limiter.take(limits.buckets_of(kind, rates, caller))
     if over := limits.refused_network(visit.spent):
         visit.refused = (kind, over)
-    if refused := limits.refusal_of(visit.spent):
+    _check_within(visit.spent)
+
+
+def _check_within(spent: Sequence[Taken]) -> None:
+    """Raise, and count, where a bucket had no token."""
+    if refused := limits.refusal_of(spent):
         telemetry.limited_total.labels(refused.extra["limit"]).inc()
         raise refused
 
@@ -357,9 +359,7 @@ async def take_sign_in(connection: Connection, account: str) -> None:
     """Take a token from the limits of signing in: of the network, of the account, and of both together."""
     visit, network = visit_of(connection), await network_hash_of(connection)
     visit.spent = await context_of(connection).limiter.take(limits.sign_in_buckets(network, account))
-    if refused := limits.refusal_of(visit.spent):
-        telemetry.limited_total.labels(refused.extra["limit"]).inc()
-        raise refused
+    _check_within(visit.spent)
 
 
 def _bearer(connection: Connection) -> str | None:

@@ -21,6 +21,8 @@ from service.store import deliveries, endpoints, outbox
 from service.store.types import Row
 from service.webhooks.attempt import Letter
 from service.webhooks.retries import (
+    OURS,
+    Error,
     Fate,
     Health,
     Result,
@@ -34,11 +36,6 @@ from service.webhooks.signing import signed_headers
 _MARGIN = timedelta(seconds=10)
 #: What an idle endpoint's last success is worth a write for.
 _SUCCESS_EVERY = timedelta(seconds=60)
-
-#: Errors of ours: an event that cannot be told (or only by a newer version), and secrets that cannot be opened.
-UNWRITABLE, SEALED = "unwritable", "sealed"
-#: What is no fault of the receiver's, and says nothing of it.
-OURS = frozenset({UNWRITABLE, SEALED, "internal"})
 
 logger = logging.getLogger(__name__)
 
@@ -227,7 +224,7 @@ async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result |
         custom = _custom_headers(context, endpoint)
     except SealBroken:
         logger.error("SECRET_KEY does not open an endpoint's secrets", extra={"endpoint_id": endpoint.id})
-        return {row.id: Result(None, SEALED, None, now, 0.0) for row in taken.rows}
+        return {row.id: Result(None, Error.SEALED, None, now, 0.0) for row in taken.rows}
     written: dict[str, Letter | Result | None] = {}
     for row in taken.rows:
         event = told.get(row.event_id)
@@ -235,7 +232,7 @@ async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result |
             written[row.id] = _letter(endpoint, event, keys, custom, now)
         else:
             is_there = row.event_id in events
-            written[row.id] = Result(None, UNWRITABLE, None, now, 0.0) if is_there else None
+            written[row.id] = Result(None, Error.UNWRITABLE, None, now, 0.0) if is_there else None
     return written
 
 
@@ -247,7 +244,7 @@ def _letter(
         headers = {**custom, **signed_headers(keys, event.id, body, at=now)}
     except Exception as error:
         logger.error("an event cannot be encoded", extra={"event_id": event.id, "error": type(error).__name__})
-        return Result(None, UNWRITABLE, None, now, 0.0)
+        return Result(None, Error.UNWRITABLE, None, now, 0.0)
     return Letter(endpoint.id, endpoint.url, body, headers)
 
 

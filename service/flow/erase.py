@@ -78,7 +78,7 @@ async def erase(
             await outlive.keep(connection, context, known)
         elif kind != "author":
             await fingerprints.forget_all_of(connection, site.id, commenter_id)
-            await erasure.forget_marks(connection, site.id, commenter_id)
+            await sanctions.unmark(connection, site.id, commenter_id)
         if known.erased_at is None or (left and known.erasure != mode):
             await erasure.begin(connection, site.id, commenter_id, mode, at=now)
             await audit_store.erase_data(connection, site.id, [commenter_id], at=now)

@@ -112,9 +112,9 @@ async def delete(context: Context, site: Row, actor: str, endpoint_id: str) -> N
             await known(connection, site, endpoint_id, lock=True)
             gone = await deliveries.delete_some(connection, site.id, endpoint_id, limit=_DELETED_AT_ONCE)
     async with context.database.writing(heavy=True) as connection:
-        await known(connection, site, endpoint_id, lock=True)
         # A relay that saw it active has ended before this.
         await endpoints.hold_for_deletion(connection, endpoint_id)
+        await known(connection, site, endpoint_id)
         await endpoints.delete(connection, site.id, endpoint_id)
         await audit(connection, context, site.id, actor, "webhook.deleted", endpoint_id)
 

@@ -63,8 +63,7 @@ async def sign_in(context: Context, wanted: schemas.SignIn) -> Opened:
     try:
         async with context.database.writing() as connection:
             # As it is now: the check of the password took long, and meanwhile anything may have changed.
-            current = await accounts.by_id(connection, account.id, lock=True)
-            current = await _proven(connection, context, account, current, wanted.code)
+            current = await _proven(connection, context, account, wanted.code)
             if renewed is not None:
                 await accounts.change(connection, account.id, {"password_hash": renewed})
             return await open_for(connection, context, current)
@@ -74,10 +73,9 @@ async def sign_in(context: Context, wanted: schemas.SignIn) -> Opened:
         raise
 
 
-async def _proven(
-    connection: AsyncConnection, context: Context, proven: Row, current: Row | None, code: str | None
-) -> Row:
+async def _proven(connection: AsyncConnection, context: Context, proven: Row, code: str | None) -> Row:
     """Answer the account as it is; raise unless the password that was proven opens it, with the second factor."""
+    current = await accounts.by_id(connection, proven.id, lock=True)
     if current is None or current.disabled_at is not None or current.password_hash != proven.password_hash:
         raise Problem("session.refused", _REFUSED)
     if current.totp_confirmed_at is None:

@@ -16,7 +16,14 @@ from service.store.types import Row
 
 _d = webhook_deliveries.c
 _earlier, _held = webhook_deliveries.alias("earlier"), webhook_deliveries.alias("held")
-_FREE = sa.or_(_d.lease_expires_at.is_(None), _d.lease_expires_at <= sa.bindparam("now"))
+
+
+def _free_at(now: Any) -> sa.ColumnElement[bool]:
+    """Answer whether nobody has a delivery under way at a time."""
+    return sa.or_(_d.lease_expires_at.is_(None), _d.lease_expires_at <= now)
+
+
+_FREE = _free_at(sa.bindparam("now"))
 #: Literal, so that the partial indexes are used.
 _PENDING = _d.state == sa.literal_column("'pending'")
 #: Nothing of the same comment that happened before is still to be delivered.
@@ -102,7 +109,7 @@ async def claim(
     if not rows:
         return []
     ids = [row.id for row in rows]
-    free_still = (_d.id.in_(ids), _PENDING, sa.or_(_d.lease_expires_at.is_(None), _d.lease_expires_at <= now))
+    free_still = (_d.id.in_(ids), _PENDING, _free_at(now))
     leased = webhook_deliveries.update().where(*free_still).values(lease=lease, lease_expires_at=until)
     found = (await connection.execute(leased.returning(webhook_deliveries))).all()
     return sorted(found, key=lambda row: ids.index(row.id))
@@ -163,10 +170,9 @@ async def replay(
     connection: AsyncConnection, site_id: str, endpoint_id: str, ids: Sequence[str], *, now: datetime
 ) -> int:
     """Owe deliveries once more with a new plan of attempts, but those under way right now; answer how many."""
-    is_free = sa.or_(_d.lease_expires_at.is_(None), _d.lease_expires_at <= now)
     owed = await connection.execute(
         webhook_deliveries.update()
-        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id.in_(list(ids)), is_free)
+        .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id.in_(list(ids)), _free_at(now))
         .values(
             state="pending",
             attempts_before=_d.attempts_before + _d.attempts,

@@ -18,7 +18,6 @@ from service.store.tables import (
     reports,
     review_items,
     revisions,
-    sanction_marks,
     sanctions,
     scores,
 )
@@ -190,12 +189,6 @@ async def _strip_causes(
             table.update().where(table.c.id == sa.bindparam("of_id")).values(causes=sa.bindparam("new_causes")),
             [{"of_id": row.id, "new_causes": [{**cause, "detail": None} for cause in row.causes]} for row in quoting],
         )
-
-
-async def forget_marks(connection: AsyncConnection, site_id: str, commenter_id: str) -> None:
-    """Forget what sanctions would go on knowing a commenter by."""
-    imposed = sa.select(sanctions.c.id).where(sanctions.c.site_id == site_id, sanctions.c.commenter_id == commenter_id)
-    await connection.execute(sanction_marks.delete().where(sanction_marks.c.sanction_id.in_(imposed)))
 
 
 async def threads_of(connection: AsyncConnection, site_id: str, comment_ids: Sequence[str]) -> set[str]:

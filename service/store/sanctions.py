@@ -109,6 +109,12 @@ async def take_over(connection: AsyncConnection, site_id: str, marked: str, comm
     return moved.rowcount
 
 
+async def unmark(connection: AsyncConnection, site_id: str, commenter_id: str) -> None:
+    """Forget what sanctions would go on knowing a commenter by."""
+    imposed = sa.select(sanctions.c.id).where(sanctions.c.site_id == site_id, sanctions.c.commenter_id == commenter_id)
+    await connection.execute(sanction_marks.delete().where(sanction_marks.c.sanction_id.in_(imposed)))
+
+
 async def forget_marks(connection: AsyncConnection, *, now: datetime) -> int:
     """Delete the marks of all sites whose time, or whose sanction, is over; answer how many."""
     over = sa.select(sanctions.c.id).where(sanctions.c.id == sanction_marks.c.sanction_id, sa.not_(_in_force(now)))

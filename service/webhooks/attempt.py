@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.egress import Egress, EgressFailed, EgressRefused
-from service.webhooks.retries import Result, error_of
+from service.webhooks.retries import Error, Result, error_of
 
 logger = logging.getLogger(__name__)
 USER_AGENT = "Colloquy-Webhooks"
@@ -47,6 +47,6 @@ async def attempt(egress: Egress, letter: Letter, *, at: datetime, timeout_secon
     except Exception as error:
         # Whatever else it is, it must not keep what is sent to others.
         logger.error("an attempt broke", extra={"error": type(error).__name__})
-        return Result(None, "internal", None, at, time.monotonic() - began)
+        return Result(None, Error.INTERNAL, None, at, time.monotonic() - began)
     seconds = time.monotonic() - began
     return Result(answer.status, error_of(answer.status), answer.headers.get("retry-after"), at, seconds)

@@ -41,6 +41,13 @@ class Error(StrEnum):
     STATUS = "status"
     GONE = "gone"
     REDIRECT = "redirect"
+    UNWRITABLE = "unwritable"
+    SEALED = "sealed"
+    INTERNAL = "internal"
+
+
+OURS: Final = frozenset({Error.UNWRITABLE, Error.SEALED, Error.INTERNAL})
+"""An event that cannot be told, secrets that cannot be opened, whatever else broke here: no fault of the receiver's."""
 
 
 class Result(NamedTuple):

@@ -14,6 +14,7 @@ from service.flow.deliver import Done, turn
 from service.flow.relay import relay, relay_all
 from service.store import endpoints
 from service.store import tables as t
+from service.store.types import Row
 from service.webhooks.retries import Result, error_of
 from service.workers.delivering import Deliverer
 from tests.receiver import Answer, Receiver
@@ -105,34 +106,36 @@ async def test_words_of_a_text_that_is_not_told_are_not_told_in_causes(
     assert "slurword" not in (await service.call("GET", EVENTS, as_="admin", expect=200)).text
 
 
-async def test_an_answer_of_the_old_url_says_nothing_of_the_new_one(service: Service, one: Receiver) -> None:
-    """A 410 that was under way while the URL changed does not disable the endpoint."""
+async def _under_way(service: Service, one: Receiver) -> tuple[dict[str, Any], Row]:
+    """Answer an endpoint and a delivery to it that some worker has under way."""
     made = await named(service, one, "comment.submitted")
     await service.submit("One.")
     await relay_all(service.context)
     taken = await turn(service.context, made["id"], [], may_claim=True)
     assert taken is not None
+    return made, taken.rows[0]
+
+
+async def test_an_answer_of_the_old_url_says_nothing_of_the_new_one(service: Service, one: Receiver) -> None:
+    """A 410 that was under way while the URL changed does not disable the endpoint."""
+    made, row = await _under_way(service, one)
     moved = {"url": one.url.replace("/hook", "/other")}
     await service.call("PATCH", f"{WEBHOOKS}/{made['id']}", as_="admin", json=moved, expect=200)
     gone = Result(410, error_of(410), None, service.clock(), 0.1)
-    await turn(service.context, made["id"], [Done(taken.rows[0], gone, one.url)], may_claim=False)
+    await turn(service.context, made["id"], [Done(row, gone, one.url)], may_claim=False)
     assert (await of(service, made))["status"] == "active"
 
 
 async def test_what_is_under_way_is_not_replayed_beside_itself(service: Service, one: Receiver) -> None:
     """A replay since a time leaves a leased delivery to its worker."""
-    made = await named(service, one, "comment.submitted")
-    await service.submit("One.")
-    await relay_all(service.context)
-    taken = await turn(service.context, made["id"], [], may_claim=True)
-    assert taken is not None
+    made, row = await _under_way(service, one)
     since = {"since": (service.clock() - timedelta(hours=1)).isoformat()}
     await service.call("POST", f"{WEBHOOKS}/{made['id']}/replay", as_="admin", json=since, expect=202)
     assert await turn(service.context, made["id"], [], may_claim=True) is None
     fine = Result(204, None, None, service.clock(), 0.1)
-    await turn(service.context, made["id"], [Done(taken.rows[0], fine, one.url)], may_claim=False)
-    [row] = await log(service, made)
-    assert (row["state"], row["attempts"]) == ("delivered", 1)
+    await turn(service.context, made["id"], [Done(row, fine, one.url)], may_claim=False)
+    [logged] = await log(service, made)
+    assert (logged["state"], logged["attempts"]) == ("delivered", 1)
 
 
 async def test_an_event_that_fails_alone_keeps_its_plan_while_the_receiver_comes_and_goes(

@@ -13,15 +13,13 @@ _INDEXES = (
     ("ix_reports_commenter_id", "reports", ["commenter_id"]),
 )
 #: Of several memberships of one person on one site the first admin's counts, else the first.
-_DETACH = """
+_DISABLE_DOUBLES = """
 UPDATE members SET disabled_at = CURRENT_TIMESTAMP WHERE disabled_at IS NULL AND account_id IS NOT NULL AND EXISTS (
     SELECT 1 FROM members AS other
     WHERE other.site_id = members.site_id AND other.account_id = members.account_id AND other.disabled_at IS NULL
     AND ((other.role = 'admin' AND members.role <> 'admin') OR (other.role = members.role AND other.id < members.id))
 )
 """
-
-
 #: What was lifted is deleted from now on.
 _LIFTED = "SELECT id FROM fingerprints WHERE lifted_at IS NOT NULL"
 
@@ -31,7 +29,7 @@ def upgrade() -> None:
     op.execute("DELETE FROM fingerprints WHERE lifted_at IS NOT NULL")
     with op.batch_alter_table("fingerprints") as table:
         table.drop_column("lifted_at")
-    op.execute(_DETACH)
+    op.execute(_DISABLE_DOUBLES)
     # Those of a site's admin cannot be told from the operator's, and a provider's account is opened by nothing else.
     op.execute("UPDATE invitations SET used_at = CURRENT_TIMESTAMP WHERE used_at IS NULL")
     op.execute("UPDATE accounts SET password_hash = NULL WHERE oidc_subject IS NOT NULL")
