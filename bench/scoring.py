@@ -5,7 +5,8 @@
 Weights are random, in the shapes of Detoxify's models, since only their sizes set the speed. Compared are detoxify's
 `predict` one by one and on lists, our scorer on torch, and our exports, whole and in eight bits. Texts are not
 normalised here, so that all read the same tokens. The ways take turns, the fastest turn of each counts. The last run's
-figures are in bench/results/scoring.json. Needs `make model`.
+figures are in bench/results/scoring.json. Needs `make model`; with `--device cuda` the exports are read only where
+onnxruntime-gpu is installed, and all products are in fp32, as torch makes them unless it is told otherwise.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from bench.report import percentile, table, write
 from moderation.scorers import Scorer
 from moderation.text import normalise
 from service.cores import cores_present
+from service.scorers import BATCH_TOKENS
 
 LIST = 32
 """Texts that detoxify gets at once; a list of all of them would be one batch, padded to the longest."""
 WAYS = ("detoxify one by one", f"detoxify lists of {LIST}", "ours torch", "ours onnx fp32", "ours onnx int8")
+ON_TORCH = WAYS[:3]
 Values = list[list[float]]
+_PEAK_SIZES = {"cpu": 2048, "cuda": 8192}
 
 
 def main() -> None:
@@ -39,7 +43,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=2, help="turns of every way; the fastest counts")
     parser.add_argument("--threads", type=int, default=cores_present())
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", choices=tuple(_PEAK_SIZES), default="cpu")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON instead of tables")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
@@ -48,16 +52,36 @@ def main() -> None:
     if options.step:
         print(json.dumps(_step(options)))
         return
+    if _ways_at_hand(options.device) != WAYS:
+        print("without onnxruntime-gpu: the exports are left out", file=sys.stderr)
     shapes = {}
     for name in SHAPES if options.shape == "all" else [options.shape]:
         shapes[name] = _shape(options, name)
         if not options.json:
             _print(name, shapes[name])
-    figures = {"device": options.device, "threads": options.threads, "texts": options.texts, "shapes": shapes}
+    figures = {
+        "device": _device_name(options.device),
+        "threads": options.threads,
+        "texts": options.texts,
+        "shapes": shapes,
+    }
     if options.json:
         print(json.dumps(figures))
     else:
         write("scoring", figures)
+
+
+def _ways_at_hand(device: str) -> tuple[str, ...]:
+    import onnxruntime
+
+    found = device == "cpu" or "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    return WAYS if found else ON_TORCH
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    return device if device == "cpu" else f"{device}: {torch.cuda.get_device_name(device)}, torch {torch.__version__}"
 
 
 def _print(name: str, shape: dict[str, Any]) -> None:
@@ -103,8 +127,9 @@ def _shape(options: argparse.Namespace, name: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="colloquy-bench-") as folder:
         work = Path(folder)
         made = _run(options, name, work, "make")
-        turns = [{way: _run(options, name, work, way) for way in WAYS} for _ in range(options.rounds)]
-        runs = {way: _best([turn[way] for turn in turns]) for way in WAYS}
+        ways = _ways_at_hand(options.device)
+        turns = [{way: _run(options, name, work, way) for way in ways} for _ in range(options.rounds)]
+        runs = {way: _best([turn[way] for turn in turns]) for way in ways}
         peak = max(made["peak_gflops"], _run(options, name, work, "peak")["peak_gflops"])
     texts = texts_of_lengths(options.texts)
     began = time.perf_counter()
@@ -188,7 +213,7 @@ def _mib(field: str) -> float:
 
 
 def _make(options: argparse.Namespace) -> dict[str, Any]:
-    """Write the checkpoint and both exports, and measure what the machine can do at most."""
+    """Write the checkpoint and, where they can be read, both exports, and measure what the machine can do at most."""
     import msgspec
 
     from moderation.scorers.detoxify_opening import open_model
@@ -196,18 +221,20 @@ def _make(options: argparse.Namespace) -> dict[str, Any]:
 
     path = make_checkpoint(options.work, options.shape)
     source = source_of(open_model(path, models_home=options.work))
-    manifest = msgspec.structs.replace(source.manifest, name=options.shape)
-    export_module(source.module, source.tokenizer_json, manifest, options.work / "fp32")
-    quantise_folder(options.work / "fp32", options.work / "int8", manifest)
+    if _ways_at_hand(options.device) == WAYS:
+        manifest = msgspec.structs.replace(source.manifest, name=options.shape)
+        export_module(source.module, source.tokenizer_json, manifest, options.work / "fp32")
+        quantise_folder(options.work / "fp32", options.work / "int8", manifest)
     tokens = [len(source.tokenise(text)) for text in texts_of_lengths(options.texts)]
     return {"tokens": tokens, "peak_gflops": _peak_gflops(options)}
 
 
-def _peak_gflops(options: argparse.Namespace, *, size: int = 2048) -> float:
+def _peak_gflops(options: argparse.Namespace) -> float:
     """Return the fastest of some large products of fp32 matrices, in 10^9 operations per second."""
     import torch
 
     torch.set_num_threads(options.threads)
+    size = _PEAK_SIZES[options.device]
     one = torch.rand(size, size, device=options.device)
     fastest = float("inf")
     for _ in range(8):
@@ -219,6 +246,7 @@ def _peak_gflops(options: argparse.Namespace, *, size: int = 2048) -> float:
 
 def _ways(options: argparse.Namespace) -> dict[str, Callable[[], Callable[[Sequence[str]], Values]]]:
     checkpoint = next(options.work.glob("*.ckpt"), None)
+    batch_tokens = BATCH_TOKENS[options.device]
 
     def detoxify(size: int) -> Callable[[Sequence[str]], Values]:
         import torch
@@ -245,6 +273,7 @@ def _ways(options: argparse.Namespace) -> dict[str, Callable[[], Callable[[Seque
                 models_home=options.work,
                 device=options.device,
                 threads=options.threads,
+                batch_tokens=batch_tokens,
                 normalise=False,
             )
         )
@@ -253,7 +282,13 @@ def _ways(options: argparse.Namespace) -> dict[str, Callable[[], Callable[[Seque
         from moderation.scorers.onnx import OnnxScorer
 
         return _values_of(
-            OnnxScorer.load(options.work / variant, device=options.device, threads=options.threads, normalise=False)
+            OnnxScorer.load(
+                options.work / variant,
+                device=options.device,
+                threads=options.threads,
+                batch_tokens=batch_tokens,
+                normalise=False,
+            )
         )
 
     makers = (

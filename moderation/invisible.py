@@ -14,6 +14,8 @@ _REMOVED = re.compile(f"[{_INVISIBLE}]+")
 _INSIDE_WORD = re.compile(f"[A-Za-z][{_INVISIBLE.replace(chr(0xAD), '')}]+[A-Za-z]")
 _OVERRIDE = re.compile("[\u202d\u202e]")
 _LAST_MARK = 0x20000
+# What most comments are made of; NFKC leaves each of these as it is, and none of them is a mark.
+_ORDINARY = re.compile("[\t-\r\x1c-~À-ÖØ-öø-ÿ‘’“”–—€£§]*")
 
 
 def _is_mark(character: str) -> bool:
@@ -32,6 +34,8 @@ _LATIN_MARKED = re.compile("(?<=[A-Za-z])[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1df
 
 def reveal(text: str) -> tuple[str, tuple[str, ...]]:
     """Return the text in NFKC without invisible characters and mark stacks, and the evasions that were in it."""
+    if _ORDINARY.fullmatch(text):
+        return text, ()
     found = []
     if _INSIDE_WORD.search(text):
         found.append("zero_width")

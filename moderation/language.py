@@ -55,7 +55,10 @@ def detect_language(text: str) -> Language:
 
 
 def _main_script(letters: str) -> tuple[str, float]:
-    scripts = Counter(_script_of(letter) for letter in letters if letter != " ")
+    scripts = Counter[str]()
+    for letter, times in Counter(letters).items():
+        if letter != " ":
+            scripts[_script_of(letter)] += times
     # Japanese mixes Chinese characters with its own: some kana is enough to tell them apart.
     kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
     if kana * 10 >= scripts["CJK"] and kana:

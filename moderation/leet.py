@@ -7,6 +7,7 @@ from moderation.vocabulary import Vocabulary
 _LETTERS = str.maketrans("0134578@$!", "oieastbasi")
 _OTHER_LETTERS = str.maketrans("0134578@$!", "oleastbasl")
 _SIGNS = "0134578@$"
+_ANY_SIGN = re.compile(f"[{re.escape(_SIGNS)}!]")
 _TOKEN = re.compile(r"\S+")
 # An address or a number with a unit carries digits and signs by right.
 _BY_RIGHT = re.compile(r"://|www\.|\w@\w[\w-]*\.\w|^#\w|^@(?!ss|rse\b|nal\b|nus\b)\w", re.IGNORECASE)
@@ -54,5 +55,7 @@ def _read_token(token: str, vocabulary: Vocabulary) -> str:
 
 def read_leet(text: str, vocabulary: Vocabulary) -> tuple[str, bool]:
     """Return the text with signs inside words read as the letters they stand for, and whether any was."""
+    if not _ANY_SIGN.search(text):
+        return text, False
     read = _TOKEN.sub(lambda match: _read_token(match.group(), vocabulary), text)
     return read, read != text

@@ -16,7 +16,7 @@ _LINK = re.compile(
     rf"(?:h(?:tt|xx)ps?://|www\.)(?:(?!h(?:tt|xx)ps?://)\S)+|(?<![\w@.\-])[a-z0-9][a-z0-9\-.]{{0,62}}\.(?:{_ENDINGS})(?![\w@\-])(?:/\S*)?",
     re.IGNORECASE,
 )
-_RUN = re.compile(r"(\S)\1*")
+_RUN = re.compile(r"(\S)\1+")
 
 
 class Signals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,16 +32,16 @@ class Signals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _shouting(text: str) -> float:
-    letters = [character for character in _LINK.sub(" ", text) if character.isupper() or character.islower()]
-    if len(letters) < LEAST_LETTERS:
-        return 0.0
-    return sum(map(str.isupper, letters)) / len(letters)
+    read = _LINK.sub(" ", text)
+    capitals, small = sum(map(str.isupper, read)), sum(map(str.islower, read))
+    return 0.0 if capitals + small < LEAST_LETTERS else capitals / (capitals + small)
 
 
 def _repeats(text: str) -> int:
-    characters = max((len(run.group()) for run in _RUN.finditer(text)), default=0)
-    words = max((sum(1 for _ in run) for _, run in groupby(text.casefold().split())), default=0)
-    return max(characters, words)
+    found = text.casefold().split()
+    characters = max((len(run.group()) for run in _RUN.finditer(text)), default=1)
+    words = max((sum(1 for _ in run) for _, run in groupby(found)), default=0)
+    return max(characters, words) if found else 0
 
 
 def read_signals(text: str, words: WordList) -> Signals:

@@ -1,5 +1,7 @@
 """What a comment says once its disguises are off; feeds scoring only and never what is shown."""
 
+from functools import lru_cache
+
 import msgspec
 
 from moderation.invisible import reveal
@@ -8,6 +10,10 @@ from moderation.lookalikes import fold_lookalikes
 from moderation.masked import read_masked
 from moderation.spacing import join_cut, join_spaced, squeeze_repeats
 from moderation.vocabulary import english
+
+
+#: Signals, sketch and scorer read the texts of one batch, one after the other.
+_REMEMBERED = 32
 
 
 class Normalised(msgspec.Struct, frozen=True):
@@ -22,6 +28,7 @@ def plain(text: str) -> str:
     return reveal(text)[0]
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def normalise(text: str) -> Normalised:
     """Undo the known disguises of a text of any length and script, in linear time and without ever failing."""
     words = english()

@@ -38,16 +38,22 @@ async def of_batch(
     policies: Sequence[Policy],
     now: datetime,
 ) -> dict[str, Circumstances]:
-    """Answer the circumstances of each revision; what costs counting is asked only where a policy looks at it."""
-    ids = sorted({row.commenter_id for row in rows})
-    known = await author_facts.authors(connection, ids)
-    restricted, facts = await sanctions.restricted(connection, ids, now=now), _Gathered()
+    """Answer the circumstances of each revision; what costs counting is asked only where a policy looks at it.
+
+    They are a moment old when they are judged; what must not be, the sanctions, `restricted` adds in the transaction.
+    """
+    ids, near, facts = sorted({row.commenter_id for row in rows}), set[str](), _Gathered()
     records = await author_facts.records(connection, ids) if any(map(_counts, policies)) else None
     for site_id, group in groupby(sorted(rows, key=lambda row: row.site_id), key=lambda row: row.site_id):
         of_site = list(group)
-        restricted |= await _near_the_banned(connection, site_id, of_site, now)
+        near |= await _near_the_banned(connection, site_id, of_site, now)
         await facts.gather(connection, site_id, of_site, noticed, now)
-    return {row.revision_id: _of(row, known[row.commenter_id], restricted, records, facts, now) for row in rows}
+    return {row.revision_id: _of(row, near, records, facts, now) for row in rows}
+
+
+async def restricted(connection: AsyncConnection, rows: Sequence[Row], now: datetime) -> set[str]:
+    """Answer the authors in a batch that a sanction restricts now."""
+    return await sanctions.restricted(connection, sorted({row.commenter_id for row in rows}), now=now)
 
 
 def _counts(policy: Policy) -> bool:
@@ -102,8 +108,7 @@ class _Gathered:
 
 def _of(
     row: Row,
-    author: Row,
-    restricted: set[str],
+    near_the_banned: set[str],
     records: Mapping[str, dict[str, int]] | None,
     facts: _Gathered,
     now: datetime,
@@ -113,10 +118,10 @@ def _of(
         record = records.get(row.commenter_id, {})
         more |= {"approved": record.get("published", 0), "rejected_share": rejected_share(record)}
     return Circumstances(
-        guest=author.kind == "guest",
-        verified=author.verified,
-        trusted=author.trusted,
-        account_days=(now - author.first_seen_at).total_seconds() / _DAY_SECONDS,
-        pre_moderated=row.commenter_id in restricted,
+        guest=row.commenter_kind == "guest",
+        verified=row.verified,
+        trusted=row.trusted,
+        account_days=(now - row.first_seen_at).total_seconds() / _DAY_SECONDS,
+        pre_moderated=row.commenter_id in near_the_banned,
         **more,
     )

@@ -11,20 +11,18 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moderation.circumstances import Circumstances
 from moderation.decision import Action, ActorKind, Status, next_status
 from moderation.policy import Policy
 from moderation.rules import OnScorerFailure, Outcome
 from moderation.scores import Attribute, Scores
-from moderation.signals import Signals, read_signals
+from moderation.signals import Signals
 from moderation.verdict import Verdict, judge
-from moderation.words import WordList
 from service import telemetry
-from service.flow import calibrations, circumstances, policies, transition
+from service.flow import calibrations, circumstances, transition
 from service.flow.announce import Told, announce
 from service.flow.calibrations import Calibrated
 from service.flow.context import Context
-from service.flow.noticed import Noticed, notice
+from service.flow.look import Looked, key_of, look, look_again, policies_of
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
 from service.store import review_items, scoring, threads
@@ -37,7 +35,6 @@ _EVENTS = {
 }  # fmt: skip
 _MACHINE = Actor(ActorKind.MACHINE)
 _NOTHING_READ = Signals(links=0, shouting=0.0, repeats=0, words=(), evasions=(), language=None, characters=0)
-_Signals = dict[tuple[str, str], Signals | None]
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +74,7 @@ async def read_owed(context: Context, revision_ids: Sequence[str]) -> list[Owed]
     """Answer those of the revisions that still need a score; the others were decided, edited or deleted."""
     async with context.database.reading() as connection:
         rows = await scoring.owed(connection, revision_ids)
-        known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
+        known = await policies_of(connection, rows)
     return [_owed(row, known[row.site_id, row.policy_version].policy) for row in rows]
 
 
@@ -99,11 +96,11 @@ async def record(
 
     None stands for a text without scores: in an outage its policy says what becomes of it, else a person looks at it.
     """
-    known, noticed = await _look(context, scored)
+    looked = await look(context, scored)
     while True:
         try:
             async with context.database.writing() as connection:
-                told = await _record(connection, context, scored, known, noticed, languages, outage)
+                told = await _record(connection, context, scored, looked, languages, outage)
             break
         except ThreadsMoved:
             continue
@@ -113,36 +110,11 @@ async def record(
     return told
 
 
-async def _look(context: Context, revision_ids: Iterable[str]) -> tuple[_Signals, dict[str, Noticed]]:
-    """Read the signals and what is noticed before the transaction, which holds a lock that every submit waits for.
-
-    Each stands under its revision and policy version: one that changes in between is read again inside.
-    """
-    async with context.database.reading() as connection:
-        rows = await scoring.owed(connection, revision_ids)
-        policies_ = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
-    signals = {
-        (row.revision_id, row.policy_version): _signals_of(row, policies_[row.site_id, row.policy_version].words)
-        for row in rows
-    }
-    return signals, await notice(context, rows)
-
-
-def _signals_of(row: Row, words: WordList) -> Signals | None:
-    """Read one text's signals; None for a text that they cannot be read from, which a person then looks at."""
-    try:
-        return read_signals(row.body or "", words)
-    except Exception:
-        logger.exception("signals cannot be read", extra={"revision_id": row.revision_id})
-        return None
-
-
 async def _record(
     connection: AsyncConnection,
     context: Context,
     scored: Mapping[str, Scores | None],
-    signals: _Signals,
-    noticed: Mapping[str, Noticed],
+    looked: Looked,
     languages: frozenset[str] | None,
     outage: bool,
 ) -> list[Told]:
@@ -154,8 +126,7 @@ async def _record(
         if not {row.thread_id for row in rows} <= locked:
             raise ThreadsMoved
     now = context.now()
-    facts_of = await circumstances.of_batch(connection, rows, noticed, await _policies_of(connection, rows), now)
-    judged = await _judge_all(connection, rows, scored, signals, facts_of, languages, outage)
+    judged = await _judge_all(connection, rows, scored, looked, languages, outage, now)
     told: list[Told] = []
     for (site_id, thread_id), group in groupby(judged, key=lambda one: (one.row.site_id, one.row.thread_id)):
         told += await _record_thread(connection, context, site_id, thread_id, list(group), now)
@@ -164,43 +135,41 @@ async def _record(
     return told
 
 
-async def _policies_of(connection: AsyncConnection, rows: Iterable[Row]) -> list[Policy]:
-    known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
-    return [one.policy for one in known.values()]
-
-
 async def _judge_all(
     connection: AsyncConnection,
     rows: Iterable[Row],
     scored: Mapping[str, Scores | None],
-    signals: _Signals,
-    facts_of: Mapping[str, Circumstances],
+    looked: Looked,
     languages: frozenset[str] | None,
     outage: bool,
+    now: datetime,
 ) -> list[_Judged]:
-    """Judge with what is in force now, inside the transaction: an emergency switch or a calibration counts at once."""
+    """Judge with what is in force now, inside the transaction: emergency switch, sanctions and calibration."""
     rows = sorted(rows, key=lambda row: (row.thread_id, row.revision_id))
-    known = await policies.prepared(connection, {(row.site_id, row.policy_version) for row in rows})
+    known = await policies_of(connection, rows)
+    await look_again(connection, looked, rows, known, now)
+    restricted = await circumstances.restricted(connection, rows, now)
     maps = await calibrations.in_force(connection, [(row.site_id, scored[row.revision_id]) for row in rows])
     judged = []
     for row in rows:
-        policy, words = known[row.site_id, row.policy_version]
-        key = (row.revision_id, row.policy_version)
-        read = signals[key] if key in signals else _signals_of(row, words)
+        policy, facts = known[row.site_id, row.policy_version].policy, looked.circumstances[key_of(row)]
+        if row.commenter_id in restricted:
+            facts = msgspec.structs.replace(facts, pre_moderated=True)
+        read = looked.signals[key_of(row)]
         if not outage or read is None:
             # Else whoever found a text that breaks the model could publish it on a site that publishes in outages.
             policy = msgspec.structs.replace(policy, on_scorer_failure=OnScorerFailure.HOLD)
         said = maps.apply(row.site_id, scored[row.revision_id] if read is not None else None)
-        facts = read or _NOTHING_READ
+        signals = read or _NOTHING_READ
         verdict = judge(
             said.scores,
-            facts,
+            signals,
             policy,
             languages=languages,
             emergency=row.emergency_pre_moderation,
-            circumstances=facts_of[row.revision_id],
+            circumstances=facts,
         )
-        judged.append(_Judged(row, verdict, facts, said, row.policy_version))
+        judged.append(_Judged(row, verdict, signals, said, row.policy_version))
     return judged
 
 

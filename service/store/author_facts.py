@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import commenters, comments
+from service.store.tables import comments
 from service.store.types import Row
 
 MOST_COUNTED = 200
 """Of an author with more comments the newest are counted."""
 _AT_ONCE = 200
-
-_AUTHORS = sa.select(
-    commenters.c.id, commenters.c.kind, commenters.c.verified, commenters.c.trusted, commenters.c.first_seen_at
-).where(commenters.c.id.in_(sa.bindparam("ids", expanding=True)))
-
-
-async def authors(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, Row]:
-    """Answer commenters by id. Crosses sites on purpose: a batch does, and ids are of one site each."""
-    return {row.id: row for row in await connection.execute(_AUTHORS, {"ids": list(ids)})}
 
 
 async def records(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, int]]:

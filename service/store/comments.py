@@ -28,6 +28,9 @@ _STANDING = (
     comments.c.edited_at,
     comments.c.deleted_at,
 )
+_STANDINGS = sa.select(*_STANDING).where(
+    comments.c.site_id == sa.bindparam("of_site"), comments.c.id.in_(sa.bindparam("ids", expanding=True))
+)
 _BY_ID = sa.select(comments).where(comments.c.site_id == sa.bindparam("site_id"), comments.c.id == sa.bindparam("id"))
 _INSERT_COMMENT = comments.insert()
 _INSERT_REVISION = revisions.insert()
@@ -129,10 +132,7 @@ async def has_recent_twin(
 
 async def standing(connection: AsyncConnection, site_id: str, ids: Iterable[str]) -> Sequence[Row]:
     """Answer where comments stand in their trees; lock their threads first."""
-    query = sa.select(*_STANDING).where(
-        comments.c.site_id == site_id, comments.c.id.in_(sa.bindparam("ids", expanding=True))
-    )
-    return (await connection.execute(query, {"ids": list(ids)})).all()
+    return (await connection.execute(_STANDINGS, {"of_site": site_id, "ids": list(ids)})).all()
 
 
 _SAVE_STANDING = (

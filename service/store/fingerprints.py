@@ -51,17 +51,54 @@ async def _delete(connection: AsyncConnection, *about: sa.ColumnElement[bool]) -
             await connection.execute(sa.delete(column.table).where(column.in_(found)))
 
 
+# Those that every batch asks are built once: the building would cost as much as the asking.
+_SAME = (
+    sa.select(fingerprints.c.text_hash, fingerprints.c.reason)
+    .where(
+        fingerprints.c.site_id == sa.bindparam("of_site"),
+        fingerprints.c.text_hash.in_(sa.bindparam("hashes", expanding=True)),
+    )
+    .order_by(fingerprints.c.id)
+)
+_PLACE = sa.func.row_number().over(
+    partition_by=fingerprint_bands.c.band, order_by=fingerprint_bands.c.fingerprint_id.desc()
+)
+_HAVING = (
+    sa.select(fingerprint_bands.c.band, fingerprint_bands.c.fingerprint_id, _PLACE.label("place"))
+    .where(
+        fingerprint_bands.c.site_id == sa.bindparam("of_site"),
+        fingerprint_bands.c.band.in_(sa.bindparam("bands", expanding=True)),
+    )
+    .subquery()
+)
+_NEWEST_OF_BANDS = sa.select(_HAVING.c.band, _HAVING.c.fingerprint_id).where(_HAVING.c.place <= _MOST_OF_A_BAND)
+_SKETCHES = sa.select(fingerprints.c.id, fingerprints.c.sketch, fingerprints.c.reason).where(
+    fingerprints.c.site_id == sa.bindparam("of_site"), fingerprints.c.id.in_(sa.bindparam("ids", expanding=True))
+)
+_REPEATS = (
+    sa.select(revisions.c.body_hash, sa.func.count(revisions.c.comment_id.distinct()))
+    .where(
+        revisions.c.body_hash.in_(sa.bindparam("hashes", expanding=True)),
+        revisions.c.comment_id >= sa.bindparam("since_id"),
+        revisions.c.site_id == sa.bindparam("of_site"),
+    )
+    .group_by(revisions.c.body_hash)
+)
+_BURSTS = (
+    sa.select(revisions.c.network_hash, sa.func.count())
+    .where(
+        revisions.c.network_hash.in_(sa.bindparam("networks", expanding=True)),
+        revisions.c.created_at > sa.bindparam("since", type_=revisions.c.created_at.type),
+        revisions.c.site_id == sa.bindparam("of_site"),
+    )
+    .group_by(revisions.c.network_hash)
+)
+
+
 async def same(connection: AsyncConnection, site_id: str, hashes: Iterable[str]) -> dict[str, Row]:
     """Answer the newest fingerprint of each of these text hashes."""
-    query = (
-        sa.select(fingerprints.c.text_hash, fingerprints.c.reason)
-        .where(
-            fingerprints.c.site_id == site_id,
-            fingerprints.c.text_hash.in_(sa.bindparam("hashes", expanding=True)),
-        )
-        .order_by(fingerprints.c.id)
-    )
-    return {row.text_hash: row for row in await connection.execute(query, {"hashes": list(hashes)})}
+    found = await connection.execute(_SAME, {"of_site": site_id, "hashes": list(hashes)})
+    return {row.text_hash: row for row in found}
 
 
 async def sharing(connection: AsyncConnection, site_id: str, bands: Iterable[str]) -> dict[str, list[Row]]:
@@ -69,25 +106,11 @@ async def sharing(connection: AsyncConnection, site_id: str, bands: Iterable[str
 
     Of each band by itself, so that many who share one do not hide the few who share another.
     """
-    place = sa.func.row_number().over(
-        partition_by=fingerprint_bands.c.band, order_by=fingerprint_bands.c.fingerprint_id.desc()
-    )
-    having = (
-        sa.select(fingerprint_bands.c.band, fingerprint_bands.c.fingerprint_id, place.label("place"))
-        .where(
-            fingerprint_bands.c.site_id == site_id,
-            fingerprint_bands.c.band.in_(sa.bindparam("bands", expanding=True)),
-        )
-        .subquery()
-    )
-    newest = sa.select(having.c.band, having.c.fingerprint_id).where(having.c.place <= _MOST_OF_A_BAND)
-    pairs = (await connection.execute(newest, {"bands": list(bands)})).all()
+    pairs = (await connection.execute(_NEWEST_OF_BANDS, {"of_site": site_id, "bands": list(bands)})).all()
     if not pairs:
         return {}
-    wanted = sa.select(fingerprints.c.id, fingerprints.c.sketch, fingerprints.c.reason).where(
-        fingerprints.c.site_id == site_id, fingerprints.c.id.in_(sa.bindparam("ids", expanding=True))
-    )
-    rows = {row.id: row for row in await connection.execute(wanted, {"ids": list({pair[1] for pair in pairs})})}
+    wanted = {"of_site": site_id, "ids": list({pair[1] for pair in pairs})}
+    rows = {row.id: row for row in await connection.execute(_SKETCHES, wanted)}
     found: dict[str, list[Row]] = {}
     for band, fingerprint_id in pairs:
         # One may have been deleted between the two questions.
@@ -103,29 +126,13 @@ async def spam_settings(connection: AsyncConnection, site_id: str) -> Any:
 
 async def repeats(connection: AsyncConnection, site_id: str, hashes: Iterable[str], *, since_id: str) -> dict[str, int]:
     """Answer how many comments since a time have each of these words, letter by letter."""
-    query = (
-        sa.select(revisions.c.body_hash, sa.func.count(revisions.c.comment_id.distinct()))
-        .where(
-            revisions.c.body_hash.in_(sa.bindparam("hashes", expanding=True)),
-            revisions.c.comment_id >= since_id,
-            revisions.c.site_id == site_id,
-        )
-        .group_by(revisions.c.body_hash)
-    )
-    return {row[0]: row[1] for row in await connection.execute(query, {"hashes": list(hashes)})}
+    values = {"of_site": site_id, "hashes": list(hashes), "since_id": since_id}
+    return {row[0]: row[1] for row in await connection.execute(_REPEATS, values)}
 
 
 async def bursts(
     connection: AsyncConnection, site_id: str, networks: Iterable[str], *, since: datetime
 ) -> dict[str, int]:
     """Answer how many texts came from each of these networks since a time."""
-    query = (
-        sa.select(revisions.c.network_hash, sa.func.count())
-        .where(
-            revisions.c.network_hash.in_(sa.bindparam("networks", expanding=True)),
-            revisions.c.created_at > since,
-            revisions.c.site_id == site_id,
-        )
-        .group_by(revisions.c.network_hash)
-    )
-    return {row[0]: row[1] for row in await connection.execute(query, {"networks": list(networks)})}
+    values = {"of_site": site_id, "networks": list(networks), "since": since}
+    return {row[0]: row[1] for row in await connection.execute(_BURSTS, values)}

@@ -16,7 +16,10 @@ SHUT_OUT = ("ban", "suspension")
 
 
 def _in_force(now: datetime) -> sa.ColumnElement[bool]:
-    at = sa.bindparam("now", now, type_=sanctions.c.created_at.type)
+    return _in_force_at(sa.bindparam("now", now, type_=sanctions.c.created_at.type))
+
+
+def _in_force_at(at: sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
     return sa.and_(sanctions.c.lifted_at.is_(None), sa.or_(sanctions.c.until.is_(None), sanctions.c.until > at))
 
 
@@ -30,48 +33,51 @@ async def in_force(connection: AsyncConnection, site_id: str, commenter_id: str,
     return (await connection.execute(query)).all()
 
 
+# Built once: for every batch the building would cost as much as the asking.
+_NOW = sa.bindparam("now", type_=sanctions.c.created_at.type)
+_RESTRICTED = (
+    sa.select(sanctions.c.commenter_id)
+    .where(sanctions.c.commenter_id.in_(sa.bindparam("ids", expanding=True)), _in_force_at(_NOW))
+    .distinct()
+)
+_NETWORKS_OF_BANNED_GUESTS = sa.union(
+    sa.select(revisions.c.network_hash)
+    .select_from(
+        revisions.join(comments, comments.c.id == revisions.c.comment_id).join(
+            sanctions, sanctions.c.commenter_id == comments.c.commenter_id
+        )
+    )
+    .where(
+        revisions.c.network_hash.in_(sa.bindparam("hashes", expanding=True)),
+        revisions.c.created_at >= sa.bindparam("since", type_=revisions.c.created_at.type),
+        revisions.c.site_id == sa.bindparam("of_site"),
+        comments.c.author_kind == "guest",
+        sanctions.c.kind.in_(SHUT_OUT),
+        _in_force_at(_NOW),
+    )
+    .distinct(),
+    sa.select(sanction_marks.c.mark)
+    .join(sanctions, sanctions.c.id == sanction_marks.c.sanction_id)
+    .where(
+        sanction_marks.c.site_id == sa.bindparam("of_site"),
+        sanction_marks.c.mark.in_(sa.bindparam("hashes", expanding=True)),
+        sanction_marks.c.until > _NOW,
+        _in_force_at(_NOW),
+    ),
+)
+
+
 async def restricted(connection: AsyncConnection, commenter_ids: Iterable[str], *, now: datetime) -> set[str]:
     """Answer which of the commenters are restricted in any way. Crosses sites on purpose: a batch does."""
-    query = (
-        sa.select(sanctions.c.commenter_id)
-        .where(sanctions.c.commenter_id.in_(sa.bindparam("ids", expanding=True)), _in_force(now))
-        .distinct()
-    )
-    return set((await connection.execute(query, {"ids": list(commenter_ids)})).scalars())
+    return set((await connection.execute(_RESTRICTED, {"ids": list(commenter_ids), "now": now})).scalars())
 
 
 async def networks_of_banned_guests(
     connection: AsyncConnection, site_id: str, hashes: Iterable[str], *, since: datetime, now: datetime
 ) -> set[str]:
     """Answer from which of these networks a guest wrote lately who is now shut out of the site."""
-    query = (
-        sa.select(revisions.c.network_hash)
-        .select_from(
-            revisions.join(comments, comments.c.id == revisions.c.comment_id).join(
-                sanctions, sanctions.c.commenter_id == comments.c.commenter_id
-            )
-        )
-        .where(
-            revisions.c.network_hash.in_(sa.bindparam("hashes", expanding=True)),
-            revisions.c.created_at >= since,
-            revisions.c.site_id == site_id,
-            comments.c.author_kind == "guest",
-            sanctions.c.kind.in_(SHUT_OUT),
-            _in_force(now),
-        )
-        .distinct()
-    )
-    erased = (
-        sa.select(sanction_marks.c.mark)
-        .join(sanctions, sanctions.c.id == sanction_marks.c.sanction_id)
-        .where(
-            sanction_marks.c.site_id == site_id,
-            sanction_marks.c.mark.in_(sa.bindparam("hashes", expanding=True)),
-            sanction_marks.c.until > now,
-            _in_force(now),
-        )
-    )
-    return set((await connection.execute(sa.union(query, erased), {"hashes": list(hashes)})).scalars())
+    values = {"of_site": site_id, "hashes": list(hashes), "since": since, "now": now}
+    return set((await connection.execute(_NETWORKS_OF_BANNED_GUESTS, values)).scalars())
 
 
 async def networks_of(connection: AsyncConnection, site_id: str, commenter_id: str, *, since: datetime) -> set[str]:

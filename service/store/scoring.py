@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import comments, decisions, review_items, revisions, scores, sites, threads
+from service.store.tables import commenters, comments, decisions, review_items, revisions, scores, sites, threads
 from service.store.types import Row
 
 _OWED = (
@@ -23,6 +23,10 @@ _OWED = (
         revisions.c.submission,
         comments.c.commenter_id,
         comments.c.author_kind,
+        commenters.c.kind.label("commenter_kind"),
+        commenters.c.verified,
+        commenters.c.trusted,
+        commenters.c.first_seen_at,
         comments.c.author_name,
         comments.c.parent_id,
         comments.c.id.label("comment_id"),
@@ -36,6 +40,7 @@ _OWED = (
     )
     .select_from(
         revisions.join(comments, comments.c.id == revisions.c.comment_id)
+        .join(commenters, commenters.c.id == comments.c.commenter_id)
         .join(threads, threads.c.id == comments.c.thread_id)
         .join(sites, sites.c.id == comments.c.site_id)
     )

@@ -168,3 +168,10 @@ def test_a_megabyte_is_read_in_linear_work(piece: str) -> None:
     """A million characters of the worst patterns are read, none of them growing the text much."""
     text = piece * (1_000_000 // len(piece))
     assert len(normalise(text).text) <= len(text) * 2
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x20AC), max_size=40))
+def test_a_text_of_ordinary_characters_reads_as_it_does_beside_another(text: str) -> None:
+    """Ordinary text takes a short way through the first step, and comes out of it as on the long one."""
+    long_way, alone = plain(f"{text} Ω"), plain(text)
+    assert long_way.removesuffix(" Ω") == alone
