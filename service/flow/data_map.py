@@ -28,6 +28,8 @@ _INNER = "an id of ours that only links rows of this export"
 _OTHERS = "it is about another person"
 _SITE = "the export is of one site"
 _MADE = "it is computed from the text, which is exported"
+_PLACE = "the place in a queue"
+_MODERATOR = "it is about moderators and admins"
 _LEASE = "it is about the moderator who looks at the comment"
 
 
@@ -86,34 +88,66 @@ DATA_MAP: Mapping[str, Kept] = {
         exported=(
             "id", "revision_id", "actor_kind", "action", "from_status", "to_status", "reasons", "causes",
             "policy_version", "model_id", "note", "ground", "ground_clause", "guidelines_version", "on_notice",
-            "automated_detection", "automated_decision", "duration_seconds", "created_at",
+            "automated_detection", "automated_decision", "duration_seconds", "undoes_id", "created_at",
         ),
         withheld={
             "site_id": _SITE, "thread_id": "it stands under its comment", "comment_id": "it stands under its comment",
-            "review_item_id": _INNER, "actor": _OTHERS,
+            "review_item_id": _INNER, "act_id": _INNER, "actor": _OTHERS,
         },
     ),
     "review_items": Kept(
         what="that a comment waits or waited for a person, and why",
         why="the queue of the moderators",
         sees="moderators",
-        lasts="for ever; erasure takes spans and quoted words",
-        exported=("id", "revision_id", "kind", "state", "causes", "spans", "opened_at", "closed_at"),
+        lasts="for ever; erasure takes spans, notes and quoted words",
+        exported=(
+            "id", "revision_id", "kind", "state", "causes", "spans", "rule", "attribute", "language", "trust",
+            "escalated_at", "escalation_note", "opened_at", "closed_at",
+        ),
         withheld={
             "site_id": _SITE, "thread_id": "it stands under its comment", "comment_id": "it stands under its comment",
-            "order_key": "the place in a queue", "lease_hash": _LEASE, "lease_expires_at": _LEASE,
-            "claimed_by": _LEASE, "claim_number": _LEASE,
+            "order_key": _PLACE, "queue": _PLACE, "priority": _PLACE, "due_at": _PLACE, "blind": _LEASE,
+            "lease_hash": _LEASE, "lease_expires_at": _LEASE, "claimed_by": _LEASE, "claim_number": _LEASE,
+            "not_for": _LEASE, "decision_id": _INNER, "escalated_by": _LEASE,
         },
     ),
+    "review_skips": _nothing(
+        "which moderator does not want to decide an item", "it is offered to another", "nobody",
+        "for ever", "it is about moderators",
+    ),
     "reports": Kept(
-        what="what somebody found wrong with a comment",
-        why="so that a person looks at it",
+        what="what somebody found wrong with a comment; of a notice of illegal content the name and address, encrypted",
+        why="so that a person looks at it, and the reporter learns what came of it",
         sees="moderators",
-        lasts="for ever; the erasure of the reporter or of the text takes its words",
+        lasts="for ever; the erasure of the reporter or of the text takes its words, name and address",
         exported=(
-            "id", "comment_id", "reason", "detail", "network_hash", "outcome", "created_at", "closed_at",
+            "id", "comment_id", "reason", "detail", "law", "good_faith", "network_hash", "outcome", "created_at",
+            "closed_at",
         ),
-        withheld={"site_id": _SITE, "revision_id": _INNER, "commenter_id": "it is the commenter of the export"},
+        withheld={
+            "site_id": _SITE, "revision_id": _INNER, "commenter_id": "it is the commenter of the export",
+            "contact_sealed": "it is encrypted; what it holds was sent by the reporter",
+            "token_hash": "a hash of a token that the reporter has", "decision_id": _INNER,
+        },
+    ),
+    "appeals": Kept(
+        what="why an author asks to look again, and the answer",
+        why="the law gives authors that right",
+        sees="the author; moderators",
+        lasts="for ever; erasure takes the words",
+        exported=("id", "comment_id", "decision_id", "text", "outcome", "answer", "created_at", "closed_at"),
+        withheld={
+            "site_id": _SITE, "revision_id": _INNER, "commenter_id": "it is the commenter of the export",
+            "review_item_id": _INNER, "answered_by": _OTHERS,
+        },
+    ),
+    "commenter_notes": Kept(
+        what="what moderators tell each other about a commenter",
+        why="so that each knows what the others know",
+        sees="moderators",
+        lasts="until it is deleted, or the commenter is erased",
+        exported=("id", "text", "created_at"),
+        withheld={"site_id": _SITE, "commenter_id": "it is the commenter of the export", "actor": _OTHERS},
     ),
     "sanctions": Kept(
         what="that a commenter may not write, or only under review; why and until when",
@@ -202,9 +236,14 @@ DATA_MAP: Mapping[str, Kept] = {
         "a hash of a moderator's session, and its times", "to stay signed in", "the person", "until it is over",
         "it is about moderators and admins",
     ),
-    "members": _nothing(
-        "name and role of a moderator or admin", "to know who may decide", "admins", "for ever: decisions name them",
-        "it is about moderators and admins",
+    "members": Kept(
+        what="name and role of a moderator or admin, and as whom they write on the site",
+        why="to know who may decide, and that nobody decides about their own comments",
+        sees="admins",
+        lasts="for ever: decisions name them; erasure takes the link to the commenter",
+        withheld=dict.fromkeys(
+            ("id", "site_id", "account_id", "name", "role", "commenter_id", "created_at", "disabled_at"), _MODERATOR
+        ),
     ),
     "api_tokens": _nothing(
         "a hash of a token, its name and last use", "to let systems in", "admins", "for ever: acts name them",

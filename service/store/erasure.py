@@ -11,10 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
 from service.store.tables import (
+    appeals,
+    commenter_notes,
     commenters,
     comments,
     decisions,
     idempotency_keys,
+    members,
     reports,
     review_items,
     revisions,
@@ -33,6 +36,14 @@ _NOBODY: dict[str, Any] = {
     "last_seen_at": None,
 }
 
+#: What names a commenter, or what they said, beside their comments.
+_WORDS: tuple[tuple[sa.Table, dict[str, Any]], ...] = (
+    (sanctions, {"note": None}),
+    (reports, {"detail": None, "network_hash": None, "contact_sealed": None}),
+    (appeals, {"text": None}),
+    (members, {"commenter_id": None}),
+)
+
 #: What a revision is left without once nobody is behind it.
 _TRACELESS: dict[str, Any] = {name: None for name in ("body_hash", "network_hash", "submission") if name in revisions.c}
 
@@ -48,10 +59,14 @@ async def begin(connection: AsyncConnection, site_id: str, commenter_id: str, mo
     begun = await connection.execute(first.values(erased_at=at, erasure=mode, token_generation=generation, **_NOBODY))
     if begun.rowcount != 1:
         await connection.execute(wanted.values(erasure=mode))
-    for table, values in ((sanctions, {"note": None}), (reports, {"detail": None, "network_hash": None})):
+    for table, values in _WORDS:
         await connection.execute(
             table.update().where(table.c.site_id == site_id, table.c.commenter_id == commenter_id).values(values)
         )
+    notes = commenter_notes.c
+    await connection.execute(
+        commenter_notes.delete().where(notes.site_id == site_id, notes.commenter_id == commenter_id)
+    )
     return begun.rowcount == 1
 
 
@@ -168,7 +183,7 @@ async def forget_texts(connection: AsyncConnection, site_id: str, revision_ids: 
         )
         .values(detail=None)
     )
-    for table, more in ((decisions, {"note": None}), (review_items, {"spans": None})):
+    for table, more in ((decisions, {"note": None}), (review_items, {"spans": None, "escalation_note": None})):
         await _strip_causes(connection, table, site_id, comment_ids, revision_ids, more)
 
 

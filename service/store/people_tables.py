@@ -154,10 +154,13 @@ members = sa.Table(
     ref("account_id", "accounts", nullable=True),
     sa.Column("name", sa.String(80), nullable=False),
     sa.Column("role", sa.String(12), nullable=False),
+    # As whom this person writes on the site; they never decide about these comments.
+    ref("commenter_id", "commenters", nullable=True),
     at("created_at"),
     at("disabled_at", nullable=True),
     sa.Index("ix_members_site_id", "site_id"),
     sa.Index("ix_members_account_id", "account_id"),
+    sa.Index("ix_members_commenter_id", "commenter_id"),
 )
 _ACTIVE = members.c.disabled_at.is_(None)
 sa.Index(

@@ -29,6 +29,12 @@ from service.store.people_tables import sanction_marks as sanction_marks
 from service.store.people_tables import sanctions as sanctions
 from service.store.people_tables import sessions as sessions
 from service.store.people_tables import signing_keys as signing_keys
+from service.store.review_tables import appeals as appeals
+from service.store.review_tables import commenter_notes as commenter_notes
+from service.store.review_tables import decisions as decisions
+from service.store.review_tables import reports as reports
+from service.store.review_tables import review_items as review_items
+from service.store.review_tables import review_skips as review_skips
 from service.store.types import Id, Json, NullableJson, Path
 
 sites = sa.Table(
@@ -53,6 +59,8 @@ sites = sa.Table(
     sa.Column("spam", NullableJson, nullable=True),
     sa.Column("retention", NullableJson, nullable=True),
     sa.Column("alerts", NullableJson, nullable=True),
+    # In which order and by whom a site's comments are looked at; null: defaults.
+    sa.Column("review", NullableJson, nullable=True),
     at("retention_applied_at", nullable=True),
     at("created_at"),
 )
@@ -236,106 +244,6 @@ for _name, _columns, _where in (
     ),
 ):
     sa.Index(_name, *_columns, unique=True, sqlite_where=_where, postgresql_where=_where)
-
-review_items = sa.Table(
-    "review_items",
-    metadata,
-    own_id(),
-    site(),
-    ref("thread_id", "threads"),
-    ref("comment_id", "comments"),
-    ref("revision_id", "revisions"),
-    # held, post_moderation; later reported, sampled, appealed.
-    sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("state", sa.String(12), nullable=False),
-    sa.Column("causes", Json, nullable=False),
-    sa.Column("spans", NullableJson, nullable=True),
-    sa.Column("order_key", sa.Float(53), nullable=False),
-    at("opened_at"),
-    at("closed_at", nullable=True),
-    sa.Column("lease_hash", sa.String(64), nullable=True),
-    at("lease_expires_at", nullable=True),
-    sa.Column("claimed_by", sa.String(80), nullable=True),
-    count("claim_number"),
-    one_of("state", ["open", "decided", "superseded"]),
-    sa.Index("ix_review_items_comment_id", "comment_id"),
-    sa.Index("ix_review_items_thread_id", "thread_id"),
-)
-sa.Index(
-    "ix_review_items_open",
-    review_items.c.site_id,
-    review_items.c.order_key,
-    review_items.c.id,
-    sqlite_where=review_items.c.state == sa.literal_column("'open'"),
-    postgresql_where=review_items.c.state == sa.literal_column("'open'"),
-)
-sa.Index(
-    "uq_review_items_open_revision",
-    review_items.c.revision_id,
-    review_items.c.kind,
-    unique=True,
-    sqlite_where=review_items.c.state == sa.literal_column("'open'"),
-    postgresql_where=review_items.c.state == sa.literal_column("'open'"),
-)
-
-#: Append-only: every act that changed a status, with its causes and what a statement of reasons needs.
-decisions = sa.Table(
-    "decisions",
-    metadata,
-    own_id(),
-    site(),
-    ref("thread_id", "threads"),
-    ref("comment_id", "comments"),
-    ref("revision_id", "revisions"),
-    ref("review_item_id", "review_items", nullable=True),
-    sa.Column("actor_kind", sa.String(12), nullable=False),
-    sa.Column("actor", sa.String(80), nullable=True),
-    sa.Column("action", sa.String(12), nullable=False),
-    sa.Column("from_status", sa.String(10), nullable=False),
-    sa.Column("to_status", sa.String(10), nullable=False),
-    sa.Column("reasons", Json, nullable=False),
-    sa.Column("causes", Json, nullable=False),
-    sa.Column("policy_version", sa.String(40), nullable=True),
-    sa.Column("model_id", sa.String(120), nullable=True),
-    sa.Column("note", sa.Text, nullable=True),
-    sa.Column("ground", sa.String(12), nullable=True),
-    sa.Column("ground_clause", sa.String(300), nullable=True),
-    sa.Column("guidelines_version", sa.String(40), nullable=True),
-    sa.Column("on_notice", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("automated_detection", sa.Boolean, nullable=False),
-    sa.Column("automated_decision", sa.Boolean, nullable=False),
-    sa.Column("duration_seconds", sa.Integer, nullable=True),
-    at("created_at"),
-    sa.Index("ix_decisions_comment_id", "comment_id", "id"),
-    sa.Index("ix_decisions_thread_id", "thread_id"),
-)
-#: One decision for each review item, whoever asks twice.
-sa.Index(
-    "uq_decisions_review_item_id",
-    decisions.c.review_item_id,
-    unique=True,
-    sqlite_where=decisions.c.review_item_id.is_not(None),
-    postgresql_where=decisions.c.review_item_id.is_not(None),
-)
-
-#: Append-only.
-reports = sa.Table(
-    "reports",
-    metadata,
-    own_id(),
-    site(),
-    ref("comment_id", "comments"),
-    ref("revision_id", "revisions"),
-    ref("commenter_id", "commenters", nullable=True),
-    sa.Column("network_hash", sa.String(64), nullable=True),
-    sa.Column("reason", sa.String(40), nullable=False),
-    sa.Column("detail", sa.Text, nullable=True),
-    sa.Column("outcome", sa.String(20), nullable=True),
-    at("created_at"),
-    at("closed_at", nullable=True),
-    sa.Index("ix_reports_comment_id", "comment_id"),
-    sa.Index("ix_reports_commenter_id", "commenter_id"),
-)
 
 idempotency_keys = sa.Table(
     "idempotency_keys",
