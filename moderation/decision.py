@@ -59,18 +59,22 @@ _BY_MODERATOR = {
     (_S.PUBLISHED, _A.REJECT): _S.REMOVED,
     (_S.PUBLISHED, _A.REMOVE): _S.REMOVED,
     (_S.PUBLISHED, _A.ESCALATE): _S.PUBLISHED,
+    (_S.PUBLISHED, _A.HOLD): _S.HELD,
     (_S.REJECTED, _A.APPROVE): _S.PUBLISHED,
     (_S.REJECTED, _A.RESTORE): _S.PUBLISHED,
     (_S.REJECTED, _A.HOLD): _S.HELD,
+    (_S.REJECTED, _A.REJECT): _S.REJECTED,
     (_S.REMOVED, _A.RESTORE): _S.PUBLISHED,
+    (_S.REMOVED, _A.APPROVE): _S.PUBLISHED,
+    (_S.REMOVED, _A.REJECT): _S.REMOVED,
 }
 _BY_MACHINE = {
     (_S.PENDING, _A.APPROVE): _S.PUBLISHED,
     (_S.PENDING, _A.HOLD): _S.HELD,
     (_S.PENDING, _A.REJECT): _S.REJECTED,
 }
-# The service itself only ever stops waiting: what cannot be scored goes to a person.
-_BY_SYSTEM = {(_S.PENDING, _A.HOLD): _S.HELD}
+# The service itself only ever asks for a person: about what cannot be scored, and about what readers report.
+_BY_SYSTEM = {(_S.PENDING, _A.HOLD): _S.HELD, (_S.PUBLISHED, _A.HOLD): _S.HELD}
 _BY_AUTHOR: dict[tuple[Status, Action], Status] = {
     (status, _A.DELETE): _S.DELETED for status in _S if status is not _S.DELETED
 }

@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
+from service.flow import live_news
 from service.flow.context import Context
 from service.flow.transition import Decision
 from service.queue.client import QueueUnavailable
 from service.queue.live import Decided
+from service.queue.review import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +28,7 @@ class Told(msgspec.Struct, frozen=True):
     revision_id: str
     status: str
     version: int | None
-    item_id: str | None = None
-    order_key: float = 0.0
+    item: Standing | None = None
 
     @classmethod
     def of(cls, decision: Decision, *, version: int | None, item: Mapping[str, Any] | None = None) -> Told:
@@ -39,26 +40,60 @@ class Told(msgspec.Struct, frozen=True):
             decision.revision_id,
             decision.to_status.value,
             version,
-            item["id"] if item else None,
-            item["order_key"] if item else 0.0,
+            standing_of(item) if item else None,
         )
+
+    @classmethod
+    def of_item(cls, site_id: str, item: Mapping[str, Any]) -> Told:
+        """Tell of an item that was opened without anything that was decided."""
+        return cls(site_id, item["thread_id"], item["comment_id"], item["revision_id"], "", None, standing_of(item))
+
+    def with_item(self, item: Mapping[str, Any]) -> Told:
+        """Tell of an item too that the decision opened."""
+        return msgspec.structs.replace(self, item=standing_of(item))
 
 
 async def announce(context: Context, told: Sequence[Told]) -> None:
     """Queue the opened review items and wake those who wait; a Redis that is down leaves it to the sweep."""
     try:
-        opened = sorted((one for one in told if one.item_id is not None), key=lambda one: one.site_id)
-        for site_id, group in groupby(opened, key=lambda one: one.site_id):
-            await context.reviews.add(site_id, [(str(one.item_id), one.order_key) for one in group])
-        if told:
+        opened = sorted(((one.site_id, one.item) for one in told if one.item is not None), key=lambda one: one[0])
+        for site_id, group in groupby(opened, key=lambda one: one[0]):
+            await context.reviews.add(site_id, [item for _, item in group])
+        decided = [one for one in told if one.status]
+        if decided:
             await context.decisions.publish(
                 [
                     Decided(one.revision_id, one.comment_id, one.thread_id, one.site_id, one.status, one.version)
-                    for one in told
+                    for one in decided
                 ]
             )
     except QueueUnavailable:
         logger.warning("decisions could not be announced; the sweep will queue them", extra={"number": len(told)})
+        return
+    opened_now = [
+        live_news.of_item(one.site_id, live_news.OPENED, one.item.item_id, one.comment_id) for one in told if one.item
+    ]
+    seen = [
+        live_news.of_thread(one.thread_id, one.comment_id, one.status, one.version)
+        for one in told
+        if one.version is not None
+    ]
+    await live_news.tell(context, [*opened_now, *seen])
+
+
+def standing_of(item: Mapping[str, Any]) -> Standing:
+    """Answer where a review item stands, from its row."""
+    return Standing(item["id"], item["order_key"], item["queue"])
+
+
+async def queue_items(context: Context, site_id: str, items: Sequence[Standing]) -> None:
+    """Tell Redis where items stand now that were opened or moved without a decision."""
+    try:
+        await context.reviews.add(site_id, items)
+    except QueueUnavailable:
+        logger.warning("items could not be queued; the sweep will queue them", extra={"number": len(items)})
+        return
+    await live_news.tell_items(context, site_id, live_news.OPENED, [(one.item_id, None) for one in items])
 
 
 async def close_items(context: Context, site_id: str, item_ids: Sequence[str]) -> None:
@@ -68,3 +103,5 @@ async def close_items(context: Context, site_id: str, item_ids: Sequence[str]) -
             await context.reviews.remove(site_id, item_ids)
         except QueueUnavailable:
             logger.warning("closed items stay queued until claimed", extra={"number": len(item_ids)})
+            return
+        await live_news.tell_items(context, site_id, live_news.DECIDED, [(item_id, None) for item_id in item_ids])

@@ -115,6 +115,10 @@ DATA_MAP: Mapping[str, Kept] = {
         "which moderator does not want to decide an item", "it is offered to another", "nobody",
         "for ever", "it is about moderators",
     ),
+    "opinions": _nothing(
+        "what a second moderator would have decided", "to know how far moderators agree", "admins", "for ever",
+        "it is about moderators",
+    ),
     "reports": Kept(
         what="what somebody found wrong with a comment; of a notice of illegal content the name and address, encrypted",
         why="so that a person looks at it, and the reporter learns what came of it",

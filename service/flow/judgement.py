@@ -13,7 +13,7 @@ from moderation.decision import Action, ActorKind, Status, TransitionError, next
 from moderation.policy import Policy, Reason
 from service import telemetry
 from service.errors import Problem
-from service.flow import policies, transition
+from service.flow import aftermath, policies, transition
 from service.flow.announce import Told
 from service.flow.context import Context
 from service.flow.fingerprints import after_decision
@@ -42,6 +42,11 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None
     causes: Sequence[dict[str, Any]] = ()
     item_id: str | None = None
+    ground: str | None = None
+    ground_clause: str | None = None
+    automated_detection: bool = False
+    on_notice: bool = False
+    act_id: str | None = None
 
 
 class Applied(NamedTuple):
@@ -99,6 +104,7 @@ async def apply(
     await transition.append(
         connection, context, [decision], event_of={decision.id: _events_of(judgement, before, node.status)}
     )
+    closed += await aftermath.of_decision(connection, context, site_id, decision, number=number, now=now)
     await after_decision(
         connection,
         context,
@@ -131,8 +137,9 @@ def _events_of(judgement: Judgement, before: Status, after: Status) -> list[str]
         return ["comment.restored", "review.decided"]
     if _edit_refused(before, after, judgement.action):
         return ["comment.rejected", "review.decided"]
-    if before is after is Status.PUBLISHED:
-        edited = judgement.revision.number > 1 and judgement.revision.status != Status.PUBLISHED.value
+    if before is after:
+        revised = judgement.revision.number > 1 and judgement.revision.status != Status.PUBLISHED.value
+        edited = revised and after is Status.PUBLISHED
         return ["comment.edited", "review.decided"] if edited else ["review.decided"]
     return [_EVENTS[after], "review.decided"]
 
@@ -156,5 +163,9 @@ def _decision(
         policy_version=judgement.policy_version,
         note=judgement.note,
         item_id=judgement.item_id,
-        automated_detection=judgement.item_id is not None,
+        automated_detection=judgement.automated_detection,
+        ground=judgement.ground,
+        ground_clause=judgement.ground_clause,
+        on_notice=judgement.on_notice,
+        act_id=judgement.act_id,
     )

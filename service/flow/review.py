@@ -3,86 +3,98 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from heapq import merge
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import schemas
 from service.errors import Problem
-from service.flow.announce import close_items
+from service.flow import live_news
+from service.flow.announce import close_items, queue_items
 from service.flow.context import Context
 from service.flow.identify import Principal, hash_token
+from service.flow.open_items import escalate_item
+from service.flow.review_settings import ESCALATED, review_of
 from service.flow.review_views import item_views
+from service.flow.reviewer import is_admin, queues_wanted, wish_of
 from service.queue.client import QueueUnavailable
-from service.store import review_items, scoring
+from service.queue.review import Standing
+from service.store import people, review_items, review_skips
+from service.store.review_items import Wish
 from service.store.types import Row
 
-
-async def queue_of(context: Context, site: Row) -> schemas.QueueView:
-    """Answer how much waits for a person and for the scorer."""
-    now = context.now()
-    async with context.database.reading() as connection:
-        depth = await review_items.depth(connection, site.id, now=now)
-        pending = await scoring.owed_count(connection, site.id)
-    degraded = []
-    try:
-        if not (await context.scorers.read()).is_up:
-            degraded.append("scorer")
-    except QueueUnavailable:
-        degraded.append("redis")
-    age = (now - depth.oldest).total_seconds() if depth.oldest else None
-    return schemas.QueueView(depth.open, depth.claimed, age, pending, degraded)
+MOST_PASSED = 3
+"""So many members pass an item on before it goes to the admins; a small site has fewer."""
+_PASSED = "Nobody wanted to decide it."
 
 
 async def claim(
-    context: Context, site: Row, principal: Principal, *, limit: int, lease_seconds: int
+    context: Context, site: Row, principal: Principal, wanted: schemas.ClaimInput
 ) -> list[schemas.ReviewItem]:
     """Take up to `limit` items for `lease_seconds`; an item is never in two hands."""
     now = context.now()
-    until = now + timedelta(seconds=lease_seconds)
-    named = await _named_by_redis(context, site.id, limit, now, until)
+    until, queues = now + timedelta(seconds=wanted.lease_seconds), _queues(site, principal, wanted)
+    particular = wanted.filter != schemas.ItemFilter()
+    # Redis knows what comes next, and nothing of what an item is about.
+    named = [] if particular else await _named_by_redis(context, site.id, queues, wanted.limit, now, until)
     async with context.database.writing() as connection:
-        leases = await _lease(connection, site.id, principal, named, now, until)
-        if len(leases) < limit:
-            known = await review_items.candidates(connection, site.id, now=now, limit=limit - len(leases))
-            leases |= await _lease(connection, site.id, principal, known, now, until)
+        wish = await wish_of(connection, site, principal, now=now, wanted=wanted.filter)
+        leases = await _lease(connection, site.id, wish, named, now, until)
+        if len(leases) < wanted.limit:
+            known = await _candidates(connection, site.id, queues, wish, now, wanted.limit - len(leases))
+            leases |= await _lease(connection, site.id, wish, known, now, until)
         views_ = await item_views(connection, site, leases, until=until, now=now)
     await _put_straight(context, site.id, [item_id for item_id in named if item_id not in leases], now)
+    await live_news.tell_items(context, site.id, live_news.CLAIMED, [(one.item_id, one.comment.id) for one in views_])
     return views_
 
 
-async def _named_by_redis(context: Context, site_id: str, limit: int, now: datetime, until: datetime) -> list[str]:
+def _queues(site: Row, principal: Principal, wanted: schemas.ClaimInput) -> list[str]:
+    return queues_wanted(review_of(site.review), wanted.queue, admin=is_admin(principal, site))
+
+
+async def _named_by_redis(
+    context: Context, site_id: str, queues: Sequence[str], limit: int, now: datetime, until: datetime
+) -> list[str]:
     """Ask Redis for the order; while it is down, or has forgotten, SQL knows the same items."""
     try:
-        return await context.reviews.take(site_id, limit, now_ms=_ms(now), until_ms=_ms(until))
+        return await context.reviews.take(site_id, queues, limit, now_ms=_ms(now), until_ms=_ms(until))
     except QueueUnavailable:
         return []
 
 
+async def _candidates(
+    connection: AsyncConnection, site_id: str, queues: Sequence[str], wish: Wish, now: datetime, limit: int
+) -> list[str]:
+    """Answer what comes next of all the queues; each gives its first ones from an index."""
+    of_each = [
+        [(row.order_key, row.id) for row in found]
+        for queue in queues
+        if (found := await review_items.candidates(connection, site_id, queue, wish, now=now, limit=limit))
+    ]
+    return [item_id for _, item_id in merge(*of_each)][:limit]
+
+
 async def _lease(
-    connection: AsyncConnection,
-    site_id: str,
-    principal: Principal,
-    item_ids: list[str],
-    now: datetime,
-    until: datetime,
+    connection: AsyncConnection, site_id: str, wish: Wish, item_ids: list[str], now: datetime, until: datetime
 ) -> dict[str, str]:
     """Take those of the items that are free; answer the token of each lease, in order."""
     leases: dict[str, str] = {}
-    free = await review_items.free(connection, site_id, item_ids, now=now) if item_ids else set()
+    free = await review_items.free(connection, site_id, item_ids, wish, now=now) if item_ids else set()
     for item_id in [item_id for item_id in item_ids if item_id in free]:
         token = secrets.token_urlsafe(24)
-        lease_hash, by = hash_token(token), principal.actor
         if await review_items.lease(
-            connection, site_id, item_id, now=now, until=until, lease_hash=lease_hash, claimed_by=by
+            connection, site_id, item_id, now=now, until=until, lease_hash=hash_token(token), claimed_by=wish.actor
         ):
             leases[item_id] = token
     return leases
 
 
 async def _put_straight(context: Context, site_id: str, item_ids: list[str], now: datetime) -> None:
-    """Redis named items that are decided, in other hands or held up: let it forget, remember or offer them again."""
+    """Redis named items that are decided, in other hands or not for this member: let it forget, or offer them again."""
     if not item_ids:
         return
     async with context.database.reading() as connection:
@@ -93,7 +105,7 @@ async def _put_straight(context: Context, site_id: str, item_ids: list[str], now
             if row.state != review_items.OPEN:
                 continue
             if row.lease_expires_at is not None and row.lease_expires_at > now:
-                await context.reviews.mark_leased(site_id, row.id, row.order_key, _ms(row.lease_expires_at))
+                await context.reviews.mark_leased(site_id, _standing(row), _ms(row.lease_expires_at))
             else:
                 await context.reviews.put_back(site_id, row.id)
 
@@ -117,10 +129,57 @@ async def release(context: Context, site: Row, item_id: str, *, lease: str) -> N
     """Give an item back to the queue, at the place it had."""
     now = context.now()
     async with context.database.writing() as connection:
-        if not await review_items.release(connection, site.id, item_id, now=now, lease_hash=hash_token(lease)):
-            await _refuse(connection, site.id, item_id, lease, now)
+        await _let_go(connection, site.id, item_id, lease, now)
     with suppress(QueueUnavailable):
         await context.reviews.put_back(site.id, item_id)
+    await live_news.tell_items(context, site.id, live_news.RETURNED, [(item_id, None)])
+
+
+async def skip(context: Context, site: Row, principal: Principal, item_id: str, *, lease: str) -> None:
+    """Pass an item on: it is never offered to this member again. What everybody passed on goes to the admins."""
+    now, moved = context.now(), None
+    async with context.database.writing() as connection:
+        await _let_go(connection, site.id, item_id, lease, now)
+        await review_skips.add(connection, site.id, item_id, principal.actor, at=now)
+        item = await review_items.by_id(connection, site.id, item_id)
+        assert item is not None
+        if await _is_enough(connection, site.id, item):
+            # Whoever is asked next is asked anew; it must not wait for ever.
+            await review_skips.clear(connection, site.id, item_id)
+            if item.queue != ESCALATED:
+                place = await escalate_item(connection, site.id, item, by=principal.actor, note=_PASSED, now=now)
+                moved = Standing(item_id, place.order_key, place.queue)
+    with suppress(QueueUnavailable):
+        await context.reviews.put_back(site.id, item_id)
+    if moved:
+        await queue_items(context, site.id, [moved])
+
+
+async def _is_enough(connection: AsyncConnection, site_id: str, item: Row) -> bool:
+    """Answer whether so many passed an item on that the rest need not be asked, or nobody is left to ask."""
+    asked = await people.reviewing(connection, site_id)
+    could = {row.id for row in asked if item.queue != ESCALATED or row.role == "admin"} - {item.not_for}
+    passed = await review_skips.of_item(connection, site_id, item.id)
+    return len(passed) >= MOST_PASSED or could <= passed
+
+
+async def escalate(
+    context: Context, site: Row, principal: Principal, item_id: str, *, lease: str, note: str | None
+) -> None:
+    """Hand an item to the admins."""
+    now = context.now()
+    async with context.database.writing() as connection:
+        item = check_lease(await review_items.by_id(connection, site.id, item_id, lock=True), lease, now)
+        place = await escalate_item(connection, site.id, item, by=principal.actor, note=note, now=now)
+        await review_skips.clear(connection, site.id, item_id)
+    with suppress(QueueUnavailable):
+        await context.reviews.put_back(site.id, item_id)
+    await queue_items(context, site.id, [Standing(item_id, place.order_key, place.queue)])
+
+
+async def _let_go(connection: AsyncConnection, site_id: str, item_id: str, lease: str, now: datetime) -> None:
+    if not await review_items.release(connection, site_id, item_id, now=now, lease_hash=hash_token(lease)):
+        await _refuse(connection, site_id, item_id, lease, now)
 
 
 async def _refuse(connection: AsyncConnection, site_id: str, item_id: str, lease: str, now: datetime) -> None:
@@ -142,6 +201,17 @@ def check_lease(item: Row | None, lease: str, now: datetime) -> Row:
     if item.lease_hash != hash_token(lease) or item.lease_expires_at is None or item.lease_expires_at <= now:
         raise Problem("lease.expired", "The lease has ended or belongs to somebody else; claim the item again.")
     return item
+
+
+async def queue_straight(context: Context, site_id: str, items: Iterable[Row]) -> None:
+    """Tell Redis of items that are under a lease already."""
+    with suppress(QueueUnavailable):
+        for row in items:
+            await context.reviews.mark_leased(site_id, _standing(row), _ms(row.lease_expires_at))
+
+
+def _standing(row: Row) -> Standing:
+    return Standing(row.id, row.order_key, row.queue)
 
 
 def _ms(moment: datetime) -> int:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moderation.decision import Status
 from service import schemas
 from service.flow import views
-from service.store import commenters, comments, pages, review_items, scoring, threads
+from service.store import commenters, comments, pages, review_facts, review_items, scoring, threads
 from service.store.paths import ancestor_ids
 from service.store.types import Row
 
@@ -39,6 +41,9 @@ async def item_views(
             connection, site.id, {row.commenter_id for row in latest.values()}
         ),
         records=await comments.record_of(connection, site.id, {row.commenter_id for row in latest.values()}),
+        decisions=await review_facts.decisions_of(connection, site.id, comment_ids),
+        reports=await review_facts.open_reports(connection, site.id, comment_ids),
+        appeals=await review_facts.appeals_of(connection, site.id, [*items]),
     )
     return [
         _item_view(site, items[item_id], gathered, schemas.Lease(token, until), now)
@@ -58,6 +63,9 @@ class _Gathered:
         self.threads: dict[str, Row] = rows["threads"]
         self.commenters: dict[str, Row] = rows["commenters"]
         self.records: dict[str, dict[str, int]] = rows["records"]
+        self.decisions: dict[str, list[Row]] = rows["decisions"]
+        self.reports: dict[str, list[Row]] = rows["reports"]
+        self.appeals: dict[str, Row] = rows["appeals"]
 
 
 def _item_view(site: Row, item: Row, rows: _Gathered, lease: schemas.Lease, now: datetime) -> schemas.ReviewItem:
@@ -69,33 +77,70 @@ def _item_view(site: Row, item: Row, rows: _Gathered, lease: schemas.Lease, now:
         item_id=item.id,
         kind=item.kind,
         opened_at=item.opened_at,
-        comment=_as_revision(rows.full[item.comment_id], revision),
+        comment=as_revision(rows.full[item.comment_id], revision, blind=item.blind),
         revision=revision.number,
         thread=views.thread_view(site, thread, thread.page, now=now),
         parents=[views.reader_view(row) for row in parents],
-        scores=_scores(rows.scores.get(item.revision_id)),
-        spans=None if item.spans is None else [schemas.SpanView(**span) for span in item.spans],
-        causes=item.causes,
+        scores=[] if item.blind else score_views(rows.scores.get(item.revision_id)),
+        spans=_spans(item),
+        causes=[] if item.blind else item.causes,
         author_record=schemas.AuthorRecord(author.id, author.first_seen_at, rows.records.get(author.id, {})),
         lease=lease,
+        queue=item.queue,
+        priority=_priority(item),
+        blind=item.blind,
+        language=revision.language,
+        escalation=_escalation(item),
+        reports=[] if item.blind else [_report(row) for row in rows.reports.get(item.comment_id, ())],
+        appeal=_appeal(rows.appeals.get(item.id)),
+        decisions=[] if item.blind else [_decision(row) for row in rows.decisions.get(item.comment_id, ())],
     )
 
 
-def _as_revision(comment: schemas.Comment, revision: Row) -> schemas.Comment:
-    """Show the text that is to be decided, which for an edit is not the one readers see."""
-    return schemas.Comment(
-        **{
-            name: getattr(comment, name)
-            for name in comment.__struct_fields__
-            if name not in ("body", "html", "revision")
-        },
-        body=revision.body,
-        html=revision.html,
-        revision=revision.number,
-    )
+def _spans(item: Row) -> list[schemas.SpanView] | None:
+    if item.blind:
+        return []
+    return None if item.spans is None else [schemas.SpanView(**span) for span in item.spans]
 
 
-def _scores(row: Row | None) -> list[schemas.ScoreView]:
+def _priority(item: Row) -> schemas.PriorityView:
+    kept = item.priority or {}
+    parts = dict.fromkeys(kept.get("parts", {}), 0.0) if item.blind else kept.get("parts", {})
+    value = 0.0 if item.blind else kept.get("value", 0.0)
+    return schemas.PriorityView(value, parts, item.due_at, bool(kept.get("at_once")))
+
+
+def _escalation(item: Row) -> schemas.Escalation | None:
+    if item.escalated_at is None:
+        return None
+    return schemas.Escalation(item.escalated_by, item.escalation_note, item.escalated_at)
+
+
+def _report(row: Row) -> schemas.ReportOnItem:
+    return schemas.ReportOnItem(row.id, row.reason, row.detail, row.law, row.created_at)
+
+
+def _appeal(row: Row | None) -> schemas.AppealOnItem | None:
+    return None if row is None else schemas.AppealOnItem(row.appeal_id, row.text, row.appealed_at, _decision(row))
+
+
+def _decision(row: Row) -> schemas.DecisionView:
+    return views.decision_view(row, revision=row.number)
+
+
+def as_revision(comment: schemas.Comment, revision: Row, *, blind: bool = False) -> schemas.Comment:
+    """Show the text that is to be decided, which for an edit is not the one readers see.
+
+    Of a blind one not what became of it: it is shown as one that waits.
+    """
+    shown: dict[str, Any] = {"body": revision.body, "html": revision.html, "revision": revision.number}
+    if blind:
+        shown |= {"status": Status.HELD, "reasons": []}
+    return msgspec.structs.replace(comment, **shown)
+
+
+def score_views(row: Row | None) -> list[schemas.ScoreView]:
+    """Answer what a model said, the highest first."""
     if row is None:
         return []
     # Those that a stored calibration changed are calibrated, also where the model has others that it did not.

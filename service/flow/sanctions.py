@@ -9,17 +9,19 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, Status
+from moderation.policy import Reason
 from service import schemas
 from service.errors import Problem
 from service.flow import policies, transition
-from service.flow.announce import Told, announce, close_items
+from service.flow.announce import announce, close_items
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import Principal
 from service.flow.judgement import Applied, Judgement, apply, policy_of, reasons_named
 from service.flow.moments import checked_moment
+from service.flow.open_items import open_item
 from service.flow.transition import event_row
-from service.store import commenters, comments, outbox, review_items, sanctions, scoring, sites, threads
+from service.store import commenters, comments, outbox, review_items, sanctions, sites, threads
 from service.store.types import Row
 
 MOST_TAKEN_DOWN = 200
@@ -50,64 +52,93 @@ async def impose(
 ) -> schemas.SanctionView:
     """Restrict a commenter from now on, and take down what they wrote lately if that is wished, in one transaction."""
     now = context.now()
-    until = _until(wanted, now)
     async with context.database.writing() as connection:
-        await sanctions.lock_commenter(connection, site.id, commenter_id)
-        if await _unknown(connection, site.id, commenter_id):
-            raise Problem("commenter.unknown", "The site has no such commenter.")
-        text = await _reason_text(connection, site, wanted.reason)
-        standing = await sanctions.in_force(connection, site.id, commenter_id, now=now)
-        if any(row.kind == wanted.kind for row in standing):
-            raise Problem("sanction.exists", f"A {wanted.kind} is in force already; lift it first.")
-        applied = await _take_down(connection, context, site, principal.actor, commenter_id, wanted, now)
-        row = {
-            "id": context.new_id(),
-            "site_id": site.id,
-            "commenter_id": commenter_id,
-            "kind": wanted.kind,
-            "reason": wanted.reason,
-            "text": text,
-            "note": wanted.note,
-            "imposed_by": principal.actor,
-            "created_at": now,
-            "until": until,
-            "swept": [one.decision.id for one in applied],
-        }
-        await sanctions.insert(connection, row)
-        said: dict[str, Any] = {"sanction_id": row["id"], "kind": wanted.kind, "reason": wanted.reason}
-        said |= {"until": until.isoformat() if until else None}
-        event = event_row(context, "commenter.sanctioned", site_id=site.id, at=now, commenter_id=commenter_id, **said)
-        await outbox.append(connection, [event])
-        await _audit_act(connection, context, site, principal, "commenter.sanctioned", commenter_id, said, applied)
-        view = _view(await sanctions.by_id(connection, site.id, str(row["id"])), now)
+        view, applied = await impose_in(connection, context, site, principal, commenter_id, wanted, now)
     await _tell(context, site, applied)
     return view
+
+
+async def impose_in(
+    connection: AsyncConnection,
+    context: Context,
+    site: Row,
+    principal: Principal,
+    commenter_id: str,
+    wanted: schemas.SanctionInput,
+    now: datetime,
+    *,
+    sanction_id: str | None = None,
+) -> tuple[schemas.SanctionView, list[Applied]]:
+    """Do the same in a transaction that is open; `sanction_id`: of the act that it is a part of."""
+    until = _until(wanted, now)
+    await sanctions.lock_commenter(connection, site.id, commenter_id)
+    if await _unknown(connection, site.id, commenter_id):
+        raise Problem("commenter.unknown", "The site has no such commenter.")
+    text = await _reason_text(connection, site, wanted.reason)
+    standing = await sanctions.in_force(connection, site.id, commenter_id, now=now)
+    if any(row.kind == wanted.kind for row in standing):
+        raise Problem("sanction.exists", f"A {wanted.kind} is in force already; lift it first.")
+    applied = await _take_down(connection, context, site, principal.actor, commenter_id, wanted, now)
+    row = {
+        "id": sanction_id or context.new_id(),
+        "site_id": site.id,
+        "commenter_id": commenter_id,
+        "kind": wanted.kind,
+        "reason": wanted.reason,
+        "text": text,
+        "note": wanted.note,
+        "imposed_by": principal.actor,
+        "created_at": now,
+        "until": until,
+        "swept": [one.decision.id for one in applied],
+    }
+    await sanctions.insert(connection, row)
+    said: dict[str, Any] = {"sanction_id": row["id"], "kind": wanted.kind, "reason": wanted.reason}
+    said |= {"until": until.isoformat() if until else None}
+    event = event_row(context, "commenter.sanctioned", site_id=site.id, at=now, commenter_id=commenter_id, **said)
+    await outbox.append(connection, [event])
+    await _audit_act(connection, context, site, principal, "commenter.sanctioned", commenter_id, said, applied)
+    view = _view(await sanctions.by_id(connection, site.id, str(row["id"])), now)
+    return view, applied
 
 
 async def lift(
     context: Context, site: Row, principal: Principal, commenter_id: str, sanction_id: str, *, restore: bool
 ) -> schemas.SanctionView:
     """End a sanction; what its act took down comes back where nobody has decided since."""
-    now = context.now()
     async with context.database.writing() as connection:
-        await sanctions.lock_commenter(connection, site.id, commenter_id)
         row = await sanctions.by_id(connection, site.id, sanction_id)
         if row is None or row.commenter_id != commenter_id:
             raise Problem("sanction.unknown", "The commenter has no such sanction.")
-        applied: list[Applied] = []
-        if restore:
-            applied = await _bring_back(connection, context, site, principal.actor, row.swept, now)
-        if not await sanctions.lift(connection, site.id, sanction_id, at=now, by=principal.actor):
-            raise Problem("sanction.over", "The sanction was lifted, or its time is over.")
-        said: dict[str, Any] = {"sanction_id": sanction_id, "kind": row.kind}
-        event = event_row(
-            context, "commenter.sanction_lifted", site_id=site.id, at=now, commenter_id=commenter_id, **said
-        )
-        await outbox.append(connection, [event])
-        await _audit_act(connection, context, site, principal, "commenter.sanction_lifted", commenter_id, said, applied)
-        view = _view(await sanctions.by_id(connection, site.id, sanction_id), now)
+        view, applied = await lift_in(connection, context, site, principal, row, context.now(), restore=restore)
     await _tell(context, site, applied)
     return view
+
+
+async def lift_in(
+    connection: AsyncConnection,
+    context: Context,
+    site: Row,
+    principal: Principal,
+    row: Row,
+    now: datetime,
+    *,
+    restore: bool,
+) -> tuple[schemas.SanctionView, list[Applied]]:
+    """Do the same in a transaction that is open."""
+    await sanctions.lock_commenter(connection, site.id, row.commenter_id)
+    applied: list[Applied] = []
+    if restore:
+        applied = await _bring_back(connection, context, site, principal.actor, row.swept, now)
+    if not await sanctions.lift(connection, site.id, row.id, at=now, by=principal.actor):
+        raise Problem("sanction.over", "The sanction was lifted, or its time is over.")
+    said: dict[str, Any] = {"sanction_id": row.id, "kind": row.kind}
+    event = event_row(
+        context, "commenter.sanction_lifted", site_id=site.id, at=now, commenter_id=row.commenter_id, **said
+    )
+    await outbox.append(connection, [event])
+    await _audit_act(connection, context, site, principal, "commenter.sanction_lifted", row.commenter_id, said, applied)
+    return _view(await sanctions.by_id(connection, site.id, row.id), now), applied
 
 
 async def listed(context: Context, site: Row, commenter_id: str) -> schemas.SanctionList:
@@ -143,7 +174,12 @@ async def _reason_text(connection: AsyncConnection, site: Row, code: str) -> str
     assert current is not None
     key = (site.id, current.policy_version)
     policy = (await policies.prepared(connection, [key]))[key].policy
-    [reason] = reasons_named(policy, [code], required=True)
+    try:
+        [reason] = reasons_named(policy, [code], required=True)
+    except Problem as problem:
+        # A decision has several of them; a sanction's field is called `reason`.
+        fields = [("reason", field.message) for field in problem.fields]
+        raise Problem(problem.code, problem.detail, fields=fields) from None
     return str(reason.text)
 
 
@@ -206,6 +242,7 @@ async def _bring_back(
         if revision.erased_at is not None:
             continue
         was_held = decision.from_status == Status.HELD.value
+        why = await _held_by(connection, decision) if was_held else None
         version, _ = await policy_of(connection, site, comment.thread_id)
         judgement = Judgement(
             comment_id=comment.id,
@@ -213,34 +250,30 @@ async def _bring_back(
             revision=revision,
             action=Action.HOLD if was_held else Action.RESTORE,
             actor=actor,
-            reasons=[],
+            reasons=[Reason(one["code"], one["text"]) for one in why.reasons] if why else [],
             policy_version=version,
             note=None,
+            causes=why.causes if why else (),
         )
         one = await apply(connection, context, site.id, judgement, now)
         if was_held:
-            item = _item(context, site, one, now)
-            await scoring.insert_items(connection, [item])
-            told = Told.of(one.decision, version=one.told.version, item=item)
-            one = one._replace(told=told)
+            item = await open_item(
+                connection, context, site.id, revision.id, "held", now=now, causes=one.decision.causes
+            )
+            one = one._replace(told=one.told.with_item(item))
         applied.append(one)
     return applied
 
 
-def _item(context: Context, site: Row, applied: Applied, now: datetime) -> dict[str, Any]:
-    """Answer a review item for a comment that waits again, as it did before the act."""
-    return {
-        "id": context.new_id(),
-        "site_id": site.id,
-        "thread_id": applied.decision.thread_id,
-        "comment_id": applied.decision.comment_id,
-        "revision_id": applied.decision.revision_id,
-        "kind": "held",
-        "state": "open",
-        "causes": [],
-        "order_key": now.timestamp(),
-        "opened_at": now,
-    }
+async def _held_by(connection: AsyncConnection, rejection: Row) -> Row | None:
+    """Answer the decision by which a comment waited that was then rejected: its author goes on reading why."""
+    before = None
+    for one in await review_items.decisions_of(connection, rejection.site_id, rejection.comment_id):
+        if one.id == rejection.id:
+            break
+        if one.to_status == Status.HELD.value and one.revision_id == rejection.revision_id:
+            before = one
+    return before
 
 
 async def _audit_act(

@@ -13,16 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, ActorKind, Status, next_status
 from moderation.policy import Policy
-from moderation.rules import OnScorerFailure, Outcome
+from moderation.rules import REVIEW, OnScorerFailure, Outcome
 from moderation.scores import Attribute, Scores
 from moderation.signals import Signals
-from moderation.verdict import Verdict, judge
+from moderation.verdict import Cause, CauseKind, Verdict, judge
 from service import telemetry
-from service.flow import calibrations, circumstances, transition
+from service.flow import aftermath, calibrations, circumstances, transition
 from service.flow.announce import Told, announce
 from service.flow.calibrations import Calibrated
 from service.flow.context import Context
 from service.flow.look import Looked, key_of, look, look_again, policies_of
+from service.flow.open_items import item_row, spoken, trust_of
+from service.flow.priority import Facts
+from service.flow.review_settings import review_of
+from service.flow.second_opinions import is_chosen
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
 from service.store import review_items, scoring, threads
@@ -64,6 +68,23 @@ class _Judged(msgspec.Struct, frozen=True):
     @property
     def scores(self) -> Scores | None:
         return self.calibrated.scores
+
+    @property
+    def ids(self) -> dict[str, str]:
+        return {name: getattr(self.row, name) for name in ("thread_id", "comment_id", "revision_id")}
+
+    def facts(self, kind: str, causes: Sequence[Mapping[str, Any]]) -> Facts:
+        rule, attribute = spoken(causes)
+        return Facts(
+            kind=kind,
+            page=self.row.page,
+            scores=(_as_json(self.scores.values) or {}) if self.scores else {},
+            rule=rule,
+            attribute=attribute,
+            language=self.signals.language,
+            trust=trust_of(self.row.author_kind, trusted=self.row.trusted),
+            published_in_thread=self.row.published_count,
+        )
 
 
 class ThreadsMoved(Exception):  # noqa: N818 - Named for the fact.
@@ -169,8 +190,19 @@ async def _judge_all(
             emergency=row.emergency_pre_moderation,
             circumstances=facts,
         )
+        if row.status == Status.HELD.value:
+            verdict = _for_a_person(verdict, policy)
         judged.append(_Judged(row, verdict, signals, said, row.policy_version))
     return judged
+
+
+def _for_a_person(verdict: Verdict, policy: Policy) -> Verdict:
+    """Answer what is made of an edit whose comment readers reported out of sight meanwhile: no machine lets it back."""
+    if verdict.outcome is not Outcome.PUBLISH:
+        return verdict
+    cause = Cause("reports", Outcome.HOLD, CauseKind.REPORTS, reason=REVIEW)
+    reason = next(reason for reason in policy.reasons if reason.code == REVIEW)
+    return Verdict(Outcome.HOLD, (*verdict.causes, cause), (reason,), review=True)
 
 
 async def _record_thread(
@@ -187,13 +219,23 @@ async def _record_thread(
     events = {decision.id: [_event_of(one)] for one, decision in zip(judged, decisions, strict=True)}
     await transition.append(connection, context, decisions, event_of=events)
     for one in judged:
-        if one.row.number > 1 and standings.nodes[one.row.comment_id].shown_revision == one.row.number:
+        if _is_shown_edit(one, standings):
             # Readers see this text now; what was asked about an earlier one is no question any more.
             await review_items.supersede(connection, site_id, one.row.comment_id, at=now, before=one.row.number)
-    items = [_item_row(context, one, now) for one in judged if one.verdict.review]
+    items = [
+        _item_row(context, one, decision, now)
+        for one, decision in zip(judged, decisions, strict=True)
+        if one.verdict.review or _is_sampled(one)
+    ]
     await scoring.insert_items(connection, items)
-    opened = {item["comment_id"]: item for item in items}
+    edited = [one.row.comment_id for one in judged if _is_shown_edit(one, standings)]
+    asked = await aftermath.ask_about_reports(connection, context, site_id, edited, now=now) if edited else []
+    opened = {item["comment_id"]: item for item in [*asked, *items]}
     return [Told.of(decision, version=version, item=opened.get(decision.comment_id)) for decision in decisions]
+
+
+def _is_shown_edit(one: _Judged, standings: Standings) -> bool:
+    return bool(one.row.number > 1 and standings.nodes[one.row.comment_id].shown_revision == one.row.number)
 
 
 def _decide(context: Context, standings: Standings, one: _Judged, now: datetime) -> Decision:
@@ -265,17 +307,15 @@ def _as_json(values: Mapping[Attribute, float] | None) -> dict[str, float] | Non
     return None if values is None else {attribute.value: value for attribute, value in values.items()}
 
 
-def _item_row(context: Context, one: _Judged, now: datetime) -> dict[str, Any]:
-    held = one.verdict.outcome is Outcome.HOLD
-    return {
-        "id": context.new_id(),
-        "site_id": one.row.site_id,
-        "thread_id": one.row.thread_id,
-        "comment_id": one.row.comment_id,
-        "revision_id": one.row.revision_id,
-        "kind": "held" if held else "post_moderation",
-        "state": "open",
-        "causes": [msgspec.to_builtins(cause) for cause in one.verdict.causes],
-        "order_key": now.timestamp(),
-        "opened_at": now,
-    }
+def _is_sampled(one: _Judged) -> bool:
+    """Answer whether a person looks at it who does not know that the machine decided it, so that its errors show."""
+    return is_chosen(one.row.revision_id, review_of(one.row.review).sample_share)
+
+
+def _item_row(context: Context, one: _Judged, decision: Decision, now: datetime) -> dict[str, Any]:
+    causes = [msgspec.to_builtins(cause) for cause in one.verdict.causes]
+    kind, more = "held" if one.verdict.outcome is Outcome.HOLD else "post_moderation", {}
+    if not one.verdict.review:
+        kind, more = "sampled", {"blind": True, "decision_id": decision.id}
+    settings, facts = review_of(one.row.review), one.facts(kind, causes)
+    return item_row(context, one.row.site_id, one.ids, facts, settings, causes=causes, now=now, **more)

@@ -13,8 +13,11 @@ from service.flow.close_threads import close_threads
 from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
 from service.flow.retention import apply_retention
+from service.flow.review_settings import DEFAULT, queue_names, review_of
 from service.flow.watch import watch
-from service.store import accounts, network_keys, records, review_items, sanctions, scoring
+from service.queue.review import Standing
+from service.store import accounts, network_keys, records, review_items, sanctions, scoring, sites
+from service.store.types import Row
 
 _PAGE = 500
 #: A submit enqueues right after its commit; sooner than this the sweep would race it for nothing.
@@ -66,12 +69,24 @@ async def _review(context: Context, now: datetime) -> int:
         async with context.database.reading() as connection:
             rows = await review_items.open_page(connection, after=after, limit=_PAGE)
         for site_id, group in groupby(rows, key=lambda row: row.site_id):
-            items = list(group)
+            items = await _at_home(context, site_id, list(group))
             free = [row for row in items if row.lease_expires_at is None or row.lease_expires_at <= now]
-            added += await context.reviews.add(site_id, [(row.id, row.order_key) for row in free])
+            added += await context.reviews.add(site_id, [Standing(row.id, row.order_key, row.queue) for row in free])
         if len(rows) < _PAGE:
             return added
         after = rows[-1]
+
+
+async def _at_home(context: Context, site_id: str, items: list[Row]) -> list[Row]:
+    """Answer the items; those of queues that the site has no more, which nobody takes from, go to `default` first."""
+    async with context.database.reading() as connection:
+        settings = review_of((await sites.by_id(connection, site_id)).review)
+    names = [*queue_names(settings, is_admin=True)]
+    if all(row.queue in names for row in items):
+        return items
+    async with context.database.writing() as connection:
+        await review_items.empty_queues(connection, site_id, keep=names, into=DEFAULT)
+        return [*(await review_items.by_ids(connection, site_id, [row.id for row in items])).values()]
 
 
 async def _retention(context: Context, now: datetime) -> int:

@@ -46,6 +46,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
     item_id: str | None = None
     automated_detection: bool = False
+    ground: str | None = None
+    ground_clause: str | None = None
+    on_notice: bool = False
+    act_id: str | None = None
+    undoes_id: str | None = None
 
     def row(self) -> dict[str, Any]:
         """Answer the row to append. The ground is the site's guidelines unless a person names a law."""
@@ -67,10 +72,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
             "policy_version": self.policy_version,
             "model_id": self.model_id,
             "note": self.note,
-            "ground": "guideline" if restricts else None,
-            "on_notice": False,
+            "ground": (self.ground or "guideline") if restricts else None,
+            "ground_clause": self.ground_clause if restricts else None,
+            "on_notice": self.on_notice,
             "automated_detection": self.automated_detection,
             "automated_decision": self.actor.kind is ActorKind.MACHINE,
+            "act_id": self.act_id,
+            "undoes_id": self.undoes_id,
             "created_at": self.at,
         }
 

@@ -127,4 +127,8 @@ def decision_view(row: Row | dict[str, Any], *, revision: int) -> schemas.Decisi
         policy_version=value["policy_version"],
         note=value["note"],
         created_at=value["created_at"],
+        ground=value["ground"],
+        ground_clause=value["ground_clause"],
+        act_id=value["act_id"],
+        undoes=value["undoes_id"],
     )

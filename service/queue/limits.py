@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -41,6 +43,8 @@ class LocalLimits:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._full_at: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     def take(self, buckets: Sequence[Bucket]) -> list[Taken]:
         """Take a token from every bucket, or from none."""
@@ -53,9 +57,38 @@ class LocalLimits:
                 self._full_at[taken.bucket.key] = now + taken.reset_seconds
         return found
 
-    def has_room(self, bucket: Bucket) -> bool:
-        """Answer whether a bucket has a token, without taking it."""
-        return self._look(bucket, self._clock()).allowed
+    async def hold(self, bucket: Bucket) -> Taken:
+        """Take a token that `settle` spends or gives back; while others hold the last ones, wait for what they do."""
+        while True:
+            [taken] = self.take([bucket])
+            if taken.allowed:
+                self._held[bucket.key] = self._held.get(bucket.key, 0) + 1
+            if taken.allowed or bucket.key not in self._held:
+                return taken
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(bucket.key, deque()).append(turn)
+            await turn
+
+    def settle(self, bucket: Bucket, *, spent: bool) -> None:
+        """Spend a token that was held, or give it back to whoever waits for one."""
+        if not spent and bucket.key in self._full_at:
+            self._full_at[bucket.key] -= bucket.per_seconds / bucket.limit
+        self._held[bucket.key] -= 1
+        is_last = self._held[bucket.key] == 0
+        if is_last:
+            del self._held[bucket.key]
+        self._wake(bucket.key, all_of_them=is_last, any_of_them=is_last or not spent)
+
+    def _wake(self, key: str, *, all_of_them: bool, any_of_them: bool) -> None:
+        """Let those who wait look again: one for each token that came back, and all where nobody holds one any more."""
+        turns = self._waiting.get(key, deque())
+        while turns and any_of_them:
+            turn = turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                any_of_them = all_of_them
+        if not turns:
+            self._waiting.pop(key, None)
 
     def _make_room(self, now: float) -> None:
         """Forget full buckets; of a flood from more networks than are kept, the older half too."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import msgspec
 from redis.asyncio import Redis
@@ -77,14 +77,37 @@ class Waiter:
             self._waiters.pop(self._revision_id, None)
 
 
+class Listener(Protocol):
+    """Whoever hears another channel over the same connection."""
+
+    channel: str
+
+    async def catch_up(self) -> None:
+        """Be told that the channel is heard from now on, and read what was said before."""
+
+    def hear(self, data: str) -> None:
+        """Be told what was said."""
+
+    def lapse(self) -> None:
+        """Be told that the connection broke."""
+
+
 class DecisionHub:
     """The one reader of a process: it outlives any outage of Redis and wakes whoever waits for a revision.
 
     Give it the client of `connect_blocking`. While `connected` is False every wait returns None at once.
     """
 
-    def __init__(self, client: Redis, prefix: str = "colloquy", *, silence_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        prefix: str = "colloquy",
+        *,
+        listeners: Sequence[Listener] = (),
+        silence_seconds: float = 5.0,
+    ) -> None:
         self.connected = False
+        self._listeners = {one.channel: one for one in listeners}
         self._silence_seconds = silence_seconds
         self._client = client
         self._channel = _channel(prefix)
@@ -134,13 +157,13 @@ class DecisionHub:
 
     async def _read_until_broken(self) -> None:
         async with self._client.pubsub() as pubsub:
-            await _subscribe(pubsub, self._channel)
+            await _subscribe(pubsub, self._channel, *self._listeners)
             asked = False
             while True:
                 message = await _next_message(pubsub, self._silence_seconds)
                 if message is not None:
                     asked = False
-                    self._hear(message)
+                    await self._hear(message)
                 elif asked:
                     raise QueueUnavailable("silence")
                 else:
@@ -148,8 +171,13 @@ class DecisionHub:
                     await _ask(pubsub)
                     asked = True
 
-    def _hear(self, message: dict[str, Any]) -> None:
-        if message["type"] == "subscribe":
+    async def _hear(self, message: dict[str, Any]) -> None:
+        if listener := self._listeners.get(message["channel"]):
+            if message["type"] == "subscribe":
+                await listener.catch_up()
+            elif message["type"] == "message":
+                listener.hear(message["data"])
+        elif message["type"] == "subscribe":
             # A second confirmation means that the client reconnected by itself and may have missed news.
             self._lapse()
             self._pause = FIRST_PAUSE_SECONDS
@@ -169,6 +197,9 @@ class DecisionHub:
                 waiter.settle(decided)
 
     def _lapse(self) -> None:
+        if self.connected:
+            for listener in self._listeners.values():
+                listener.lapse()
         self.connected = False
         for waiting in self._waiters.values():
             for waiter in waiting:
@@ -177,8 +208,8 @@ class DecisionHub:
 
 # Each step alone is guarded: a cancellation that one of them swallowed must end the reader before the next.
 @only_unavailable
-async def _subscribe(pubsub: PubSub, channel: str) -> None:
-    await pubsub.subscribe(channel)
+async def _subscribe(pubsub: PubSub, *channels: str) -> None:
+    await pubsub.subscribe(*channels)
 
 
 @only_unavailable

@@ -1,10 +1,19 @@
 """The review queue of a site: the order in which items are handed to moderators; the lease itself is a row in SQL."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
 from service.queue.client import load_script, only_unavailable
+
+
+class Standing(NamedTuple):
+    """Where an item stands: the lowest order of a queue comes first."""
+
+    item_id: str
+    order: float
+    queue: str
 
 
 class ReviewQueue:
@@ -21,16 +30,19 @@ class ReviewQueue:
         self._mark_leased = load_script(client, "review_mark_leased")
 
     @only_unavailable
-    async def add(self, site_id: str, items: Sequence[tuple[str, float]]) -> int:
-        """Add (item id, order) pairs that are neither ready nor leased and return how many were added."""
+    async def add(self, site_id: str, items: Sequence[Standing]) -> int:
+        """Put items where they stand unless they are leased; return how many were neither ready nor leased."""
         if not items:
             return 0
         return int(await self._add(self._keys(site_id), [part for item in items for part in item]))
 
     @only_unavailable
-    async def take(self, site_id: str, limit: int, *, now_ms: int, until_ms: int) -> list[str]:
-        """Return up to `limit` items, now leased until `until_ms`; leases that ended by `now_ms` count as ready."""
-        return list(await self._take(self._keys(site_id), [limit, now_ms, until_ms]))
+    async def take(self, site_id: str, queues: Sequence[str], limit: int, *, now_ms: int, until_ms: int) -> list[str]:
+        """Return up to `limit` items of these queues, now leased until `until_ms`, the lowest order of all first.
+
+        Leases that ended by `now_ms` count as ready.
+        """
+        return list(await self._take(self._keys(site_id), [limit, now_ms, until_ms, *queues]))
 
     @only_unavailable
     async def renew(self, site_id: str, item_id: str, until_ms: int) -> None:
@@ -49,19 +61,19 @@ class ReviewQueue:
             await self._remove(self._keys(site_id), item_ids)
 
     @only_unavailable
-    async def mark_leased(self, site_id: str, item_id: str, order: float, until_ms: int) -> None:
+    async def mark_leased(self, site_id: str, item: Standing, until_ms: int) -> None:
         """Record a lease that SQL knows of and Redis forgot; a longer lease stays as it is."""
-        await self._mark_leased(self._keys(site_id), [item_id, order, until_ms])
+        await self._mark_leased(self._keys(site_id), [*item, until_ms])
 
     @only_unavailable
     async def counts(self, site_id: str) -> tuple[int, int]:
         """Return how many items are ready and how many are leased; a lease that ran out counts until the next take."""
-        ready, leased, _ = self._keys(site_id)
+        _, leased, orders = self._keys(site_id)
         async with self._client.pipeline(transaction=True) as pipe:
-            pipe.zcard(ready)
+            pipe.hlen(orders)
             pipe.zcard(leased)
-            counted = await pipe.execute()
-        return int(counted[0]), int(counted[1])
+            known, held = await pipe.execute()
+        return int(known) - int(held), int(held)
 
     def _keys(self, site_id: str) -> list[str]:
         base = f"{self._prefix}:review:{site_id}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
 from moderation.decision import Status
 from service.schemas.reading import ReasonView
+from service.schemas.sanctions import SanctionKind
 
 
 class EventThread(Struct, frozen=True):
@@ -40,7 +41,7 @@ class EventComment(Struct, frozen=True):
 
 
 class EventRevision(Struct, frozen=True, omit_defaults=True):
-    """The text that an event is about: an edit of a published comment has a status of its own.
+    """The text that an event is about: an edit of a published comment has a status of its own, which is that of now.
 
     `body` and `html` are read when the event is sent, so that what was erased or taken down meanwhile never leaves.
     """
@@ -54,6 +55,19 @@ class EventRevision(Struct, frozen=True, omit_defaults=True):
     html: str | UnsetType | None = UNSET
 
 
+class EventCause(Struct, frozen=True):
+    """One thing that spoke for a decision: a condition of a rule, or a circumstance that holds by itself."""
+
+    rule: str
+    outcome: str
+    kind: str
+    name: str | None = None
+    value: float | None = None
+    threshold: float | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
 class EventDecision(Struct, frozen=True):
     """The decision that an event tells of."""
 
@@ -64,28 +78,106 @@ class EventDecision(Struct, frozen=True):
     from_status: Status
     to_status: Status
     reasons: list[ReasonView]
-    causes: list[dict[str, Any]]
+    causes: list[EventCause]
     policy_version: str | None
     model_id: str | None
     created_at: datetime
 
 
 class EventReview(Struct, frozen=True):
-    """The review item that a person decides, and why it is one."""
+    """The review item that a person decides, and why it is one; `state` is that of now."""
 
     item_id: str
     kind: str
     state: str
-    causes: list[dict[str, Any]]
+    causes: list[EventCause]
 
 
-class EventCommenter(Struct, frozen=True):
-    """The commenter that an event is about; after an erasure the id alone says who it was."""
+class EventCommenter(Struct, frozen=True, omit_defaults=True):
+    """The commenter that an event is about; after an erasure the id alone says who it was, and `mode` what it took."""
 
     commenter_id: str
     kind: str
     name: str | None
     subject: str | None
+    mode: Literal["anonymise", "remove"] | UnsetType = UNSET
+
+
+class EventSanction(Struct, frozen=True, omit_defaults=True):
+    """The sanction that began or ended; `reason` and `until` (null: without an end) only where it began."""
+
+    sanction_id: str
+    kind: SanctionKind
+    reason: str | UnsetType = UNSET
+    until: datetime | UnsetType | None = UNSET
+
+
+class EventPolicy(Struct, frozen=True):
+    """The version of the policy in force now; `page` is null where it is the site's."""
+
+    version: str | None
+    page: str | None = None
+
+
+class EventEndpoint(Struct, frozen=True, omit_defaults=True):
+    """The receiver that an event is about; all but the id only where it was disabled."""
+
+    endpoint_id: str
+    reason: Literal["gone", "failing"] | UnsetType = UNSET
+    dead: int | UnsetType = UNSET
+    host: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+
+
+class EventQueue(Struct, frozen=True):
+    """What waits for a person, and from when on that is too much."""
+
+    state: Literal["crossed", "recovered"]
+    depth: int
+    oldest_age_seconds: int
+    backlog_items: int | None
+    backlog_age_seconds: int | None
+
+
+class EventScorer(Struct, frozen=True, omit_defaults=True):
+    """The scorer that failed (`reason`, `failing_since`) or is back (`down_since`)."""
+
+    model_id: str | None
+    reason: str | UnsetType | None = UNSET
+    failing_since: datetime | UnsetType = UNSET
+    down_since: datetime | UnsetType = UNSET
+
+
+class EventContact(Struct, frozen=True, omit_defaults=True):
+    """Who sent a notice of illegal content, so that the publisher can tell them what came of it."""
+
+    name: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+
+
+class EventReport(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a reader found wrong; `contact` only in the webhook of `report.closed`, and only where it was left."""
+
+    report_id: str
+    reason: str
+    state: Literal["open", "closed"]
+    outcome: Literal["taken_down", "kept", "deleted"] | None
+    detail: str | None
+    law: str | None
+    created_at: datetime
+    contact: EventContact | UnsetType = UNSET
+
+
+class EventAppeal(Struct, frozen=True, kw_only=True):
+    """What an author says against the decision `decision_id`, and the answer."""
+
+    appeal_id: str
+    decision_id: str
+    state: Literal["open", "closed"]
+    outcome: Literal["upheld", "overturned", "withdrawn"] | None
+    text: str | None
+    answer: str | None
+    created_at: datetime
 
 
 class EventData(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -99,11 +191,13 @@ class EventData(Struct, frozen=True, omit_defaults=True, kw_only=True):
     decision: EventDecision | UnsetType = UNSET
     review: EventReview | UnsetType = UNSET
     commenter: EventCommenter | UnsetType = UNSET
-    sanction: dict[str, Any] | UnsetType = UNSET
-    policy: dict[str, Any] | UnsetType = UNSET
-    endpoint: dict[str, Any] | UnsetType = UNSET
-    queue: dict[str, Any] | UnsetType = UNSET
-    scorer: dict[str, Any] | UnsetType = UNSET
+    sanction: EventSanction | UnsetType = UNSET
+    policy: EventPolicy | UnsetType = UNSET
+    endpoint: EventEndpoint | UnsetType = UNSET
+    queue: EventQueue | UnsetType = UNSET
+    scorer: EventScorer | UnsetType = UNSET
+    report: EventReport | UnsetType = UNSET
+    appeal: EventAppeal | UnsetType = UNSET
 
 
 class EventBody(Struct, frozen=True):

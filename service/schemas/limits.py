@@ -24,5 +24,7 @@ class Rates(Input, frozen=True, kw_only=True):
     submit_per_site: Rate = Rate(1_200, 60)
     change_per_commenter: Rate = Rate(60, 60)
     change_per_network: Rate = Rate(120, 60)
+    report_per_commenter: Rate = Rate(20, 3600)
+    report_per_network: Rate = Rate(30, 3600)
     read_per_network: Rate = Rate(1_200, 60)
     staff_per_member: Rate = Rate(1_200, 60)

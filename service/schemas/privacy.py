@@ -46,6 +46,7 @@ class Retention(Input, frozen=True):
     replaced_text_days: Days | None = 90
     outbox_days: Days = 90
     delivery_days: Days = 30
+    report_contact_days: Days | None = 180
     erasure: ErasureMode = "anonymise"
 
 

@@ -35,9 +35,10 @@ class SubmitComment(Input, frozen=True):
 
 
 class EditComment(Input, frozen=True):
-    """The new text of an author's own comment."""
+    """The new text of an author's own comment; `challenge` as for a new one."""
 
     body: Annotated[str, Meta(min_length=1, max_length=BODY_CHARACTERS)]
+    challenge: Annotated[str, Meta(max_length=2000)] | None = None
 
 
 class CountsInput(Input, frozen=True):

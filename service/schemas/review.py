@@ -8,45 +8,96 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from moderation.decision import Status
-from service.schemas.base import Code, Input, Note
+from service.schemas.base import Code, Input, Note, PageKey, UuidText
 from service.schemas.reading import Comment, ReasonView, ThreadView
+from service.schemas.review_settings import ItemKind, QueueName, Trust
+from service.schemas.sanctions import SanctionInput
+
+LeaseToken = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class ItemFilter(Input, frozen=True):
+    """Which items are wanted; of each field that is given the item must have the value."""
+
+    page: PageKey | None = None
+    rule: Code | None = None
+    attribute: Code | None = None
+    language: Annotated[str, Meta(max_length=8)] | None = None
+    trust: Trust | None = None
+    kind: ItemKind | None = None
+    older_than_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] | None = None
+    commenter_id: UuidText | None = None
 
 
 class ClaimInput(Input, frozen=True):
-    """How many items to take, and for how long."""
+    """How many items to take, for how long, and which; without a queue the most pressing of all queues."""
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 1
     lease_seconds: Annotated[int, Meta(ge=1, le=3600)] = 300
+    queue: QueueName | None = None
+    filter: ItemFilter = field(default_factory=ItemFilter)
 
 
-class LeaseInput(Input, frozen=True):
+class LeaseInput(Input, frozen=True, kw_only=True):
     """The lease that a claim gave."""
 
-    lease: Annotated[str, Meta(min_length=1, max_length=200)]
+    lease: LeaseToken
 
 
-class RenewInput(LeaseInput, frozen=True):
+class EscalateInput(LeaseInput, frozen=True, kw_only=True):
+    """A lease, and what the admins should know."""
+
+    note: Note | None = None
+
+
+class Ground(Input, frozen=True):
+    """On what a restriction stands: a law, or the site's guidelines, and which part of it."""
+
+    kind: Literal["law", "guideline"]
+    clause: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
+
+
+class RenewInput(LeaseInput, frozen=True, kw_only=True):
     """A lease and how long it shall last from now."""
 
     lease_seconds: Annotated[int, Meta(ge=1, le=3600)] = 300
 
 
-class DecideInput(LeaseInput, frozen=True):
-    """A moderator's decision on the revision that was read."""
-
-    revision: Annotated[int, Meta(ge=1)]
-    action: Literal["approve", "reject"]
+class _Why(Input, frozen=True, kw_only=True):
     reasons: Annotated[list[Code], Meta(max_length=10)] = field(default_factory=list)
     note: Note | None = None
+    ground: Ground | None = None
 
 
-class ActInput(Input, frozen=True):
+class DecideInput(_Why, frozen=True, kw_only=True):
+    """A moderator's decision on the revision that was read; `sanction` restricts its author in the same act."""
+
+    lease: LeaseToken
+    revision: Annotated[int, Meta(ge=1)]
+    action: Literal["approve", "reject"]
+    sanction: SanctionInput | None = None
+
+
+class ActInput(_Why, frozen=True, kw_only=True):
     """A moderator's act on a comment that is not in the queue: take a published one down, or bring one back."""
 
     revision: Annotated[int, Meta(ge=1)]
     action: Literal["remove", "restore"]
-    reasons: Annotated[list[Code], Meta(max_length=10)] = field(default_factory=list)
-    note: Note | None = None
+    sanction: SanctionInput | None = None
+
+
+class ChosenItem(LeaseInput, frozen=True, kw_only=True):
+    """One item of many that are decided alike."""
+
+    item_id: UuidText
+    revision: Annotated[int, Meta(ge=1)]
+
+
+class DecideManyInput(_Why, frozen=True, kw_only=True):
+    """One decision on several claimed items."""
+
+    items: Annotated[list[ChosenItem], Meta(min_length=1, max_length=50)]
+    action: Literal["approve", "reject"]
 
 
 class Lease(Struct, frozen=True):
@@ -54,6 +105,18 @@ class Lease(Struct, frozen=True):
 
     token: str
     expires_at: datetime
+
+
+class OneQueue(Struct, frozen=True):
+    """How much waits in one queue; `overdue` is past the time in which it was to be looked at."""
+
+    name: str
+    title: str
+    depth: int
+    claimed: int
+    overdue: int
+    oldest_age_seconds: float | None
+    service_level_seconds: int
 
 
 class QueueView(Struct, frozen=True):
@@ -64,6 +127,65 @@ class QueueView(Struct, frozen=True):
     oldest_age_seconds: float | None
     pending: int
     degraded: list[str]
+    queues: list[OneQueue]
+    kinds: dict[str, int]
+
+
+class PriorityView(Struct, frozen=True):
+    """Why an item is where it is: its priority and the parts that it is the weighted mean of, each in [0, 1]."""
+
+    value: float
+    parts: dict[str, float]
+    due_at: datetime | None
+    at_once: bool = False
+
+
+class Escalation(Struct, frozen=True):
+    """That a moderator handed an item to the admins."""
+
+    by: str
+    note: str | None
+    at: datetime
+
+
+class ReportOnItem(Struct, frozen=True):
+    """What a reader found wrong with the comment."""
+
+    id: str
+    reason: str
+    detail: str | None
+    law: str | None
+    created_at: datetime
+
+
+class DecisionView(Struct, frozen=True):
+    """A recorded decision."""
+
+    id: str
+    action: str
+    actor_kind: str
+    actor: str | None
+    from_status: Status
+    to_status: Status
+    revision: int
+    reasons: list[ReasonView]
+    causes: list[dict[str, Any]]
+    policy_version: str | None
+    note: str | None
+    created_at: datetime
+    ground: str | None = None
+    ground_clause: str | None = None
+    act_id: str | None = None
+    undoes: str | None = None
+
+
+class AppealOnItem(Struct, frozen=True):
+    """What the author says against a decision."""
+
+    id: str
+    text: str | None
+    created_at: datetime
+    decision: DecisionView
 
 
 class ScoreView(Struct, frozen=True):
@@ -96,8 +218,8 @@ class AuthorRecord(Struct, frozen=True):
     counts: dict[str, int]
 
 
-class ReviewItem(Struct, frozen=True):
-    """Everything a moderator needs to decide one revision."""
+class ReviewItem(Struct, frozen=True, kw_only=True):
+    """Everything a moderator needs to decide one revision; of a blind one nothing of what others made of it."""
 
     item_id: str
     kind: str
@@ -111,6 +233,14 @@ class ReviewItem(Struct, frozen=True):
     causes: list[dict[str, Any]]
     author_record: AuthorRecord
     lease: Lease
+    queue: str
+    priority: PriorityView
+    blind: bool
+    language: str | None
+    escalation: Escalation | None
+    reports: list[ReportOnItem]
+    appeal: AppealOnItem | None
+    decisions: list[DecisionView]
 
 
 class Claimed(Struct, frozen=True):
@@ -119,28 +249,67 @@ class Claimed(Struct, frozen=True):
     items: list[ReviewItem]
 
 
-class DecisionView(Struct, frozen=True):
-    """A recorded decision."""
-
-    id: str
-    action: str
-    actor_kind: str
-    actor: str | None
-    from_status: Status
-    to_status: Status
-    revision: int
-    reasons: list[ReasonView]
-    causes: list[dict[str, Any]]
-    policy_version: str | None
-    note: str | None
-    created_at: datetime
-
-
 class Decided(Struct, frozen=True):
-    """The comment after a decision, and the decision."""
+    """The comment after a decision, the decision, and until when its maker can undo the act."""
 
     comment: Comment
     decision: DecisionView
+    undo_until: datetime
+
+
+class DecidedItem(Struct, frozen=True):
+    """What became of the comment of one item."""
+
+    item_id: str
+    comment_id: str
+    status: Status
+
+
+class FailedItem(Struct, frozen=True):
+    """Why one item was not decided."""
+
+    item_id: str
+    code: str
+    detail: str
+
+
+class DecidedMany(Struct, frozen=True):
+    """What one act on many items did; those that failed are as they were."""
+
+    act_id: str
+    undo_until: datetime
+    decided: list[DecidedItem]
+    failed: list[FailedItem]
+
+
+class LeftAsItIs(Struct, frozen=True):
+    """A comment that an undo did not touch, and why."""
+
+    comment_id: str
+    code: str
+
+
+class Undone(Struct, frozen=True):
+    """What an undo brought back: items that are open again, in the hands of who undid."""
+
+    undone: int
+    items: list[ReviewItem]
+    left: list[LeftAsItIs]
+
+
+class Reviewer(Struct, frozen=True):
+    """Who looks: the id that records name, and as whom this person writes on the site."""
+
+    actor: str
+    name: str
+    role: Literal["moderator", "admin"]
+    commenter_id: str | None
+
+
+class ReviewerInput(Input, frozen=True):
+    """As whom the caller writes on the site, null for nobody."""
+
+    commenter_id: UuidText | None
 
 
 class DecisionList(Struct, frozen=True):

@@ -7,18 +7,25 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from service.egress import Failure
 from service.schemas.base import Input, Url, UuidText
 
 WEBHOOK_SECRET_OVERLAP_SECONDS = 86_400
 EventPattern = Annotated[str, Meta(min_length=1, max_length=60)]
 EventPatterns = Annotated[list[EventPattern], Meta(min_length=1, max_length=50)]
-HeaderName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$(?!\n)")]
-HeaderValue = Annotated[str, Meta(max_length=1000, pattern=r"^[\x21-\x7e]?([\x20-\x7e]*[\x21-\x7e])?$(?!\n)")]
-CustomHeaders = Annotated[dict[HeaderName, HeaderValue], Meta(max_length=10)]
+CustomHeaders = Annotated[
+    dict[str, str], Meta(max_length=10, description="Names (RFC 9110) up to 100 characters, values up to 1,000.")
+]
 Description = Annotated[str, Meta(max_length=300)]
 Overlap = Annotated[int, Meta(ge=0, le=604_800, description="For how long the old secrets go on signing beside it.")]
 EndpointStatus = Literal["active", "paused", "disabled"]
 DeliveryState = Literal["pending", "delivered", "dead", "cancelled"]
+WaitsFor = Literal["endpoint", "earlier"]
+#: Why an attempt failed, or (`endpoint.…`) why there is none any more.
+DeliveryError = Literal[
+    Failure, "gone", "redirect", "unwritable", "sealed", "loopback", "internal", "refused.url", "refused.userinfo",
+    "refused.scheme", "refused.port", "refused.address", "endpoint.gone", "endpoint.failing",
+]  # fmt: skip
 
 
 class WebhookInput(Input, frozen=True):
@@ -43,12 +50,13 @@ class WebhookChange(Input, frozen=True):
 class SecretView(Struct, frozen=True):
     """A secret that signs, without the secret; `expires_at` is null for the newest."""
 
+    id: str
     created_at: datetime
     expires_at: datetime | None
 
 
 class WebhookView(Struct, frozen=True, kw_only=True):
-    """A receiver of events and how it fares; `reason` says why it is disabled."""
+    """A receiver of events and how it fares; `reason`: why it is disabled, `closed_until`: when it is asked again."""
 
     id: str
     url: str
@@ -59,6 +67,7 @@ class WebhookView(Struct, frozen=True, kw_only=True):
     reason: str | None
     failures: int
     failing_since: datetime | None
+    closed_until: datetime | None
     last_success_at: datetime | None
     last_failure_at: datetime | None
     pending: int
@@ -88,12 +97,17 @@ class RotateInput(Input, frozen=True):
 class SecretCreated(Struct, frozen=True):
     """A new secret, shown this once; until `old_until` the old ones sign too."""
 
+    id: str
     secret: str
     old_until: datetime
 
 
 class DeliveryView(Struct, frozen=True, kw_only=True):
-    """One event owed to one receiver."""
+    """One event owed to one receiver.
+
+    `waits_for` says what keeps a pending one back: the `endpoint`, which fails or is paused, or an `earlier` event of
+    the same comment. `next_attempt_at` is null where nobody can say when, and while an attempt is under way.
+    """
 
     id: str
     event_id: str
@@ -101,9 +115,10 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     comment_id: str | None
     state: DeliveryState
     attempts: int
+    waits_for: WaitsFor | None
     next_attempt_at: datetime | None
     last_status: int | None
-    last_error: str | None
+    last_error: DeliveryError | None
     created_at: datetime
     finished_at: datetime | None
 
@@ -115,7 +130,7 @@ class AttemptView(Struct, frozen=True):
     started_at: datetime
     milliseconds: int
     status: int | None
-    error: str | None
+    error: DeliveryError | None
 
 
 class DeliveryDetail(DeliveryView, frozen=True, kw_only=True):

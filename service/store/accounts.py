@@ -189,8 +189,23 @@ async def revoke_sessions(
 
 
 async def forget_old(connection: AsyncConnection, *, before: datetime) -> int:
-    """Delete sessions and invitations that were over before a time; answer how many."""
-    gone = 0
-    for table in (sessions, invitations):
-        gone += (await connection.execute(table.delete().where(table.c.expires_at < before))).rowcount
-    return gone
+    """Delete sessions and invitations that were over before a time; answer how many.
+
+    An invitation that somebody could have taken stays until `people.untaken` told of its member.
+    """
+    waits = sa.exists().where(
+        members.c.id == invitations.c.member_id, members.c.account_id.is_(None), members.c.disabled_at.is_(None)
+    )
+    over = (
+        sessions.delete().where(sessions.c.expires_at < before),
+        invitations.delete().where(
+            invitations.c.expires_at < before, sa.or_(invitations.c.used_at.is_not(None), sa.not_(waits))
+        ),
+    )
+    return sum([(await connection.execute(gone)).rowcount for gone in over])
+
+
+async def forget_invitation(connection: AsyncConnection, invitation_id: str) -> bool:
+    """Delete an invitation that nobody took; False where it is gone, or useless since a newer one was given."""
+    gone = invitations.delete().where(invitations.c.id == invitation_id, invitations.c.used_at.is_(None))
+    return (await connection.execute(gone)).rowcount == 1

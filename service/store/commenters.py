@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,6 +58,29 @@ async def change_commenter(
         .values(**values)
     )
     return changed.rowcount == 1
+
+
+#: How much older than what is known a commenter's writing must be, for it to be written down.
+SEEN_EVERY = timedelta(minutes=5)
+_SEEN = (
+    commenters.update()
+    .where(
+        commenters.c.site_id == sa.bindparam("of_site"),
+        commenters.c.id == sa.bindparam("of_commenter"),
+        commenters.c.erased_at.is_(None),
+        sa.or_(
+            commenters.c.last_seen_at.is_(None),
+            commenters.c.last_seen_at < sa.bindparam("before", type_=commenters.c.last_seen_at.type),
+        ),
+    )
+    .values(last_seen_at=sa.bindparam("seen_at"))
+)
+
+
+async def saw(connection: AsyncConnection, site_id: str, commenter_id: str, *, at: datetime) -> None:
+    """Remember when a commenter wrote, once in five minutes."""
+    values = {"of_site": site_id, "of_commenter": commenter_id, "before": at - SEEN_EVERY, "seen_at": at}
+    await connection.execute(_SEEN, values)
 
 
 async def revoke_tokens(connection: AsyncConnection, site_id: str, commenter_id: str) -> bool:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
+from service.store import commenters
 from service.store.tables import comments, revisions
 from service.store.types import Row
 
@@ -42,9 +43,10 @@ async def by_id(connection: AsyncConnection, site_id: str, comment_id: str) -> R
 
 
 async def insert(connection: AsyncConnection, comment: Mapping[str, Any], revision: Mapping[str, Any]) -> None:
-    """Add a comment with its first revision."""
+    """Add a comment with its first revision, and remember that its author wrote."""
     await connection.execute(_INSERT_COMMENT, dict(comment))
     await connection.execute(_INSERT_REVISION, dict(revision))
+    await commenters.saw(connection, comment["site_id"], comment["commenter_id"], at=comment["created_at"])
 
 
 async def insert_revision(connection: AsyncConnection, revision: Mapping[str, Any]) -> None:

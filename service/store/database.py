@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
@@ -11,11 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from service.errors import unavailable
+from service.errors import Problem, unavailable
 from service.store.inline_sqlite import BEGIN_WRITING, connect
 
 BUSY_TIMEOUT_MS = 5_000
 #: SQLSTATEs after which the same transaction may succeed: a deadlock, a conflict, no free connection, a restart.
+_CANCELLED = "57014"
+#: Steps of SQLite's machine between two looks at the clock: well under a millisecond.
+_STEPS_BETWEEN_LOOKS = 10_000
 _TRY_AGAIN = frozenset({"40P01", "40001", "53300", "57P01", "57P02", "57P03"})
 
 
@@ -33,13 +37,40 @@ class Database:
             self._reader = self._writer
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A read-only snapshot: every statement in the block sees the same state."""
+    async def reading(self, *, patience_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+        """A read-only snapshot: every statement in the block sees the same state.
+
+        What may read many rows names its patience: then it holds up no other request, and ends in query.too_wide where
+        it would take longer.
+        """
         async with _translated(), self._reader.connect() as connection:
             if not self.is_sqlite:
                 await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            async with connection.begin():
+            apart = nullcontext() if patience_seconds is None else self._patient(connection, patience_seconds)
+            async with apart, connection.begin():
+                if patience_seconds is not None and not self.is_sqlite:
+                    await connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(patience_seconds * 1000)}"))
                 yield connection
+
+    @asynccontextmanager
+    async def _patient(self, connection: AsyncConnection, seconds: float) -> AsyncIterator[None]:
+        try:
+            if not self.is_sqlite:
+                yield
+                return
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            until = time.monotonic() + seconds
+            driver._conn.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_LOOKS)
+            try:
+                async with _in_thread(connection):
+                    yield
+            finally:
+                driver._conn.set_progress_handler(None, 0)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _CANCELLED or str(error.orig) == "interrupted":
+                detail = f"This would take more than {seconds:g} seconds; ask for a shorter time, or for more words."
+                raise Problem("query.too_wide", detail) from error
+            raise
 
     @asynccontextmanager
     async def writing(self, *, heavy: bool = False) -> AsyncIterator[AsyncConnection]:

@@ -26,17 +26,27 @@ def _free_at(now: Any) -> sa.ColumnElement[bool]:
 _FREE = _free_at(sa.bindparam("now"))
 #: Literal, so that the partial indexes are used.
 _PENDING = _d.state == sa.literal_column("'pending'")
-#: Nothing of the same comment that happened before is still to be delivered.
-_FIRST = sa.not_(
-    sa.select(_earlier.c.id)
-    .where(
-        _earlier.c.endpoint_id == _d.endpoint_id,
-        _earlier.c.order_key == _d.order_key,
-        _earlier.c.seq < _d.seq,
-        _earlier.c.state == sa.literal_column("'pending'"),
-    )
-    .exists()
+#: Literal for the same reason.
+_OPEN = _d.state.in_([sa.literal_column("'pending'"), sa.literal_column("'dead'")])
+
+
+def _is_behind(*keeps_back: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return (
+        sa.select(_earlier.c.id)
+        .where(
+            _earlier.c.endpoint_id == _d.endpoint_id, _earlier.c.order_key == _d.order_key, _earlier.c.seq < _d.seq,
+            *keeps_back,
+        )
+        .exists()
+    )  # fmt: skip
+
+
+#: Something of the same comment that happened before is still to be delivered, or was given up while under way.
+_BLOCKED = sa.or_(
+    _is_behind(_earlier.c.state == sa.literal_column("'pending'")),
+    _is_behind(_earlier.c.lease.is_not(None), _earlier.c.lease_expires_at > sa.bindparam("now")),
 )
+_FIRST = sa.not_(_BLOCKED)
 
 
 async def insert(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -187,15 +197,51 @@ async def replay(
 
 
 async def cancel(
-    connection: AsyncConnection, site_id: str, endpoint_id: str, delivery_id: str, *, now: datetime
+    connection: AsyncConnection,
+    site_id: str,
+    endpoint_id: str,
+    delivery_id: str,
+    *,
+    now: datetime,
+    keep_lease: bool = True,
 ) -> bool:
-    """Owe a delivery no more; answer whether it was owed."""
+    """Owe a delivery no more; answer whether it was owed.
+
+    One that is under way keeps its lease: what is behind it waits until its attempt or its lease is over.
+    """
+    lease: dict[str, Any] = {} if keep_lease else {"lease": None, "lease_expires_at": None}
     ended = await connection.execute(
         webhook_deliveries.update()
         .where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id == delivery_id, _PENDING)
-        .values(state="cancelled", lease=None, lease_expires_at=None, finished_at=now)
+        .values(state="cancelled", finished_at=now, **lease)
     )
     return ended.rowcount == 1
+
+
+async def let_go(connection: AsyncConnection, endpoint_id: str, leased: Sequence[tuple[str, str]]) -> None:
+    """End leases, by delivery and lease, of what was given up while it was under way."""
+    if leased:
+        await connection.execute(
+            webhook_deliveries.update()
+            .where(
+                _d.endpoint_id == endpoint_id, _d.id == sa.bindparam("of_id"), _d.lease == sa.bindparam("of_lease"),
+                sa.not_(_PENDING),
+            )
+            .values(lease=None, lease_expires_at=None),
+            [{"of_id": delivery_id, "of_lease": lease} for delivery_id, lease in leased],
+        )  # fmt: skip
+
+
+async def kept_back(connection: AsyncConnection, endpoint_id: str, ids: Sequence[str], *, now: datetime) -> set[str]:
+    """Answer which of an endpoint's deliveries wait for an earlier one of the same comment."""
+    query = sa.select(_d.id).where(_d.endpoint_id == endpoint_id, _d.id.in_(list(ids)), _PENDING, _BLOCKED)
+    return set((await connection.execute(query, {"now": now})).scalars()) if ids else set()
+
+
+async def known_ids(connection: AsyncConnection, site_id: str, endpoint_id: str, ids: Sequence[str]) -> set[str]:
+    """Answer which ids are those of an endpoint's deliveries."""
+    query = sa.select(_d.id).where(_d.site_id == site_id, _d.endpoint_id == endpoint_id, _d.id.in_(list(ids)))
+    return set((await connection.execute(query)).scalars())
 
 
 async def page(
@@ -270,7 +316,7 @@ async def counts(connection: AsyncConnection, site_id: str) -> dict[tuple[str, s
     """Answer how many deliveries of each endpoint are owed or dead."""
     query = (
         sa.select(_d.endpoint_id, _d.state, sa.func.count().label("number"))
-        .where(_d.site_id == site_id, _d.state.in_(["pending", "dead"]))
+        .where(_d.site_id == site_id, _OPEN)
         .group_by(_d.endpoint_id, _d.state)
     )
     return {(row.endpoint_id, row.state): row.number for row in await connection.execute(query)}

@@ -9,13 +9,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import webhook_attempts, webhook_deliveries, webhook_endpoints, webhook_secrets
+from service.store.tables import sites, webhook_attempts, webhook_deliveries, webhook_endpoints, webhook_secrets
 from service.store.types import Row
 
 
 async def insert(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
     """Add an endpoint."""
     await connection.execute(webhook_endpoints.insert(), dict(values))
+
+
+async def lock_site(connection: AsyncConnection, site_id: str) -> None:
+    """Keep others from naming receivers of a site until the transaction ends; nobody who refers to the site waits."""
+    await connection.execute(sa.select(sites.c.id).where(sites.c.id == site_id).with_for_update(key_share=True))
 
 
 async def of_site(connection: AsyncConnection, site_id: str) -> Sequence[Row]:

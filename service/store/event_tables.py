@@ -136,6 +136,16 @@ for _name, _columns in {
         sqlite_where=_PENDING,
         postgresql_where=_PENDING,
     )
+#: What is shown with each endpoint: how much it is owed, and how much is dead.
+_OPEN = webhook_deliveries.c.state.in_([sa.literal_column("'pending'"), sa.literal_column("'dead'")])
+sa.Index(
+    "ix_webhook_deliveries_open",
+    webhook_deliveries.c.site_id,
+    webhook_deliveries.c.endpoint_id,
+    webhook_deliveries.c.state,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
 
 #: One POST of a delivery. What the receiver answered is kept as its status alone.
 webhook_attempts = sa.Table(

@@ -49,6 +49,33 @@ async def change_member(connection: AsyncConnection, member_id: str, values: Map
     await connection.execute(members.update().where(members.c.id == member_id).values(**values))
 
 
+async def commenter_of_member(connection: AsyncConnection, site_id: str, member_id: str) -> str | None:
+    """Answer as whom a member of a site, or of the installation, writes on the site."""
+    query = sa.select(members.c.commenter_id).where(
+        members.c.id == member_id, sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None))
+    )
+    return (await connection.execute(query)).scalar()
+
+
+async def write_as(connection: AsyncConnection, site_id: str, member_id: str, commenter_id: str | None) -> None:
+    """Remember as whom a member writes on the site."""
+    await connection.execute(
+        members.update()
+        .where(members.c.id == member_id, sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None)))
+        .values(commenter_id=commenter_id)
+    )
+
+
+async def reviewing(connection: AsyncConnection, site_id: str) -> list[Row]:
+    """Answer the members (id, role) who may look at comments of a site now, those of the installation among them."""
+    query = sa.select(members.c.id, members.c.role).where(
+        sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None)),
+        members.c.disabled_at.is_(None),
+        members.c.role.in_(("moderator", "admin")),
+    )
+    return list((await connection.execute(query)).all())
+
+
 async def disable_members_of(connection: AsyncConnection, account_id: str, *, at: datetime) -> None:
     """Disable every membership of an account, those that wait too, and take the account from it."""
     waiting = sa.select(invitations.c.member_id).where(
@@ -80,6 +107,33 @@ async def join(connection: AsyncConnection, member_id: str, account_id: str) -> 
         .values(account_id=account_id)
     )
     return changed.rowcount == 1
+
+
+async def untaken(connection: AsyncConnection, *, before: datetime, limit: int) -> Sequence[Row]:
+    """Answer members of all sites whose invitation was over before a time and never taken; each row names its site.
+
+    `has_token`: an API token was given out that is not revoked, so they may be at work without signing in.
+    """
+    tokens = sa.exists().where(api_tokens.c.member_id == members.c.id, api_tokens.c.revoked_at.is_(None))
+    query = (
+        sa.select(
+            members.c.id,
+            members.c.site_id,
+            invitations.c.account_id,
+            invitations.c.id.label("invitation_id"),
+            tokens.label("has_token"),
+        )
+        .join(invitations, invitations.c.member_id == members.c.id)
+        .where(
+            invitations.c.used_at.is_(None),
+            invitations.c.expires_at < before,
+            members.c.account_id.is_(None),
+            members.c.disabled_at.is_(None),
+        )
+        .order_by(members.c.id)
+        .limit(limit)
+    )
+    return (await connection.execute(query)).all()
 
 
 async def member(connection: AsyncConnection, site_id: str, member_id: str) -> Row | None:

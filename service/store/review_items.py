@@ -9,12 +9,32 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import decisions, review_items, revisions
+from service.store.tables import comments, decisions, review_items, review_skips, revisions, thread_pages
 from service.store.types import Row
 
 OPEN, DECIDED, SUPERSEDED = "open", "decided", "superseded"
 _IS_OPEN = review_items.c.state == sa.literal_column("'open'")
-_OPEN_ORDER = (review_items.c.site_id, review_items.c.order_key, review_items.c.id)
+_OPEN_ORDER = (review_items.c.site_id, review_items.c.queue, review_items.c.order_key, review_items.c.id)
+
+
+class Wish(NamedTuple):
+    """Who wants items, as whom that person writes, and which ones; None: any."""
+
+    actor: str
+    commenter_id: str | None = None
+    page: str | None = None
+    rule: str | None = None
+    attribute: str | None = None
+    language: str | None = None
+    trust: str | None = None
+    kind: str | None = None
+    opened_before: datetime | None = None
+    author_id: str | None = None
+
+    @property
+    def is_particular(self) -> bool:
+        """True when not just the next items are wanted, which Redis knows, but certain ones."""
+        return any(value is not None for value in self[2:])
 
 
 def _unleased(now: datetime) -> sa.ColumnElement[bool]:
@@ -32,30 +52,78 @@ def _under_lease(site_id: str, item_id: str, lease_hash: str, now: datetime) -> 
     )
 
 
-async def candidates(connection: AsyncConnection, site_id: str, *, now: datetime, limit: int) -> list[str]:
-    """Answer open items that nobody holds or is just taking, in order; used while Redis cannot say."""
+async def candidates(
+    connection: AsyncConnection, site_id: str, queue: str, wish: Wish, *, now: datetime, limit: int
+) -> list[Row]:
+    """Answer open items (id, order_key) of a queue that are free and that this member may decide, in order."""
     query = (
-        sa.select(review_items.c.id)
-        .where(review_items.c.site_id == site_id, _IS_OPEN, _unleased(now))
+        sa.select(review_items.c.id, review_items.c.order_key)
+        .where(
+            review_items.c.site_id == site_id,
+            review_items.c.queue == queue,
+            _IS_OPEN,
+            _unleased(now),
+            *_may_decide(wish),
+            *_wanted(site_id, wish),
+        )
         .order_by(review_items.c.order_key, review_items.c.id)
         .limit(limit)
     )
     return await _held(connection, query)
 
 
-async def free(connection: AsyncConnection, site_id: str, item_ids: Iterable[str], *, now: datetime) -> set[str]:
-    """Answer those of the items that are open and that nobody holds or is just taking."""
+async def free(
+    connection: AsyncConnection, site_id: str, item_ids: Iterable[str], wish: Wish, *, now: datetime
+) -> set[str]:
+    """Answer those of the items that are open, that nobody holds or is just taking, and that this member may decide."""
     query = sa.select(review_items.c.id).where(
-        review_items.c.site_id == site_id, review_items.c.id.in_(list(item_ids)), _IS_OPEN, _unleased(now)
+        review_items.c.site_id == site_id,
+        review_items.c.id.in_(list(item_ids)),
+        _IS_OPEN,
+        _unleased(now),
+        *_may_decide(wish),
     )
-    return set(await _held(connection, query))
+    return {row.id for row in await _held(connection, query)}
 
 
-async def _held(connection: AsyncConnection, query: sa.Select[Any]) -> list[str]:
+def _may_decide(wish: Wish) -> list[sa.ColumnElement[bool]]:
+    """Not what this member skipped, decided the first time, or wrote."""
+    skipped = sa.exists().where(review_skips.c.item_id == review_items.c.id, review_skips.c.actor == wish.actor)
+    found = [sa.not_(skipped), sa.or_(review_items.c.not_for.is_(None), review_items.c.not_for != wish.actor)]
+    if wish.commenter_id is not None:
+        own = sa.exists().where(
+            comments.c.id == review_items.c.comment_id, comments.c.commenter_id == wish.commenter_id
+        )
+        found.append(sa.not_(own))
+    return found
+
+
+def _wanted(site_id: str, wish: Wish) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = [
+        review_items.c[name] == getattr(wish, name)
+        for name in ("rule", "attribute", "language", "trust", "kind")
+        if getattr(wish, name) is not None
+    ]
+    if wish.opened_before is not None:
+        found.append(review_items.c.opened_at <= wish.opened_before)
+    if wish.page is not None:
+        thread = sa.select(thread_pages.c.thread_id).where(
+            thread_pages.c.site_id == site_id, thread_pages.c.page == wish.page
+        )
+        found.append(review_items.c.thread_id.in_(thread))
+    if wish.author_id is not None:
+        of_author = sa.exists().where(
+            comments.c.id == review_items.c.comment_id, comments.c.commenter_id == wish.author_id
+        )
+        found.append(of_author)
+    return found
+
+
+async def _held(connection: AsyncConnection, query: sa.Select[Any]) -> list[Row]:
     """Lock what is found and pass over what others hold: who claims never waits, so no order of items deadlocks."""
     if connection.dialect.name == "postgresql":
-        query = query.with_for_update(skip_locked=True)
-    return list((await connection.execute(query)).scalars())
+        query = query.with_for_update(of=review_items, skip_locked=True)
+    return list((await connection.execute(query)).all())
 
 
 async def lease(
@@ -126,6 +194,24 @@ async def of_comments(connection: AsyncConnection, site_id: str, comment_ids: Se
     return {row.revision_id: row for row in await connection.execute(query)}
 
 
+async def move(connection: AsyncConnection, site_id: str, item_id: str, values: Mapping[str, Any]) -> None:
+    """Change where an open item stands."""
+    await connection.execute(
+        review_items.update()
+        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, _IS_OPEN)
+        .values(**values)
+    )
+
+
+async def empty_queues(connection: AsyncConnection, site_id: str, *, keep: Sequence[str], into: str) -> None:
+    """Move what waits in queues that are gone into another one."""
+    await connection.execute(
+        review_items.update()
+        .where(review_items.c.site_id == site_id, _IS_OPEN, review_items.c.queue.not_in(list(keep)))
+        .values(queue=into)
+    )
+
+
 async def close(connection: AsyncConnection, site_id: str, item_id: str, *, at: datetime) -> bool:
     """Mark an open item decided; answer False if it was closed before."""
     closed = await connection.execute(
@@ -169,33 +255,46 @@ async def supersede(
 
 
 class Depth(NamedTuple):
-    """How much of a site waits for a person."""
+    """How much of a kind in a queue waits for a person."""
 
+    queue: str
+    kind: str
     open: int
     claimed: int
+    overdue: int
     oldest: datetime | None
 
 
-async def depth(connection: AsyncConnection, site_id: str, *, now: datetime) -> Depth:
-    """Answer the open items of a site, those under a lease, and when the oldest was opened."""
-    held = sa.func.count().filter(review_items.c.lease_expires_at > now)
-    query = sa.select(sa.func.count(), held, sa.func.min(review_items.c.opened_at)).where(
-        review_items.c.site_id == site_id, _IS_OPEN
+async def depths(connection: AsyncConnection, site_id: str, *, now: datetime) -> list[Depth]:
+    """Answer by queue and kind the open items, those under a lease, those past their time, and the oldest."""
+    at = sa.bindparam("now", now, type_=review_items.c.due_at.type)
+    held = sa.func.count().filter(review_items.c.lease_expires_at > at)
+    late = sa.func.count().filter(review_items.c.due_at <= at)
+    query = (
+        sa.select(
+            review_items.c.queue,
+            review_items.c.kind,
+            sa.func.count(),
+            held,
+            late,
+            sa.func.min(review_items.c.opened_at),
+        )
+        .where(review_items.c.site_id == site_id, _IS_OPEN)
+        .group_by(review_items.c.queue, review_items.c.kind)
     )
-    row = (await connection.execute(query)).one()
-    return Depth(row[0], row[1], row[2])
+    return [Depth(*row) for row in await connection.execute(query)]
 
 
 async def open_page(connection: AsyncConnection, *, after: Row | None, limit: int) -> Sequence[Row]:
     """Answer open items of all sites for the sweep, by site and order, behind the last row of the page before."""
     query = (
-        sa.select(review_items.c.id, review_items.c.site_id, review_items.c.order_key, review_items.c.lease_expires_at)
+        sa.select(*_OPEN_ORDER, review_items.c.lease_expires_at)
         .where(_IS_OPEN)
         .order_by(*_OPEN_ORDER)
         .limit(limit)
     )
     if after is not None:
-        query = query.where(sa.tuple_(*_OPEN_ORDER) > sa.tuple_(after.site_id, after.order_key, after.id))
+        query = query.where(sa.tuple_(*_OPEN_ORDER) > sa.tuple_(after.site_id, after.queue, after.order_key, after.id))
     return (await connection.execute(query)).all()
 
 
@@ -203,9 +302,7 @@ async def unexplained_page(connection: AsyncConnection, *, after: Row | None, li
     """Answer open items of all sites without spans, with their texts, by site and order, behind the last row before."""
     query = (
         sa.select(
-            review_items.c.id,
-            review_items.c.site_id,
-            review_items.c.order_key,
+            *_OPEN_ORDER,
             review_items.c.causes,
             revisions.c.body,
         )
@@ -215,7 +312,7 @@ async def unexplained_page(connection: AsyncConnection, *, after: Row | None, li
         .limit(limit)
     )
     if after is not None:
-        query = query.where(sa.tuple_(*_OPEN_ORDER) > sa.tuple_(after.site_id, after.order_key, after.id))
+        query = query.where(sa.tuple_(*_OPEN_ORDER) > sa.tuple_(after.site_id, after.queue, after.order_key, after.id))
     return (await connection.execute(query)).all()
 
 

@@ -120,6 +120,25 @@ sa.Index(
     postgresql_where=decisions.c.undoes_id.is_not(None),
 )
 
+#: What a second person, who did not know the first decision, would have decided; it changes nothing by itself.
+opinions = sa.Table(
+    "opinions",
+    metadata,
+    own_id(),
+    site(),
+    ref("review_item_id", "review_items"),
+    ref("decision_id", "decisions"),
+    sa.Column("actor", sa.String(80), nullable=False),
+    sa.Column("answer", sa.String(12), nullable=False),
+    sa.Column("reasons", Json, nullable=False),
+    sa.Column("agrees", sa.Boolean, nullable=False),
+    at("created_at"),
+    one_of("answer", ["approve", "reject"]),
+    sa.UniqueConstraint("review_item_id", name="uq_opinions_review_item_id"),
+    sa.Index("ix_opinions_decision_id", "decision_id"),
+    sa.Index("ix_opinions_site_id", "site_id", "id"),
+)
+
 #: What a member does not want to decide; it is offered to the others.
 review_skips = sa.Table(
     "review_skips",

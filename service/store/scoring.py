@@ -36,6 +36,9 @@ _OWED = (
         comments.c.status,
         sites.c.emergency_pre_moderation,
         sites.c.spam,
+        sites.c.review,
+        threads.c.page,
+        threads.c.published_count,
         sa.func.coalesce(threads.c.policy_version, sites.c.policy_version).label("policy_version"),
     )
     .select_from(

@@ -22,6 +22,11 @@ async def by_slug(connection: AsyncConnection, slug: str) -> Row | None:
     return (await connection.execute(_BY_SLUG, {"slug": slug})).first()
 
 
+async def by_id(connection: AsyncConnection, site_id: str) -> Row:
+    """Answer a site."""
+    return (await connection.execute(sa.select(sites).where(sites.c.id == site_id))).one()
+
+
 async def slug_of(connection: AsyncConnection, site_id: str) -> str:
     """Answer the public key of a site."""
     return str((await connection.execute(sa.select(sites.c.slug).where(sites.c.id == site_id))).scalar_one())

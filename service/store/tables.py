@@ -32,6 +32,7 @@ from service.store.people_tables import signing_keys as signing_keys
 from service.store.review_tables import appeals as appeals
 from service.store.review_tables import commenter_notes as commenter_notes
 from service.store.review_tables import decisions as decisions
+from service.store.review_tables import opinions as opinions
 from service.store.review_tables import reports as reports
 from service.store.review_tables import review_items as review_items
 from service.store.review_tables import review_skips as review_skips
@@ -159,6 +160,7 @@ sa.Index(
 sa.Index("ix_comments_author", comments.c.commenter_id, comments.c.id)
 sa.Index("ix_comments_author_thread", comments.c.commenter_id, comments.c.thread_id, comments.c.id)
 sa.Index("ix_comments_thread", comments.c.thread_id, comments.c.id)
+sa.Index("ix_comments_site_status", comments.c.site_id, comments.c.status, comments.c.id)
 
 #: One immutable text. `body` and `html` can become null by erasure; `network_hash` is a keyed, rotating hash.
 revisions = sa.Table(

@@ -1,5 +1,8 @@
 """Token buckets: the script in Redis and the memory of one process keep the same promise."""
 
+import asyncio
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from redis.asyncio import Redis
 from service.embedded_redis import EmbeddedRedis
 from service.queue.client import connect
 from service.queue.limits import Bucket, Limiter, LocalLimits, Taken
+from tests.eventually import turns
 from tests.redis_fixture import SERVERS
 
 pytestmark = pytest.mark.anyio
@@ -144,3 +148,57 @@ def test_a_flood_from_very_many_networks_keeps_the_memory_bounded() -> None:
     for number in range(120_000):
         local.take([bucket(str(number))])
     assert len(local._full_at) <= 50_001
+
+
+async def test_a_token_that_is_held_comes_back_or_is_spent() -> None:
+    """Given back it was never taken, spent it is gone; and nobody is refused while others may give one back."""
+    local, one = LocalLimits(Clock()), bucket(limit=2)
+    for _ in range(5):
+        assert (await local.hold(one)).allowed
+        local.settle(one, spent=False)
+    assert [(await local.hold(one)).allowed for _ in range(2)] == [True, True]
+    waiting = [asyncio.create_task(local.hold(one)) for _ in range(3)]
+    await turns(3)
+    assert not any(task.done() for task in waiting)
+    local.settle(one, spent=False)
+    assert (await waiting[0]).allowed
+    waiting[1].cancel()
+    local.settle(one, spent=True)
+    await turns(3)
+    assert not waiting[2].done()
+    local.settle(one, spent=True)
+    assert not (await waiting[2]).allowed
+    assert not (await local.hold(one)).allowed
+
+
+@given(
+    limit=st.integers(1, 4),
+    outcomes=st.lists(st.booleans(), min_size=1, max_size=12),
+    order=st.randoms(use_true_random=False),
+)
+async def test_however_many_hold_at_once_no_more_are_refused_than_there_are_tokens(
+    limit: int, outcomes: list[bool], order: Random
+) -> None:
+    """Of requests under way together at most `limit` are spent, and whoever is refused finds them all spent."""
+    local, one = LocalLimits(Clock()), bucket(limit=limit)
+    going: list[bool] = []
+
+    async def ask(spent: bool) -> bool:
+        if not (await local.hold(one)).allowed:
+            return False
+        going.append(spent)
+        return True
+
+    tasks = [asyncio.create_task(ask(spent)) for spent in outcomes]
+    spent, refused_at = 0, []
+    while True:
+        await turns(4)
+        assert spent + len(going) <= limit
+        refused_at += [spent for task in tasks if task.done() and not task.result()]
+        if not going:
+            break
+        ended = going.pop(order.randrange(len(going)))
+        local.settle(one, spent=ended)
+        spent += ended
+    assert all(task.done() for task in tasks)
+    assert set(refused_at) <= {limit}

@@ -7,7 +7,7 @@ import pytest
 from service.embedded_redis import EmbeddedRedis
 from service.queue.client import connect, connect_blocking
 from service.queue.live import DecisionHub
-from service.queue.review import ReviewQueue
+from service.queue.review import ReviewQueue, Standing
 from service.queue.scoring import ScoringStream
 from tests.eventually import turns
 
@@ -20,7 +20,7 @@ async def test_cancelled_call_ends(redis_server: EmbeddedRedis, redis_prefix: st
     """A call that is cancelled before it is done ends as cancelled, and the client goes on working."""
     client = connect(redis_server.url)
     queue = ReviewQueue(client, redis_prefix)
-    task = asyncio.create_task(queue.add("site", [("a", 1)]))
+    task = asyncio.create_task(queue.add("site", [Standing("a", 1, "q")]))
     await turns(turn)
     was_done = not task.cancel()
     await asyncio.wait((task,), timeout=PROMPT_SECONDS)

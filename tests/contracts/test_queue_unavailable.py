@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from service.embedded_redis import EmbeddedRedis
 from service.queue.client import QueueUnavailable, connect, connect_blocking
 from service.queue.live import Decided, DecisionBoard
-from service.queue.review import ReviewQueue
+from service.queue.review import ReviewQueue, Standing
 from service.queue.scorer_status import ScorerBoard, ScorerState, ScorerStatus
 from service.queue.scoring import Entry, ScoringStream
 
@@ -40,12 +40,12 @@ STREAM: dict[str, Call] = {
     "forget_consumers": lambda c, b: _stream(c, b).forget_consumers(0),
 }
 REVIEW: dict[str, Call] = {
-    "add": lambda c, b: ReviewQueue(c).add("s", [("a", 1)]),
-    "take": lambda c, b: ReviewQueue(c).take("s", 1, now_ms=0, until_ms=1),
+    "add": lambda c, b: ReviewQueue(c).add("s", [Standing("a", 1, "q")]),
+    "take": lambda c, b: ReviewQueue(c).take("s", ["q"], 1, now_ms=0, until_ms=1),
     "renew": lambda c, b: ReviewQueue(c).renew("s", "a", 1),
     "put_back": lambda c, b: ReviewQueue(c).put_back("s", "a"),
     "remove": lambda c, b: ReviewQueue(c).remove("s", ["a"]),
-    "mark_leased": lambda c, b: ReviewQueue(c).mark_leased("s", "a", 1, 1),
+    "mark_leased": lambda c, b: ReviewQueue(c).mark_leased("s", Standing("a", 1, "q"), 1),
     "counts": lambda c, b: ReviewQueue(c).counts("s"),
 }
 BOARD: dict[str, Call] = {
@@ -170,6 +170,6 @@ async def test_message_names_the_cause_only() -> None:
     """The exception carries the kind of the cause and neither the address nor any argument."""
     client = connect("redis://user:secret@127.0.0.1:1/0")
     with pytest.raises(QueueUnavailable) as caught:
-        await ReviewQueue(client).add("site", [("item", 1)])
+        await ReviewQueue(client).add("site", [Standing("item", 1, "q")])
     assert str(caught.value) == "ConnectionError"
     await client.aclose()

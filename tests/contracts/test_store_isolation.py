@@ -13,11 +13,14 @@ import service.store
 from service.store import commenters, comments, pages, records, review_items, scoring, threads
 from service.store import tables as t
 from service.store.database import Database
+from service.store.review_items import Wish
 from tests.seeding import START, Seeded, seed_site, seed_thread
 
 #: Public functions of the store that take a connection and no site, and why each may.
 WITHOUT_A_SITE = {
     "sites.by_slug": "finds the site",
+    "sites.by_id": "the site is what is asked for",
+    "opinions.insert": "the site is in the row",
     "sites.every": "the list of an admin of the installation",
     "sites.insert": "makes the site",
     "sites.policy_documents": "takes pairs of site and version: a batch crosses sites",
@@ -215,16 +218,18 @@ async def test_the_queue_of_another_site_is_not_ones_own(database: Database, two
     """Items and what is owed are counted, offered, leased and closed on their own site only."""
     mine, theirs = two
     async with database.writing() as connection:
-        [item_id] = await review_items.candidates(connection, theirs.site_id, now=START, limit=9)
+        wish = Wish("anybody")
+        [row] = await review_items.candidates(connection, theirs.site_id, "default", wish, now=START, limit=9)
+        item_id = row.id
         lease: dict[str, Any] = {"now": START, "until": START, "lease_hash": "hash"}
-        assert await review_items.candidates(connection, mine.site_id, now=START, limit=9) == []
-        assert await review_items.free(connection, mine.site_id, [item_id], now=START) == set()
+        assert await review_items.candidates(connection, mine.site_id, "default", wish, now=START, limit=9) == []
+        assert await review_items.free(connection, mine.site_id, [item_id], wish, now=START) == set()
         assert not await review_items.lease(connection, mine.site_id, item_id, **lease, claimed_by="me")
         assert await review_items.lease(connection, theirs.site_id, item_id, **lease, claimed_by="them")
         assert not await review_items.close(connection, mine.site_id, item_id, at=START)
         assert await review_items.supersede(connection, mine.site_id, theirs.comment_ids[0], at=START) == []
-        assert (await review_items.depth(connection, mine.site_id, now=START)).open == 0
-        assert (await review_items.depth(connection, theirs.site_id, now=START)).open == 1
+        assert await review_items.depths(connection, mine.site_id, now=START) == []
+        assert [one.open for one in await review_items.depths(connection, theirs.site_id, now=START)] == [1]
         assert await scoring.owed_count(connection, mine.site_id) == 0
         assert await scoring.owed_count(connection, theirs.site_id) == 1
 

@@ -15,6 +15,7 @@ from service.flow.ids import first_id_at
 from service.store import commenters, comments, pages, records, review_items, scoring, threads
 from service.store import tables as t
 from service.store.database import Database
+from service.store.review_items import Wish
 from tests.contracts.plans import Ask, Statement, plan_of, scans, sent_by, sorts, sqlite_plan, sqlite_steps, touched
 from tests.database_fixture import BOTH, PostgreSql, in_thread
 from tests.seeding import START, Seeded, id_at, seed_site, seed_thread
@@ -103,6 +104,10 @@ def _twin(connection: Any, place: Place) -> Any:
     )
 
 
+async def _candidates(connection: Any, place: Place, wish: Wish) -> None:
+    await review_items.candidates(connection, place.seeded.site_id, "default", wish, now=LATER, limit=LIMIT)
+
+
 async def _second_open_page(connection: Any, place: Place) -> None:
     rows = await review_items.open_page(connection, after=None, limit=LIMIT)
     await review_items.open_page(connection, after=rows[-1], limit=LIMIT)
@@ -151,9 +156,10 @@ QUERIES = [
     Query("owed page, continued", _second_owed_page, 100),
     # Reads all that is owed or open: as much as waits, and nothing of what was decided.
     Query("owed count", lambda c, p: scoring.owed_count(c, p.seeded.site_id), 250),
-    Query("queue depth", lambda c, p: review_items.depth(c, p.seeded.site_id, now=LATER), 250),
-    Query("candidates", lambda c, p: review_items.candidates(c, p.seeded.site_id, now=LATER, limit=LIMIT), 120),
-    Query("free items", lambda c, p: review_items.free(c, p.seeded.site_id, _ids(p), now=LATER), 40),
+    Query("queue depths", lambda c, p: review_items.depths(c, p.seeded.site_id, now=LATER), 250),
+    Query("candidates", lambda c, p: _candidates(c, p, Wish("anybody")), 120),
+    Query("candidates for an author", lambda c, p: _candidates(c, p, Wish("anybody", p.seeded.commenter_ids[0])), 200),
+    Query("free items", lambda c, p: review_items.free(c, p.seeded.site_id, _ids(p), Wish("anybody"), now=LATER), 40),
     Query("open page", lambda c, p: review_items.open_page(c, after=None, limit=LIMIT), 60),
     Query("open page, continued", _second_open_page, 60),
     # Passes over the open items that have their spans already.

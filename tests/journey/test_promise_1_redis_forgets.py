@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from redis.asyncio import Redis
 
+from service.queue.review import Standing
 from service.store.tables import decisions, review_items
 from tests.service_fixture import Service
 
@@ -172,7 +173,7 @@ async def test_a_queue_that_names_what_is_decided_hides_nothing(service: Service
         service.clock.advance(1)
     [first] = await service.claim(limit=1)
     await service.decide(first)
-    await service.context.reviews.add(await site_of(service), [(first["item_id"], 0.0)])
+    await service.context.reviews.add(await site_of(service), [Standing(first["item_id"], 0.0, "default")])
     [second] = await service.claim(limit=1)
     assert second["item_id"] != first["item_id"]
 
@@ -185,7 +186,7 @@ async def test_an_item_found_through_sql_is_leased_in_redis_too(service: Service
         service.clock.advance(1)
     await forget()
     [first] = await service.claim(limit=1)
-    await service.context.reviews.add(await site_of(service), [(first["item_id"], 0.0)])
+    await service.context.reviews.add(await site_of(service), [Standing(first["item_id"], 0.0, "default")])
     [second] = await service.claim("moderator2", limit=1)
     assert second["item_id"] != first["item_id"]
 

@@ -160,7 +160,8 @@ async def test_conflicts_come_before_the_reasons(service: Service) -> None:
     wrong: dict[str, Any] = {"reasons": ["no_such_reason"]}
     changed = await service.decide(item, "reject", expect=409, revision=2, **wrong)
     assert changed["code"] == "revision.changed"
-    assert changed["extra"] == {"revision": 1}
+    assert changed["extra"]["revision"] == 1
+    assert changed["extra"]["comment"]["body"] == item["comment"]["body"]
     other = item | {"lease": {"token": "another"}}
     assert (await service.decide(other, "reject", expect=409, **wrong))["code"] == "lease.expired"
     service.clock.advance(300)

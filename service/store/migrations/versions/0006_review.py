@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.store.types import Id, Instant, NullableJson
+from service.store.types import Id, Instant, Json, NullableJson
 
 revision = "0006"
 down_revision = "0005"
@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("item_id", "actor", name=op.f("pk_review_skips")),
     )
     _appeals()
+    _opinions()
     op.create_table(
         "commenter_notes",
         sa.Column("id", Id, nullable=False),
@@ -144,7 +145,31 @@ def _appeals() -> None:
         op.create_index(f"ix_appeals_{name}", "appeals", columns)
 
 
+def _opinions() -> None:
+    op.create_table(
+        "opinions",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("site_id", Id, nullable=False),
+        sa.Column("review_item_id", Id, nullable=False),
+        sa.Column("decision_id", Id, nullable=False),
+        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("answer", sa.String(length=12), nullable=False),
+        sa.Column("reasons", Json, nullable=False),
+        sa.Column("agrees", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_opinions_site_id")),
+        sa.ForeignKeyConstraint(["review_item_id"], ["review_items.id"], name=op.f("fk_opinions_review_item_id")),
+        sa.ForeignKeyConstraint(["decision_id"], ["decisions.id"], name=op.f("fk_opinions_decision_id")),
+        sa.CheckConstraint("answer IN ('approve', 'reject')", name=op.f("ck_opinions_answer")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_opinions")),
+        sa.UniqueConstraint("review_item_id", name="uq_opinions_review_item_id"),
+    )
+    op.create_index("ix_opinions_decision_id", "opinions", ["decision_id"])
+    op.create_index("ix_opinions_site_id", "opinions", ["site_id", "id"])
+
+
 def downgrade() -> None:
+    op.drop_table("opinions")
     op.drop_table("commenter_notes")
     op.drop_table("appeals")
     op.drop_table("review_skips")
