@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from itertools import groupby
 
 import msgspec
 
 from service import telemetry
+from service.flow.announce import close_items
 from service.flow.close_threads import close_threads
 from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
@@ -16,7 +16,7 @@ from service.flow.retention import apply_retention
 from service.flow.review_settings import DEFAULT, queue_names, review_of
 from service.flow.watch import watch
 from service.queue.review import Standing
-from service.store import accounts, network_keys, records, review_items, sanctions, scoring, sites
+from service.store import accounts, network_keys, records, review_items, sanctions, scoring, sites, watched
 from service.store.types import Row
 
 _PAGE = 500
@@ -64,17 +64,41 @@ async def _scoring(context: Context) -> int:
 
 
 async def _review(context: Context, now: datetime) -> int:
+    """Put straight the queues of which Redis does not know as many items as are open."""
+    async with context.database.reading() as connection:
+        waiting = {row.site_id: row.number for row in await watched.waiting(connection)}
+    added = 0
+    for site_id, number in waiting.items():
+        if await context.reviews.known(site_id) != number:
+            added += await _put_straight(context, site_id, now)
+            await _forget_closed(context, site_id)
+            await context.reviews.note_whole(site_id)
+    return added
+
+
+async def _put_straight(context: Context, site_id: str, now: datetime) -> int:
     added, after = 0, None
     while True:
         async with context.database.reading() as connection:
-            rows = await review_items.open_page(connection, after=after, limit=_PAGE)
-        for site_id, group in groupby(rows, key=lambda row: row.site_id):
-            items = await _at_home(context, site_id, list(group))
-            free = [row for row in items if row.lease_expires_at is None or row.lease_expires_at <= now]
-            added += await context.reviews.add(site_id, [Standing(row.id, row.order_key, row.queue) for row in free])
+            rows = await review_items.open_page(connection, site_id, after=after, limit=_PAGE)
+        items = await _at_home(context, site_id, list(rows))
+        free = [row for row in items if row.lease_expires_at is None or row.lease_expires_at <= now]
+        added += await context.reviews.add(site_id, [Standing(row.id, row.order_key, row.queue) for row in free])
         if len(rows) < _PAGE:
             return added
         after = rows[-1]
+
+
+async def _forget_closed(context: Context, site_id: str) -> None:
+    """Take items out of Redis that were closed while it could not be told."""
+    cursor = None
+    while cursor != 0:
+        cursor, ids = await context.reviews.some(site_id, cursor or 0, _PAGE)
+        async with context.database.reading() as connection:
+            rows = await review_items.by_ids(connection, site_id, ids)
+        await close_items(
+            context, site_id, [one for one in ids if one in rows and rows[one].state != review_items.OPEN]
+        )
 
 
 async def _at_home(context: Context, site_id: str, items: list[Row]) -> list[Row]:

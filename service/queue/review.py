@@ -1,11 +1,14 @@
 """The review queue of a site: the order in which items are handed to moderators; the lease itself is a row in SQL."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 
 from service.queue.client import load_script, only_unavailable
+
+WHOLE_SECONDS: Final = 600
+"""So long as many items as are open are taken for the very same; then each is looked at again."""
 
 
 class Standing(NamedTuple):
@@ -74,6 +77,29 @@ class ReviewQueue:
             pipe.zcard(leased)
             known, held = await pipe.execute()
         return int(known) - int(held), int(held)
+
+    @only_unavailable
+    async def known(self, site_id: str) -> int:
+        """Return how many items are known of a site; -1 where nobody has lately looked at each of them."""
+        _, _, orders = self._keys(site_id)
+        async with self._client.pipeline(transaction=True) as pipe:
+            pipe.exists(f"{orders}:whole")
+            pipe.hlen(orders)
+            whole, number = await pipe.execute()
+        return int(number) if whole else -1
+
+    @only_unavailable
+    async def some(self, site_id: str, cursor: int, limit: int) -> tuple[int, list[str]]:
+        """Return about so many of the known items, and where to go on; 0 when all were returned."""
+        _, _, orders = self._keys(site_id)
+        after, found = await self._client.hscan(orders, cursor, count=limit)
+        return int(after), list(found)
+
+    @only_unavailable
+    async def note_whole(self, site_id: str) -> None:
+        """Remember for a while that every open item of a site was put where it stands."""
+        _, _, orders = self._keys(site_id)
+        await self._client.set(f"{orders}:whole", "1", ex=WHOLE_SECONDS)
 
     def _keys(self, site_id: str) -> list[str]:
         base = f"{self._prefix}:review:{site_id}"

@@ -285,11 +285,11 @@ async def depths(connection: AsyncConnection, site_id: str, *, now: datetime) ->
     return [Depth(*row) for row in await connection.execute(query)]
 
 
-async def open_page(connection: AsyncConnection, *, after: Row | None, limit: int) -> Sequence[Row]:
-    """Answer open items of all sites for the sweep, by site and order, behind the last row of the page before."""
+async def open_page(connection: AsyncConnection, site_id: str, *, after: Row | None, limit: int) -> Sequence[Row]:
+    """Answer open items of a site for the sweep, by queue and order, behind the last row of the page before."""
     query = (
         sa.select(*_OPEN_ORDER, review_items.c.lease_expires_at)
-        .where(_IS_OPEN)
+        .where(review_items.c.site_id == site_id, _IS_OPEN)
         .order_by(*_OPEN_ORDER)
         .limit(limit)
     )

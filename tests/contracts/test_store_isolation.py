@@ -83,7 +83,6 @@ WITHOUT_A_SITE = {
     "scoring.insert_scores": "the site is in each row",
     "scoring.insert_decisions": "the site is in each row",
     "scoring.insert_items": "the site is in each row",
-    "review_items.open_page": "the sweep crosses sites; each row names its own",
     "audit.hold_head": "a chain is one site's, or the installation's",
     "audit.append": "the same",
     "audit.head": "the same",

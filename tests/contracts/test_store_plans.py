@@ -109,8 +109,8 @@ async def _candidates(connection: Any, place: Place, wish: Wish) -> None:
 
 
 async def _second_open_page(connection: Any, place: Place) -> None:
-    rows = await review_items.open_page(connection, after=None, limit=LIMIT)
-    await review_items.open_page(connection, after=rows[-1], limit=LIMIT)
+    rows = await review_items.open_page(connection, place.seeded.site_id, after=None, limit=LIMIT)
+    await review_items.open_page(connection, place.seeded.site_id, after=rows[-1], limit=LIMIT)
 
 
 async def _second_unexplained_page(connection: Any, place: Place) -> None:
@@ -160,7 +160,7 @@ QUERIES = [
     Query("candidates", lambda c, p: _candidates(c, p, Wish("anybody")), 120),
     Query("candidates for an author", lambda c, p: _candidates(c, p, Wish("anybody", p.seeded.commenter_ids[0])), 200),
     Query("free items", lambda c, p: review_items.free(c, p.seeded.site_id, _ids(p), Wish("anybody"), now=LATER), 40),
-    Query("open page", lambda c, p: review_items.open_page(c, after=None, limit=LIMIT), 60),
+    Query("open page", lambda c, p: review_items.open_page(c, p.seeded.site_id, after=None, limit=LIMIT), 60),
     Query("open page, continued", _second_open_page, 60),
     # Passes over the open items that have their spans already.
     Query("unexplained page", lambda c, p: review_items.unexplained_page(c, after=None, limit=LIMIT), 100),

@@ -195,3 +195,21 @@ async def site_of(service: Service) -> str:
     """The id of the site `test`."""
     async with service.context.database.reading() as connection:
         return str((await connection.execute(sa.text("SELECT id FROM sites WHERE slug = 'test'"))).scalar_one())
+
+
+async def test_a_queue_that_is_whole_is_not_walked_again(service: Service) -> None:
+    """A sweep looks at each item only where Redis knows another number of them, and forgets what was closed."""
+    site = await site_of(service)
+    await service.submit("A rude remark.")
+    await service.drain()
+    await service.sweep()
+    assert await service.context.reviews.known(site) == 1
+    [item] = await service.claim()
+    await service.decide(item)
+    await service.submit("Another rude remark.")
+    await service.drain()
+    # As after an outage of Redis that lasted as long as the decision.
+    await service.context.reviews.add(site, [Standing(item["item_id"], 0.0, "default")])
+    assert await service.context.reviews.known(site) == 2
+    await service.sweep()
+    assert await service.context.reviews.known(site) == 1
