@@ -138,9 +138,17 @@ async def _run(act: Act, options: argparse.Namespace, settings: Settings) -> int
         try:
             await act(context, options)
         except Problem as problem:
-            fields = _listed((field.field, field.message) for field in problem.fields)
-            raise SettingsError(f"{problem.title}. {problem.detail}{fields}") from None
+            raise SettingsError(_said(problem)) from None
     return 0
+
+
+def _said(problem: Problem) -> str:
+    """Say each thing once: a request's detail is what its fields say, and the one that is wrong needs no title."""
+    fields = [(field.field, field.message) for field in problem.fields]
+    if problem.code == "request.invalid" and len(fields) == 1:
+        return ": ".join(fields[0])
+    detail = "" if problem.code == "request.invalid" and fields else f" {problem.detail}"
+    return f"{problem.title}.{detail}{_listed(fields)}"
 
 
 def _out(line: str) -> None:
@@ -161,10 +169,11 @@ def _json(value: Any) -> None:
 
 
 def _input(kind: type[msgspec.Struct], **values: Any) -> Any:
-    try:
-        return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        raise SettingsError(str(error)) from None
+    """Answer a struct, or raise what the API would answer."""
+    # Imported here, because it brings the HTTP framework along.
+    from service.routes.requests import convert_strictly
+
+    return convert_strictly(values, kind)
 
 
 async def _create_admin(context: Context, options: argparse.Namespace) -> None:

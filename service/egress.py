@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import certifi
@@ -24,6 +24,9 @@ import httpcore
 
 from service.settings import Settings
 
+#: Why an address may not be asked, and why one that may be did not answer as it should: promises to clients.
+Refusal = Literal["url", "userinfo", "scheme", "port", "address"]
+Failure = Literal["timeout", "tls", "connect", "protocol", "network", "resolve", "too_large", "status"]
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
 MOST_BYTES = 65_536
@@ -38,28 +41,16 @@ _LOOKUPS = 64
 #: All that is given to anybody (RFC 4291, 2.4); what lies outside may carry an IPv4 address in a way not thought of.
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 #: Ranges that Python's `is_global` takes for public in some versions, or that carry an IPv4 address inside.
-_REFUSED = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "0.0.0.0/8",
-            "100.64.0.0/10",
-            "192.0.0.0/24",
-            "192.88.99.0/24",
-            "198.18.0.0/15",
-            "224.0.0.0/3",
-            "2001::/23",
-            "2002::/16",
-            "3fff::/20",
-        ),
-    )
-)
+_REFUSED = tuple(map(ipaddress.ip_network, (
+    "0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "224.0.0.0/3", "2001::/23",
+    "2002::/16", "3fff::/20",
+)))  # fmt: skip
 
 
 class EgressRefused(Exception):  # noqa: N818 - Named for the fact.
     """The address may not be asked; `reason` is a stable word and never quotes it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: Refusal) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -67,7 +58,7 @@ class EgressRefused(Exception):  # noqa: N818 - Named for the fact.
 class EgressFailed(Exception):  # noqa: N818 - Named for the fact.
     """The address may be asked and did not answer as it should; `reason` is a stable word."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: Failure) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -201,8 +192,10 @@ def check_url(url: str, *, allow_loopback: bool = False) -> SplitResult:
         port, host = parts.port, (parts.hostname or "").rstrip(".").encode("idna").decode("ascii")
     except (ValueError, UnicodeError):
         raise EgressRefused("url") from None
-    if not host or "@" in parts.netloc or "%" in parts.netloc:
+    if not host or "%" in parts.netloc:
         raise EgressRefused("url")
+    if "@" in parts.netloc:
+        raise EgressRefused("userinfo")
     is_own = allow_loopback and _is_loopback_name(host)
     if parts.scheme != "https" and not (is_own and parts.scheme == "http"):
         raise EgressRefused("scheme")
@@ -221,6 +214,15 @@ def check_url(url: str, *, allow_loopback: bool = False) -> SplitResult:
     if not (path + parts.query).isascii():
         raise EgressRefused("url")
     return SplitResult(parts.scheme, netloc, path, parts.query, "")
+
+
+def is_loopback(url: str) -> bool:
+    """Answer whether a URL names this machine, so that nothing but the operator's permission can be missing for it."""
+    try:
+        host = check_url(url, allow_loopback=True).netloc
+    except EgressRefused:
+        return False
+    return _is_loopback_name(urlsplit(f"//{host}").hostname or "")
 
 
 def may_connect(address: str, *, allow_loopback: bool = False) -> bool:

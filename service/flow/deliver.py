@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service import schemas, telemetry
 from service.flow.audit import audit
 from service.flow.context import Context
-from service.flow.event_payloads import payloads
+from service.flow.event_payloads import told
 from service.flow.sealing import SealBroken
 from service.flow.transition import event_row
-from service.store import deliveries, endpoints, outbox
+from service.store import deliveries, endpoints, outbox, sites
 from service.store.types import Row
 from service.webhooks.attempt import Letter
 from service.webhooks.retries import (
@@ -108,6 +109,8 @@ async def _settle(
     leases = await deliveries.leases(connection, endpoint.id, [one.delivery.id for one in done])
     # What was taken over, cancelled or replayed meanwhile is not ours to settle any more.
     mine = [one for one in done if leases.get(one.delivery.id) == one.delivery.lease]
+    given_up = [one.delivery for one in done if leases.get(one.delivery.id) != one.delivery.lease]
+    await deliveries.let_go(connection, endpoint.id, [(row.id, row.lease) for row in given_up])
     await deliveries.settle(connection, [_settled_row(one, now, sample) for one in mine])
     made = [(one.delivery, one.result) for one in mine if one.result is not None]
     await deliveries.insert_attempts(connection, [_attempt_row(context, row, result) for row, result in made])
@@ -124,7 +127,11 @@ async def _settle(
     if reason is not None and endpoint.status != "disabled":
         await _disable(connection, context, endpoint, after, reason, now)
         return None
-    await _save_health(connection, endpoint, before, after, results, now)
+    if after.is_closed and not before.is_closed:
+        said = await _named(connection, endpoint)
+        logger.warning("a webhook endpoint fails", extra=said | {"error": str(results[-1].error)})
+    is_test = any(one.delivery.event_type == "webhook.test" for one in mine)
+    await _save_health(connection, endpoint, before, after, results, now, is_test=is_test)
     if before.failing_since is not None and before.is_closed and not after.is_closed:
         # Not what failed while others arrived: that goes on with its own plan.
         # What was under way when it began counts as kept back, so as much earlier as an attempt may take.
@@ -176,18 +183,28 @@ def _count(result: Result) -> None:
 
 
 async def _save_health(
-    connection: AsyncConnection, endpoint: Row, before: Health, after: Health, results: Sequence[Result], now: datetime
+    connection: AsyncConnection,
+    endpoint: Row,
+    before: Health,
+    after: Health,
+    results: Sequence[Result],
+    now: datetime,
+    *,
+    is_test: bool,
 ) -> None:
     values: dict[str, Any] = {}
     if after != before:
         values = {
             "failures": after.failures, "failing_since": after.failing_since, "closed_until": after.closed_until
         }  # fmt: skip
-    last = endpoint.last_success_at
-    if any(result.ok for result in results) and (values or last is None or now - last >= _SUCCESS_EVERY):
-        values["last_success_at"] = now
+    last, failed_at = endpoint.last_success_at, endpoint.last_failure_at
     if any(not result.ok for result in results):
-        values["last_failure_at"] = now
+        values["last_failure_at"] = failed_at = now
+    if any(result.ok for result in results):
+        # At once where somebody looks for it: after a test, and as the first one after a failure.
+        is_news = is_test or bool(values) or last is None or (failed_at is not None and last <= failed_at)
+        if is_news or now - last >= _SUCCESS_EVERY:
+            values["last_success_at"] = now
     if values:
         await endpoints.change(connection, endpoint.site_id, endpoint.id, values)
 
@@ -200,13 +217,24 @@ async def _disable(
     values |= {"failures": health.failures, "failing_since": health.failing_since, "closed_until": None}
     await endpoints.change(connection, endpoint.site_id, endpoint.id, values)
     dead = await deliveries.give_up(connection, endpoint.site_id, endpoint.id, error=f"endpoint.{reason}", now=now)
-    said = {"endpoint_id": endpoint.id, "reason": reason, "dead": dead}
+    named = await _named(connection, endpoint)
+    said = {name: named[name] for name in ("endpoint_id", "host", "description")} | {"reason": reason, "dead": dead}
     event = event_row(context, "webhook.disabled", site_id=endpoint.site_id, at=now, **said)
     await outbox.append(connection, [event])
     await audit(
         connection, context, endpoint.site_id, "system", "webhook.disabled", endpoint.id, kind="system", reason=reason
     )
-    logger.error("a webhook endpoint is disabled", extra=said)
+    logger.error("a webhook endpoint is disabled", extra=named | said)
+
+
+async def _named(connection: AsyncConnection, endpoint: Row) -> dict[str, Any]:
+    """Answer what an operator knows an endpoint by; the rest of its URL may hold a token of the receiver's."""
+    return {
+        "site": await sites.slug_of(connection, endpoint.site_id),
+        "endpoint_id": endpoint.id,
+        "host": urlsplit(endpoint.url).hostname or "",
+        "description": endpoint.description,
+    }
 
 
 async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result | None]:
@@ -217,8 +245,8 @@ async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result |
     endpoint, now = taken.endpoint, context.now()
     async with context.database.reading() as connection:
         events = await outbox.by_ids(connection, [row.event_id for row in taken.rows])
-        told = await payloads(connection, events.values(), now=now)
         sealed = await endpoints.secrets_of(connection, endpoint.site_id, endpoint.id, now=now)
+        readable = await told(context, connection, events.values(), now=now, box=context.box)
     try:
         keys = [context.box.open(row.sealed).decode() for row in sealed]
         custom = _custom_headers(context, endpoint)
@@ -227,7 +255,7 @@ async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result |
         return {row.id: Result(None, Error.SEALED, None, now, 0.0) for row in taken.rows}
     written: dict[str, Letter | Result | None] = {}
     for row in taken.rows:
-        event = told.get(row.event_id)
+        event = readable.get(row.event_id)
         if event is not None:
             written[row.id] = _letter(endpoint, event, keys, custom, now)
         else:
@@ -258,7 +286,9 @@ async def drop(context: Context, endpoint: Row, delivery_ids: Iterable[str]) -> 
     """Owe no more what cannot be written."""
     async with context.database.writing() as connection:
         for delivery_id in delivery_ids:
-            await deliveries.cancel(connection, endpoint.site_id, endpoint.id, delivery_id, now=context.now())
+            await deliveries.cancel(
+                connection, endpoint.site_id, endpoint.id, delivery_id, now=context.now(), keep_lease=False
+            )
 
 
 async def measure(context: Context) -> None:

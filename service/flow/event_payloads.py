@@ -8,13 +8,18 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
 from service import schemas
+from service.errors import Problem
 from service.flow import views
-from service.store import commenters, comments, pages, review_items, sites, threads
+from service.flow.context import Context
+from service.flow.sealing import Box, SealBroken
+from service.schemas import events as parts
+from service.store import appeals, commenters, comments, pages, reports, review_items, sites, threads
 from service.store.types import Row
 from service.webhooks.catalog import EVENTS, Event, Part
 
@@ -22,9 +27,11 @@ logger = logging.getLogger(__name__)
 
 
 async def payloads(
-    connection: AsyncConnection, events: Iterable[Row], *, now: datetime
+    connection: AsyncConnection, events: Iterable[Row], *, now: datetime, box: Box | None = None
 ) -> dict[str, schemas.StreamedEvent | None]:
     """Answer events by id as they are told now; a fixed number of queries for each site among them.
+
+    `box` opens what is told to webhooks alone: the address that a reporter left.
 
     None for one that cannot be written, so that it does not keep the others back; none at all for a type that only a
     newer version knows.
@@ -33,19 +40,49 @@ async def payloads(
     of_site = sorted((event for event in events if event.type in EVENTS), key=lambda event: str(event.site_id))
     for site_id, group in groupby(of_site, key=lambda event: str(event.site_id)):
         mine = list(group)
-        rows = await _gather(connection, site_id, mine)
+        rows = (await _gather(connection, site_id, mine))._replace(box=box)
         for event in mine:
             told[event.id] = _written(event, rows, now)
     return told
+
+
+async def told(
+    context: Context, connection: AsyncConnection, events: Iterable[Row], *, now: datetime, box: Box | None = None
+) -> dict[str, schemas.StreamedEvent | None]:
+    """Answer events as `payloads` does, also where one among them breaks the reading of all: that one is None.
+
+    The connection must not be used afterwards, since what broke may have broken it too.
+    """
+    events = list(events)
+    try:
+        return await payloads(connection, events, now=now, box=box)
+    except Exception as error:
+        logger.warning("events are read one by one", extra={"number": len(events), "error": type(error).__name__})
+    found: dict[str, schemas.StreamedEvent | None] = {}
+    for event in events:
+        try:
+            async with context.database.reading() as own:
+                found |= await payloads(own, [event], now=now, box=box)
+        except Problem:
+            # The database is away, which says nothing of the event.
+            raise
+        except Exception as error:
+            _log_unwritable(event, error)
+            found[event.id] = None
+    return found
+
+
+def _log_unwritable(event: Row, error: Exception) -> None:
+    # Without the message, which may quote what is told.
+    said = {"event_id": event.id, "event_type": event.type, "error": type(error).__name__}
+    logger.error("an event cannot be written", extra=said)
 
 
 def _written(event: Row, rows: _Rows, now: datetime) -> schemas.StreamedEvent | None:
     try:
         data = _data(event, EVENTS[event.type], rows, now)
     except Exception as error:
-        # Without the message, which may quote what is told.
-        said = {"event_id": event.id, "event_type": event.type, "error": type(error).__name__}
-        logger.error("an event cannot be written", extra=said)
+        _log_unwritable(event, error)
         return None
     return schemas.StreamedEvent(event.id, event.type, event.created_at, data)
 
@@ -66,6 +103,9 @@ class _Rows(NamedTuple):
     decisions: Mapping[str, Row]
     items: Mapping[str, Row]
     commenters: Mapping[str, Row]
+    reports: Mapping[str, Row]
+    appeals: Mapping[str, Row]
+    box: Box | None = None
 
 
 async def _gather(connection: AsyncConnection, site_id: str, events: Sequence[Row]) -> _Rows:
@@ -79,6 +119,8 @@ async def _gather(connection: AsyncConnection, site_id: str, events: Sequence[Ro
     )
     reviewed = _ids(event.comment_id for event in events if "review" in EVENTS[event.type].carries)
     decided = _ids(event.data.get("decision_id") for event in events)
+    reported = _ids(event.data.get("report_id") for event in events)
+    appealed = _ids(event.data.get("appeal_id") for event in events)
     return _Rows(
         slug=await sites.slug_of(connection, site_id),
         threads=await threads.by_ids(connection, site_id, thread_ids) if thread_ids else {},
@@ -89,6 +131,8 @@ async def _gather(connection: AsyncConnection, site_id: str, events: Sequence[Ro
         else {},
         items=await review_items.of_comments(connection, site_id, reviewed) if reviewed else {},
         commenters=await commenters.commenters_by_ids(connection, site_id, people) if people else {},
+        reports=await reports.by_ids(connection, site_id, reported) if reported else {},
+        appeals=await appeals.by_ids(connection, site_id, appealed) if appealed else {},
     )
 
 
@@ -97,8 +141,8 @@ def _ids(values: Iterable[str | None]) -> list[str]:
 
 
 def _data(event: Row, kind: Event, rows: _Rows, now: datetime) -> schemas.EventData:
-    parts = {part: _PARTS[part](event, kind, rows, now) for part in kind.carries}
-    return schemas.EventData(version=kind.version, site=rows.slug, **parts)
+    carried = {part: _PARTS[part](event, kind, rows, now) for part in kind.carries}
+    return schemas.EventData(version=kind.version, site=rows.slug, **carried)
 
 
 def _thread(event: Row, _kind: Event, rows: _Rows, now: datetime) -> Any:
@@ -157,11 +201,12 @@ def _is_told(event: Row, kind: Event, rows: _Rows) -> bool:
     return bool(row.status != Status.PUBLISHED.value or comment.shown_revision == row.number)
 
 
-def _causes(row: Row, event: Row, kind: Event, rows: _Rows) -> list[Any]:
+def _causes(row: Row, event: Row, kind: Event, rows: _Rows) -> list[parts.EventCause]:
     """Answer causes without the words that they quote, where the text itself is not told."""
+    causes = msgspec.convert(row.causes, list[parts.EventCause])
     if _is_told(event, kind, rows):
-        return list(row.causes)
-    return [{**cause, "detail": None} if "detail" in cause else cause for cause in row.causes]
+        return causes
+    return [msgspec.structs.replace(cause, detail=None) for cause in causes]
 
 
 def _decision(event: Row, kind: Event, rows: _Rows, _now: datetime) -> Any:
@@ -192,15 +237,66 @@ def _review(event: Row, kind: Event, rows: _Rows, _now: datetime) -> Any:
 
 def _commenter(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
     row = rows.commenters.get(event.data.get("commenter_id"))
-    return UNSET if row is None else schemas.EventCommenter(row.id, row.kind, row.name, _subject(row))
+    if row is None:
+        return UNSET
+    mode = event.data.get("mode") if event.type == "commenter.erased" else None
+    return schemas.EventCommenter(row.id, row.kind, row.name, _subject(row), mode or UNSET)
 
 
 def _subject(row: Row | None) -> str | None:
     return None if row is None or row.erased_at is not None else row.subject
 
 
-def _said(event: Row, _kind: Event, _rows: _Rows, _now: datetime) -> Any:
-    return {name: value for name, value in event.data.items() if name != "commenter_id"}
+def _report(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
+    row = rows.reports.get(event.data.get("report_id"))
+    if row is None:
+        return UNSET
+    outcome = event.data.get("outcome")
+    return parts.EventReport(
+        report_id=row.id,
+        reason=row.reason,
+        state="closed" if outcome else "open",
+        outcome=outcome,
+        detail=row.detail,
+        law=row.law,
+        created_at=row.created_at,
+        contact=_contact(row, rows.box) if outcome and rows.box is not None else UNSET,
+    )
+
+
+def _contact(row: Row, box: Box | None) -> Any:
+    if box is None or row.contact_sealed is None:
+        return UNSET
+    try:
+        return msgspec.json.decode(box.open(row.contact_sealed), type=parts.EventContact)
+    except SealBroken:
+        logger.error("SECRET_KEY does not open a reporter's address", extra={"report_id": row.id})
+        return UNSET
+
+
+def _appeal(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
+    row = rows.appeals.get(event.data.get("appeal_id"))
+    if row is None:
+        return UNSET
+    outcome = event.data.get("outcome")
+    return parts.EventAppeal(
+        appeal_id=row.id,
+        decision_id=row.decision_id,
+        state="closed" if outcome else "open",
+        outcome=outcome,
+        text=row.text,
+        answer=row.answer if outcome else None,
+        created_at=row.created_at,
+    )
+
+
+def _said_as(wanted: type[msgspec.Struct]) -> Callable[[Row, Event, _Rows, datetime], Any]:
+    """Answer how a part is written that is in the event itself."""
+
+    def write(event: Row, _kind: Event, _rows: _Rows, _now: datetime) -> Any:
+        return msgspec.convert(event.data, wanted)
+
+    return write
 
 
 _PARTS: Mapping[Part, Callable[[Row, Event, _Rows, datetime], Any]] = {
@@ -210,9 +306,11 @@ _PARTS: Mapping[Part, Callable[[Row, Event, _Rows, datetime], Any]] = {
     "decision": _decision,
     "review": _review,
     "commenter": _commenter,
-    "sanction": _said,
-    "policy": _said,
-    "endpoint": _said,
-    "queue": _said,
-    "scorer": _said,
+    "sanction": _said_as(parts.EventSanction),
+    "policy": _said_as(parts.EventPolicy),
+    "endpoint": _said_as(parts.EventEndpoint),
+    "queue": _said_as(parts.EventQueue),
+    "scorer": _said_as(parts.EventScorer),
+    "report": _report,
+    "appeal": _appeal,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import schemas
-from service.egress import EgressRefused, check_url
+from service.egress import EgressRefused, check_url, is_loopback
 from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
@@ -19,10 +20,26 @@ from service.flow.manage_sites import given
 from service.store import deliveries, endpoints
 from service.store.types import Row
 from service.webhooks.attempt import OWN_HEADERS
-from service.webhooks.catalog import is_pattern
+from service.webhooks.catalog import is_pattern, overlap, why_no_pattern
 from service.webhooks.signing import new_secret
 
 MOST_ENDPOINTS = 50
+MOST_SECRETS = 10
+"""In force for one endpoint at the same time: each of them signs every event."""
+_MOST_PATTERNS = 50
+_LOOPBACK = (
+    "names this machine, which is for development alone: the operator allows it by "
+    "WEBHOOKS_ALLOW_LOOPBACK=1 in the environment of the service and, since it reads its own, of the command line"
+)
+_REFUSALS = {
+    "url": "must be a URL with a host, without spaces, and in ASCII behind the host",
+    "userinfo": "must have no name or password before the host; put what the receiver wants to know into `headers`",
+    "scheme": "must begin with https://; only for this machine, and with WEBHOOKS_ALLOW_LOOPBACK=1, also with http://",
+    "port": "must have port 443 or 8443, or none",
+    "address": "must lead to a public address, and this one is inside a network",
+}
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_HEADER_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?)?")
 _SIGNED = "webhook-"
 _DELETED_AT_ONCE = 2_000
 _UP = {"failures": 0, "failing_since": None, "closed_until": None, "reason": None}
@@ -44,8 +61,11 @@ async def create(context: Context, site: Row, actor: str, wanted: schemas.Webhoo
         "changed_at": now,
     }
     async with context.database.writing() as connection:
-        if len(await endpoints.of_site(connection, site.id)) >= MOST_ENDPOINTS:
+        await endpoints.lock_site(connection, site.id)
+        others = await endpoints.of_site(connection, site.id)
+        if len(others) >= MOST_ENDPOINTS:
             raise Problem("webhook.too_many", f"A site has at most {MOST_ENDPOINTS} webhooks.")
+        _check_twin(wanted.url, row["events"], others)
         await endpoints.insert(connection, row)
         await _insert_secret(connection, context, site, endpoint_id, secret, now)
         # A URL may hold a token of the receiver's, so the audit names the id alone.
@@ -61,7 +81,7 @@ async def listed(context: Context, site: Row) -> schemas.WebhookList:
         counts = await deliveries.counts(connection, site.id)
         now = context.now()
         views = [
-            _as_view(row, await endpoints.secrets_of(connection, site.id, row.id, now=now), counts) for row in rows
+            _as_view(row, await endpoints.secrets_of(connection, site.id, row.id, now=now), counts, now) for row in rows
         ]
     return schemas.WebhookList(views)
 
@@ -86,11 +106,15 @@ async def change(
     elif "status" in values:
         values["reason"] = None
     async with context.database.writing() as connection:
+        await endpoints.lock_site(connection, site.id)
         before = await known(connection, site, endpoint_id, lock=True)
         is_moved = _host(values.get("url", before.url)) != _host(before.url)
         if is_moved and before.headers_sealed is not None and "header_names" not in values:
             # Else whoever may change a URL could have the receiver's secrets sent to another.
             raise refused("headers", "must be given again for another host, an empty object for none")
+        if {"url", "events", "status"} & values.keys() and values.get("status", before.status) == "active":
+            others = [row for row in await endpoints.of_site(connection, site.id) if row.id != endpoint_id]
+            _check_twin(values.get("url", before.url), values.get("events", before.events), others)
         if values:
             await endpoints.change(connection, site.id, endpoint_id, values | {"changed_at": now})
             if values.get("status") == "active":
@@ -129,17 +153,20 @@ async def rotate(
         await known(connection, site, endpoint_id, lock=True)
         await endpoints.expire_secrets(connection, site.id, endpoint_id, at=until)
         await endpoints.forget_secrets(connection, site.id, endpoint_id, now=now)
-        await _insert_secret(connection, context, site, endpoint_id, secret, now)
+        if len(await endpoints.secrets_of(connection, site.id, endpoint_id, now=now)) >= MOST_SECRETS:
+            most = f"leaves {MOST_SECRETS} older secrets in force, which is the most; 0 ends them all now"
+            raise refused("overlap_seconds", most)
+        secret_id = await _insert_secret(connection, context, site, endpoint_id, secret, now)
         await audit(
             connection, context, site.id, actor, "webhook.secret_rotated", endpoint_id,
             overlap_seconds=wanted.overlap_seconds,
         )  # fmt: skip
-    return schemas.SecretCreated(secret, until)
+    return schemas.SecretCreated(secret_id, secret, until)
 
 
 async def _insert_secret(
     connection: AsyncConnection, context: Context, site: Row, endpoint_id: str, secret: str, now: datetime
-) -> None:
+) -> str:
     row = {
         "id": context.new_id(),
         "site_id": site.id,
@@ -148,6 +175,7 @@ async def _insert_secret(
         "created_at": now,
     }
     await endpoints.insert_secret(connection, row)
+    return str(row["id"])
 
 
 async def known(connection: AsyncConnection, site: Row, endpoint_id: str, *, lock: bool = False) -> Row:
@@ -160,19 +188,21 @@ async def known(connection: AsyncConnection, site: Row, endpoint_id: str, *, loc
 
 async def _view(connection: AsyncConnection, context: Context, site: Row, endpoint_id: str) -> schemas.WebhookView:
     row = await known(connection, site, endpoint_id)
-    secrets = await endpoints.secrets_of(connection, site.id, endpoint_id, now=context.now())
-    return _as_view(row, secrets, await deliveries.counts(connection, site.id))
+    now = context.now()
+    secrets = await endpoints.secrets_of(connection, site.id, endpoint_id, now=now)
+    return _as_view(row, secrets, await deliveries.counts(connection, site.id), now)
 
 
-def _as_view(row: Row, secrets: Sequence[Row], counts: Mapping[tuple[str, str], int]) -> schemas.WebhookView:
-    names = [
-        name for name in schemas.WebhookView.__struct_fields__ if name not in ("pending", "dead", "secrets")
-    ]  # fmt: skip
+def _as_view(
+    row: Row, secrets: Sequence[Row], counts: Mapping[tuple[str, str], int], now: datetime
+) -> schemas.WebhookView:
+    others = {"closed_until", "pending", "dead", "secrets"}
     return schemas.WebhookView(
-        **{name: getattr(row, name) for name in names},
+        **{name: getattr(row, name) for name in schemas.WebhookView.__struct_fields__ if name not in others},
+        closed_until=row.closed_until if row.closed_until is not None and row.closed_until > now else None,
         pending=counts.get((row.id, "pending"), 0),
         dead=counts.get((row.id, "dead"), 0),
-        secrets=[schemas.SecretView(one.created_at, one.expires_at) for one in secrets],
+        secrets=[schemas.SecretView(one.id, one.created_at, one.expires_at) for one in secrets],
     )
 
 
@@ -183,23 +213,57 @@ def _headers(context: Context, headers: Mapping[str, str]) -> dict[str, Any]:
 
 def _check(context: Context, url: str | None, patterns: Sequence[str], headers: Mapping[str, str]) -> None:
     if url is not None:
-        try:
-            check_url(url, allow_loopback=context.webhook_egress.allows_loopback)
-        except EgressRefused as refusal:
-            raise refused("url", f"must be a public https address ({refusal.reason})") from None
-    check_patterns(patterns)
-    for name in headers:
-        if name.lower() in OWN_HEADERS or name.lower().startswith(_SIGNED):
-            raise refused(f"headers.{name}", "is set by us or by the connection")
+        _check_url(url, allow_loopback=context.webhook_egress.allows_loopback)
+    check_patterns("events", patterns)
+    for name, value in headers.items():
+        _check_header(name, value)
     if len({name.lower() for name in headers}) != len(headers):
         raise refused("headers", "name a header twice")
 
 
-def check_patterns(patterns: Sequence[str]) -> None:
-    """Raise request.invalid for a name that no event has."""
+def _check_url(url: str, *, allow_loopback: bool) -> None:
+    # Its name alone would pass the check, and every attempt would be refused for what it resolves to.
+    if not allow_loopback and is_loopback(url):
+        raise refused("url", _LOOPBACK)
+    try:
+        check_url(url, allow_loopback=allow_loopback)
+    except EgressRefused as refusal:
+        raise refused("url", _REFUSALS[refusal.reason]) from None
+
+
+def _check_header(name: str, value: str) -> None:
+    field = f"headers.{name[:100]}"
+    if not _HEADER_NAME.fullmatch(name):
+        raise refused(field, "must be the name of a header: 1 to 100 letters, digits and hyphens")
+    if name.lower() in OWN_HEADERS or name.lower().startswith(_SIGNED):
+        raise refused(field, "is set by us or by the connection")
+    if not _HEADER_VALUE.fullmatch(value):
+        raise refused(field, "must be up to 1,000 visible characters of ASCII, with spaces only between them")
+
+
+def _check_twin(url: str, patterns: Sequence[str], others: Sequence[Row]) -> None:
+    """Raise for a receiver that would get the same events twice, which is nearly always a creation that was retried."""
+    for other in others:
+        if other.status == "active" and _plain(other.url) == _plain(url) and overlap(patterns, other.events):
+            said = f"The webhook {other.id} sends some of these events to this URL already; change or delete that one."
+            raise Problem("webhook.exists", said, fields=[("url", "gets some of these events already")])
+
+
+def _plain(url: str) -> str:
+    """Answer a URL in the one way in which it is asked; one that was allowed and is not any more as it is."""
+    try:
+        return check_url(url, allow_loopback=True).geturl()
+    except EgressRefused:
+        return url
+
+
+def check_patterns(field: str, patterns: Sequence[str]) -> None:
+    """Raise request.invalid naming the field for a name that no event has, and for too many."""
+    if len(patterns) > _MOST_PATTERNS:
+        raise refused(field, f"may be given {_MOST_PATTERNS} times at most")
     for pattern in patterns:
         if not is_pattern(pattern):
-            raise refused("events", f"{pattern}: no event has this name; docs/webhooks.md lists them")
+            raise refused(field, why_no_pattern(pattern))
 
 
 def _host(url: str) -> str:

@@ -7,7 +7,8 @@ import asyncio
 from service import schemas
 from service.errors import Problem
 from service.flow.context import Context
-from service.flow.event_payloads import payloads, placeholder
+from service.flow.event_payloads import placeholder, told
+from service.flow.manage_webhooks import check_patterns, refused
 from service.store import outbox
 from service.store.types import Row
 from service.webhooks.catalog import types_of
@@ -22,8 +23,10 @@ async def read_events(
 ) -> schemas.EventList:
     """Answer the events after a cursor, or from the earliest kept; wait for one where there is none.
 
-    Raises events.gone for a cursor behind which events were forgotten: what was missed must be read elsewhere.
+    Raises request.invalid for a pattern that names no event, and events.gone for a cursor behind which events were
+    forgotten: what was missed must be read elsewhere.
     """
+    check_patterns("type", patterns or ())
     position = _position(after)
     types = None if patterns is None else types_of(patterns)
     loop = asyncio.get_running_loop()
@@ -52,16 +55,16 @@ async def _look(
             detail = "Events after this cursor were forgotten, or it is of another database; begin without `after`."
             raise Problem("events.gone", detail, extra={"earliest": str(end)})
         rows = await outbox.since(connection, site.id, position=position, types=types, limit=limit)
-        told = await payloads(connection, rows, now=context.now())
+        written = await told(context, connection, rows, now=context.now())
     # Where nothing more is, the cursor stands at the head, so that what other sites did is not walked again.
     reached = rows[-1].position if len(rows) == limit else max(last, position)
     known: list[schemas.StreamedEvent] = []
     for row in rows:
-        if row.id not in told:
+        if row.id not in written:
             # Of a newer version than this process: whoever knows it tells it, so the cursor stays before it.
             reached = row.position - 1
             break
-        known.append(told[row.id] or placeholder(row))
+        known.append(written[row.id] or placeholder(row))
     return schemas.EventList(known, str(reached))
 
 
@@ -69,6 +72,5 @@ def _position(after: str | None) -> int:
     if after is None:
         return 0
     if not (after.isascii() and after.isdigit() and len(after) < 20 and int(after) <= _LARGEST_POSITION):
-        message = "is no cursor that a page of events gave"
-        raise Problem("request.invalid", f"after {message}.", fields=[("after", message)])
+        raise refused("after", "is no cursor that a page of events gave")
     return int(after)

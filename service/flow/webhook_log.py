@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,9 +18,12 @@ from service.flow.manage_webhooks import check_patterns, known, refused
 from service.flow.moments import checked_moment
 from service.flow.relay import delivery_row
 from service.flow.transition import event_row
+from service.schemas.base import UUID_PATTERN
+from service.schemas.webhooks import WaitsFor
 from service.store import deliveries, outbox
 from service.store.types import Row
 from service.webhooks.catalog import is_wanted, types_of
+from service.webhooks.retries import Health
 
 _REPLAYED_AT_ONCE = 500
 #: In one call, which must end before the request's time does.
@@ -38,9 +43,7 @@ async def send_test(context: Context, site: Row, actor: str, endpoint_id: str) -
         owed = delivery_row(context, row, endpoint_id, now)
         await deliveries.insert(connection, [owed])
         await audit(connection, context, site.id, actor, "webhook.tested", endpoint_id)
-        found = await deliveries.by_id(connection, site.id, endpoint_id, owed["id"])
-    assert found is not None
-    return delivery_view(found)
+        return await _shown(connection, context, site, endpoint_id, owed["id"])
 
 
 async def list_deliveries(
@@ -51,12 +54,17 @@ async def list_deliveries(
     before: int | None,
     limit: int,
     state: str | None,
-    type_: str | None,
+    type_: Sequence[str] | None,
     comment_id: str | None,
 ) -> schemas.DeliveryList:
-    """Answer what a receiver was and is owed, the newest events first."""
+    """Answer what a receiver was and is owed, the newest events first, or raise request.invalid naming a filter."""
+    if state is not None and state not in get_args(schemas.DeliveryState):
+        raise refused("state", f"must be one of: {', '.join(get_args(schemas.DeliveryState))}")
+    check_patterns("type", type_ or ())
+    if comment_id is not None and not re.fullmatch(UUID_PATTERN, comment_id := comment_id.lower()):
+        raise refused("comment_id", "must be the id of a comment, such as 01a204d8-d366-7e3d-8b36-1c53f2a716ff")
     async with context.database.reading() as connection:
-        await known(connection, site, endpoint_id)
+        endpoint = await known(connection, site, endpoint_id)
         rows = await deliveries.page(
             connection,
             site.id,
@@ -64,28 +72,28 @@ async def list_deliveries(
             cursor=before,
             limit=limit + 1,
             states=None if state is None else [state],
-            types=None if type_ is None else [type_],
+            types=None if type_ is None else types_of(type_),
             comment_id=comment_id,
         )
-    following = str(rows[limit - 1].seq) if len(rows) > limit else None
-    return schemas.DeliveryList([delivery_view(row) for row in rows[:limit]], following)
+        views = await _views(connection, context, endpoint, rows[:limit])
+    return schemas.DeliveryList(views, str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
 async def read_delivery(context: Context, site: Row, endpoint_id: str, delivery_id: str) -> schemas.DeliveryDetail:
     """Answer one delivery with every attempt."""
     async with context.database.reading() as connection:
-        row = await _delivery(connection, site, endpoint_id, delivery_id)
+        view = await _shown(connection, context, site, endpoint_id, delivery_id)
         made = await deliveries.attempts_of(connection, site.id, delivery_id)
     attempts = [
         schemas.AttemptView(one.number, one.started_at, one.milliseconds, one.status, one.error) for one in made
     ]
-    return schemas.DeliveryDetail(**msgspec.structs.asdict(delivery_view(row)), attempts_made=attempts)
+    return schemas.DeliveryDetail(**msgspec.structs.asdict(view), attempts_made=attempts)
 
 
 async def cancel_delivery(
     context: Context, site: Row, actor: str, endpoint_id: str, delivery_id: str
 ) -> schemas.DeliveryView:
-    """Owe a delivery no more, so that what is behind it goes on."""
+    """Owe a delivery no more, so that what is behind it goes on, after an attempt that is under way now."""
     async with context.database.writing() as connection:
         await known(connection, site, endpoint_id, lock=True)
         await _delivery(connection, site, endpoint_id, delivery_id)
@@ -94,7 +102,7 @@ async def cancel_delivery(
         await audit(
             connection, context, site.id, actor, "webhook.delivery_cancelled", endpoint_id, delivery=delivery_id
         )
-        return delivery_view(await _delivery(connection, site, endpoint_id, delivery_id))
+        return await _shown(connection, context, site, endpoint_id, delivery_id)
 
 
 async def replay_delivery(
@@ -106,21 +114,18 @@ async def replay_delivery(
         await _delivery(connection, site, endpoint_id, delivery_id)
         await deliveries.replay(connection, site.id, endpoint_id, [delivery_id], now=context.now())
         await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, deliveries=1)
-        return delivery_view(await _delivery(connection, site, endpoint_id, delivery_id))
+        return await _shown(connection, context, site, endpoint_id, delivery_id)
 
 
 async def replay(
     context: Context, site: Row, actor: str, endpoint_id: str, wanted: schemas.ReplayInput
 ) -> schemas.Replayed:
     """Send events once more, under the same ids: those of a filter, or since a time whether they were owed or not."""
-    since = checked_moment("since", wanted.since)
-    until = checked_moment("until", wanted.until)
-    if since is None and wanted.states is None and wanted.delivery_ids is None:
-        message = "is needed, or `states`, or `delivery_ids`"
-        raise Problem("request.invalid", f"since {message}.", fields=[("since", message)])
-    check_patterns(wanted.types or ())
+    since, until = _bounds(wanted, context.now())
+    check_patterns("types", wanted.types or ())
     async with context.database.reading() as connection:
         await _active(connection, site, endpoint_id, lock=False)
+        await _check_ids(connection, site, endpoint_id, wanted.delivery_ids or ())
     after = None if wanted.after is None else requested_cursor(wanted.after)
     replayed = await (
         _replay_since(context, site, endpoint_id, wanted, since, until, after)
@@ -131,6 +136,23 @@ async def replay(
         said: dict[str, Any] = {"deliveries": replayed.deliveries}
         await audit(connection, context, site.id, actor, "webhook.replayed", endpoint_id, **said)
     return replayed
+
+
+def _bounds(wanted: schemas.ReplayInput, now: datetime) -> tuple[datetime | None, datetime | None]:
+    since, until = checked_moment("since", wanted.since), checked_moment("until", wanted.until)
+    if since is None and wanted.states is None and wanted.delivery_ids is None:
+        raise refused("since", "is needed, or `states`, or `delivery_ids`")
+    if since is not None and since > now:
+        raise refused("since", f"lies in the future; here it is {now:%Y-%m-%dT%H:%M:%SZ}")
+    if since is not None and until is not None and until <= since:
+        raise refused("until", "must be later than `since`")
+    return since, until
+
+
+async def _check_ids(connection: AsyncConnection, site: Row, endpoint_id: str, ids: Sequence[str]) -> None:
+    if missing := sorted(set(ids) - await deliveries.known_ids(connection, site.id, endpoint_id, ids)):
+        said = f"Nothing was replayed; the webhook has no such deliveries: {', '.join(missing)}."
+        raise Problem("delivery.unknown", said, extra={"delivery_ids": missing})
 
 
 async def _replay_owed(
@@ -196,8 +218,30 @@ async def _replay_since(
             return schemas.Replayed(number, str(position))
 
 
-def delivery_view(row: Row) -> schemas.DeliveryView:
-    """Answer a delivery as it is shown."""
+async def _views(
+    connection: AsyncConnection, context: Context, endpoint: Row, rows: Sequence[Row]
+) -> list[schemas.DeliveryView]:
+    now = context.now()
+    pending = [row.id for row in rows if row.state == "pending"]
+    behind = await deliveries.kept_back(connection, endpoint.id, pending, now=now)
+    return [_view(row, *_waits(row, endpoint, now, is_behind=row.id in behind)) for row in rows]
+
+
+def _waits(row: Row, endpoint: Row, now: datetime, *, is_behind: bool) -> tuple[WaitsFor | None, datetime | None]:
+    """Answer what keeps a delivery back, and when it is tried next, None where that cannot be said."""
+    if row.state != "pending" or (row.lease_expires_at is not None and row.lease_expires_at > now):
+        return None, None
+    if is_behind:
+        return "earlier", None
+    if endpoint.status != "active":
+        return "endpoint", None
+    health = Health(endpoint.failures, endpoint.failing_since, endpoint.closed_until)
+    if health.is_closed or not health.may_be_asked(now):
+        return "endpoint", max(row.next_attempt_at, health.closed_until or row.next_attempt_at)
+    return None, row.next_attempt_at
+
+
+def _view(row: Row, waits_for: WaitsFor | None, next_attempt_at: datetime | None) -> schemas.DeliveryView:
     return schemas.DeliveryView(
         id=row.id,
         event_id=row.event_id,
@@ -205,7 +249,8 @@ def delivery_view(row: Row) -> schemas.DeliveryView:
         comment_id=row.comment_id,
         state=row.state,
         attempts=row.attempts_before + row.attempts,
-        next_attempt_at=row.next_attempt_at if row.state == "pending" else None,
+        waits_for=waits_for,
+        next_attempt_at=next_attempt_at,
         last_status=row.last_status,
         last_error=row.last_error,
         created_at=row.created_at,
@@ -218,6 +263,14 @@ def requested_cursor(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise refused("after", "is no cursor that a page of these gave")
     return int(text)
+
+
+async def _shown(
+    connection: AsyncConnection, context: Context, site: Row, endpoint_id: str, delivery_id: str
+) -> schemas.DeliveryView:
+    row = await _delivery(connection, site, endpoint_id, delivery_id)
+    [view] = await _views(connection, context, await known(connection, site, endpoint_id), [row])
+    return view
 
 
 async def _active(connection: AsyncConnection, site: Row, endpoint_id: str, *, lock: bool = True) -> Row:

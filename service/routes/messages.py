@@ -14,6 +14,7 @@ from service.schemas import base
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[[^\]]*\]")
 _PATTERN = re.compile(r"^Expected `str` matching regex (.+)$", re.DOTALL)
 _UUID = "must be a UUID in lower-case letters, such as 01a204d8-d366-7e3d-8b36-1c53f2a716ff"
+_TIME = "must be a time of the years 1970 to 9998 with a zone, as in 2026-11-22T12:00:00Z"
 _SLUG = "must be lower-case letters, digits and hyphens, 1 to 63 characters, without a hyphen at either end"
 # msgspec shows a pattern as Python writes a text.
 _SENTENCES = {
@@ -29,16 +30,29 @@ _SENTENCES = {
 
 def plainly(message: str) -> str:
     """Answer a message with the patterns of our own types put into words."""
+    if message.startswith("Invalid RFC3339 encoded datetime"):
+        return _TIME
     shown = _PATTERN.match(message)
     return _SENTENCES.get(shown.group(1), "has a form that is not allowed") if shown else message
 
 
 def explained(message: str, path: str, wanted: Any) -> str:
     """Answer a message about the field at a path, such as `scopes[0]`, of a type; a wrong word gets the right ones."""
+    if message.startswith("Expected `") and _is_time(_type_at(inspect.type_info(wanted), path)):
+        return _TIME
     if not message.startswith("Invalid enum value"):
         return plainly(message)
-    allowed = ", ".join(choices_of(_type_at(inspect.type_info(wanted), path)))
-    return f"{message}; use one of: {allowed}" if allowed else message
+    allowed = tuple(choices_of(_type_at(inspect.type_info(wanted), path)))
+    if not allowed:
+        return message
+    # What is shown as a status and cannot be set is no slip of the pen.
+    meant = "; to have nothing sent use paused" if "'disabled'" in message and "paused" in allowed else ""
+    return f"{message}{meant}; use one of: {', '.join(allowed)}"
+
+
+def _is_time(kind: inspect.Type) -> bool:
+    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    return any(isinstance(one, inspect.DateTimeType) for one in kinds)
 
 
 def _type_at(kind: inspect.Type, path: str) -> inspect.Type:

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
 
 from litestar import Request, Response, delete, get, patch, post, put
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.openapi.spec import Operation, RequestBody
+from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from service import schemas
 from service.access import requires_admin, requires_events
+from service.errors import Problem
 from service.flow import manage_webhooks, read_events, watch, webhook_log
 from service.routes import requests
-from service.routes.requests import After, Limit, Prefer, SiteSlug
+from service.routes.requests import After, Limit, SiteSlug
 from service.schemas.webhooks import DeliveryState
 
 WebhookId = Annotated[str, PathParameter(description="A webhook id.")]
 DeliveryId = Annotated[str, PathParameter(description="A delivery id.")]
-State = Annotated[DeliveryState | None, QueryParameter(name="state", description="Only deliveries in this state.")]
-EventType = Annotated[str | None, QueryParameter(name="type", description="Only this event.", max_length=60)]
-OfComment = Annotated[str | None, QueryParameter(description="Only events of this comment.", max_length=36)]
+# What is in these three is checked by the flow, since the framework would name them as they are named here.
+State = Annotated[
+    str | None,
+    QueryParameter(
+        name="state",
+        description="Only deliveries in this state.",
+        schema_extra={"enum": list(get_args(DeliveryState))},
+    ),
+]
+OfComment = Annotated[str | None, QueryParameter(description="Only events of this comment, by its id.")]
 Types = Annotated[
     list[str] | None,
-    QueryParameter(name="type", description="Only these: names, `comment.*` or `*`.", max_items=50),
+    QueryParameter(name="type", description="Only these: names, `comment.*` or `*`; repeat it for several, up to 50."),
+]
+WaitForEvent = Annotated[
+    str | None,
+    HeaderParameter(name="Prefer", description="`wait=SECONDS` (RFC 7240), up to 30: wait for the next event."),
 ]
 _PATH = "/v1/admin/sites/{site:str}/webhooks"
 _NO_STORE = {"cache-control": "no-store"}
+
+
+@dataclass
+class OptionalBody(Operation):
+    """A call that may come without a body, which the framework's schema always asks for."""
+
+    def __post_init__(self) -> None:
+        """Say so."""
+        if isinstance(self.request_body, RequestBody):
+            self.request_body.required = False
 
 
 @post(_PATH, guards=[requires_admin], tags=["webhooks"])
@@ -81,17 +105,18 @@ async def delete_webhook(
     await manage_webhooks.delete(context, found, requests.as_member(visit).actor, _webhook(webhook_id))
 
 
-@post(_PATH + "/{webhook_id:str}/secrets", guards=[requires_admin], tags=["webhooks"])
+@post(_PATH + "/{webhook_id:str}/secrets", guards=[requires_admin], tags=["webhooks"], operation_class=OptionalBody)
 async def rotate_secret(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
     webhook_id: WebhookId,
-    data: JSONBody[schemas.RotateInput],
+    data: JSONBody[schemas.RotateInput | None] = None,
 ) -> Response[schemas.SecretCreated]:
-    """Make a new secret, shown this once; the old one signs beside it for `overlap_seconds`."""
+    """Make a new secret, shown this once; the old one signs beside it for `overlap_seconds`, a day without a body."""
     context, found, visit = requests.visited(request)
     actor = requests.as_member(visit).actor
-    made = await manage_webhooks.rotate(context, found, actor, _webhook(webhook_id), data)
+    wanted = data or schemas.RotateInput()
+    made = await manage_webhooks.rotate(context, found, actor, _webhook(webhook_id), wanted)
     return Response(made, headers=_NO_STORE)
 
 
@@ -125,16 +150,17 @@ async def list_deliveries(
     site: SiteSlug,  # noqa: ARG001
     webhook_id: WebhookId,
     in_state: State = None,
-    of_type: EventType = None,
+    of_types: Types = None,
     comment_id: OfComment = None,
     after: After = None,
     limit: Limit = 50,
 ) -> Response[schemas.DeliveryList]:
     """List what was sent and what is owed, the newest events first."""
+    _check_parameters(request, "state", "type", "comment_id", "after", "limit")
     context, found, _ = requests.visited(request)
-    before = None if after is None else webhook_log.requested_cursor(after)
+    before = webhook_log.requested_cursor(after) if after else None
     answer = await webhook_log.list_deliveries(
-        context, found, _webhook(webhook_id), before=before, limit=limit, state=in_state, type_=of_type,
+        context, found, _webhook(webhook_id), before=before, limit=limit, state=in_state, type_=of_types,
         comment_id=comment_id,
     )  # fmt: skip
     return Response(answer, headers=_NO_STORE)
@@ -195,14 +221,15 @@ async def list_events(
     site: SiteSlug,  # noqa: ARG001
     after: After = None,
     of_types: Types = None,
-    prefer: Prefer = None,
+    prefer: WaitForEvent = None,
     limit: Limit = 100,
 ) -> Response[schemas.EventList]:
     """Read events in the order of their commits, none ever skipped; `Prefer: wait=30` waits for the next."""
+    _check_parameters(request, "after", "type", "limit")
     context, found, _ = requests.visited(request)
     wait = requests.wait_seconds(prefer)
     answer = await read_events.read_events(
-        context, found, after=after, limit=limit, patterns=of_types, wait_seconds=wait
+        context, found, after=after or None, limit=limit, patterns=of_types, wait_seconds=wait
     )
     return Response(answer, headers=_NO_STORE)
 
@@ -223,6 +250,14 @@ async def set_alerts(
     """Say from when on `queue.backlog` is sent; what is left out has its default, null is never."""
     context, found, visit = requests.visited(request)
     return await watch.set_alerts(context, found, requests.as_member(visit).actor, data)
+
+
+def _check_parameters(request: Request[Any, Any, Any], *names: str) -> None:
+    """A filter that is spelled wrong and passed over would answer everything, or seem to have found nothing."""
+    for name in request.query_params:
+        if name not in names:
+            message = f"is no parameter here; these are: {', '.join(names)}"
+            raise Problem("request.invalid", f"{name[:60]} {message}.", fields=[(name[:60], message)])
 
 
 def _webhook(text: str) -> str:

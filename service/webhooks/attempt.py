@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from service.egress import Egress, EgressFailed, EgressRefused
+from service.egress import Egress, EgressFailed, EgressRefused, is_loopback
 from service.webhooks.retries import Error, Result, error_of
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,9 @@ async def attempt(egress: Egress, letter: Letter, *, at: datetime, timeout_secon
             status_only=True, apart=letter.endpoint_id,
         )  # fmt: skip
     except EgressRefused as refused:
-        return Result(None, f"refused.{refused.reason}", None, at, time.monotonic() - began)
+        is_ours = not egress.allows_loopback and is_loopback(letter.url)
+        error = Error.LOOPBACK if is_ours else f"refused.{refused.reason}"
+        return Result(None, error, None, at, time.monotonic() - began)
     except EgressFailed as failed:
         return Result(None, failed.reason, None, at, time.monotonic() - began)
     except Exception as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Final, Literal, NamedTuple
 
 Part = Literal[
     "thread", "comment", "revision", "decision", "review", "commenter", "sanction", "policy", "endpoint", "queue",
-    "scorer",
+    "scorer", "report", "appeal",
 ]  # fmt: skip
 
 _COMMENT: Final[tuple[Part, ...]] = ("thread", "comment", "revision")
@@ -44,6 +45,14 @@ EVENTS: Final[Mapping[str, Event]] = {
     "review.decided": Event(1, "A person decided; the comment's own event comes beside it if its state changed.", (
         *_DECIDED, "review",
     )),
+    "comment.reported": Event(1, "A reader complained about a comment.", (*_COMMENT, "report"), _WAITING),
+    "report.closed": Event(
+        1,
+        "A complaint was answered, or its comment is gone; webhooks carry the address that was left with it.",
+        (*_DECIDED, "report"),
+    ),
+    "appeal.opened": Event(1, "An author asks to look again at a decision.", (*_DECIDED, "appeal")),
+    "appeal.closed": Event(1, "That question was answered, or withdrawn.", (*_DECIDED, "appeal")),
     "thread.opened": Event(1, "A discussion began, or was opened again.", ("thread",)),
     "thread.closed": Event(1, "A discussion takes no comments any more.", ("thread",)),
     "commenter.sanctioned": Event(1, "A commenter was banned, suspended or put under review.", (
@@ -69,11 +78,7 @@ EVENTS: Final[Mapping[str, Event]] = {
 
 #: Names that will be used for what is not there yet. Nothing sends them; subscribing to them is no mistake.
 RESERVED: Final[Mapping[str, str]] = {
-    "comment.reported": "A reader complained about a comment.",
     "comment.featured": "A comment was picked by the editors.",
-    "appeal.opened": "An author asks to look again.",
-    "appeal.closed": "That question was answered.",
-    "report.closed": "A complaint was answered.",
 }
 EVERYTHING: Final = "*"
 KINDS: Final = tuple(dict.fromkeys(name.partition(".")[0] for name in (*EVENTS, *RESERVED)))
@@ -85,10 +90,24 @@ def is_pattern(text: str) -> bool:
     return text == EVERYTHING or text in EVENTS or text in RESERVED or (rest == "*" and kind in KINDS)
 
 
+def why_no_pattern(text: str) -> str:
+    """Answer in a sentence what is wrong with a text that is no pattern, and what may have been meant."""
+    near = [f"{text}.*"] if text in KINDS else get_close_matches(text, (*EVENTS, *RESERVED), 1, 0.8)
+    hint = f"; {near[0]} is one" if near else "; docs/webhooks.md lists them"
+    several = ", and each is given by itself" if "," in text else ""
+    return f"names no event: {text!r}{hint}{several}"
+
+
 def is_wanted(type_: str, patterns: Iterable[str]) -> bool:
     """Answer whether an event is one that the patterns name."""
     kind = type_.partition(".")[0]
     return any(pattern in (EVERYTHING, type_, f"{kind}.*") for pattern in patterns)
+
+
+def overlap(patterns: Iterable[str], others: Iterable[str]) -> bool:
+    """Answer whether some event is wanted by both, one that nothing sends yet included."""
+    both = list(patterns), list(others)
+    return any(all(is_wanted(name, one) for one in both) for name in (*EVENTS, *RESERVED))
 
 
 def types_of(patterns: Iterable[str]) -> list[str]:

@@ -43,11 +43,13 @@ class Error(StrEnum):
     REDIRECT = "redirect"
     UNWRITABLE = "unwritable"
     SEALED = "sealed"
+    LOOPBACK = "loopback"
     INTERNAL = "internal"
 
 
-OURS: Final = frozenset({Error.UNWRITABLE, Error.SEALED, Error.INTERNAL})
-"""An event that cannot be told, secrets that cannot be opened, whatever else broke here: no fault of the receiver's."""
+OURS: Final = frozenset({Error.UNWRITABLE, Error.SEALED, Error.LOOPBACK, Error.INTERNAL})
+"""An event that cannot be told, secrets that cannot be opened, a permission for this machine that was taken away,
+whatever else broke here: no fault of the receiver's."""
 
 
 class Result(NamedTuple):

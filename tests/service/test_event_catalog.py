@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from msgspec import Struct
 
 from moderation.policy import default_policy
 from service.egress import Egress
@@ -12,16 +15,19 @@ from service.flow import manage_sites
 from service.flow.erase import SETTLED
 from service.flow.watch import watch
 from service.queue.scorer_status import ScorerState
+from service.schemas.events import EventData
+from service.schemas.webhooks import AttemptView, DeliveryDetail, DeliveryError, WebhookView
 from service.webhooks.catalog import EVENTS
 from service.workers.delivering import Deliverer
 from tests.receiver import Answer, receivers
 from tests.service.test_event_stream import read
 from tests.service_fixture import Service
+from tests.test_docs import ROOT
 
 pytestmark = pytest.mark.anyio
 REVIEW, ADMIN = "/v1/review/test", "/v1/admin/sites/test"
 #: Parts that an event has only where there is one: a policy of the whole site, an act on what was not in the queue.
-OPTIONAL = {("policy.changed", "thread"), ("review.decided", "review")}
+OPTIONAL = {("policy.changed", "thread"), ("review.decided", "review"), ("appeal.closed", "decision")}
 
 
 @pytest.fixture
@@ -50,8 +56,10 @@ async def comments_live(service: Service) -> str:
     await service.drain()
     await service.call("PATCH", own, as_=token, json={"body": "A better opinion."}, expect=200)
     await service.drain()
+    await service.call("POST", f"{own}/reports", json={"reason": "spam"}, expect=201)
     remove = {"action": "remove", "revision": 2, "reasons": ["other"]}
     await service.call("POST", path, as_="moderator", json=remove, expect=200)
+    await service.call("POST", f"{own}/appeals", as_=token, json={"text": "Why?"}, expect=201)
     await service.call("POST", path, as_="moderator", json={"action": "restore", "revision": 2}, expect=200)
     claimed = await service.call("POST", f"{REVIEW}/claims", as_="moderator", json={}, expect=200)
     await service.decide(claimed.json()["items"][0], "approve")
@@ -92,6 +100,18 @@ async def things_go_wrong(service: Service, deliverer: Deliverer) -> None:
         await deliverer.settle_all()
 
 
+def test_the_docs_name_every_field() -> None:
+    """Each part of an event, and what is shown of receivers and deliveries, has a row with all of its fields."""
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", (ROOT / "docs/webhooks.md").read_text(), flags=re.MULTILINE))
+    parts = {part: wanted for part, wanted in get_type_hints(EventData).items() if part not in ("version", "site")}
+    shown: dict[str, Any] = {"webhook": WebhookView, "delivery": DeliveryDetail, "attempt": AttemptView}
+    for name, wanted in (parts | shown).items():
+        [struct] = [one for one in (get_args(wanted) or (wanted,)) if issubclass(one, Struct)]
+        named = set(re.findall(r"`(\w+)`", rows[name]))
+        assert set(struct.__struct_fields__) <= named, name
+    assert set(get_args(DeliveryError)) | {"status"} <= set(re.findall(r"`([\w.]+)`", rows["last_error"]))
+
+
 async def test_every_event_happens_with_its_parts(service: Service, deliverer: Deliverer) -> None:
     """None is in the catalog alone, none is told that is not in it, and each has its parts."""
     commenter_id = await comments_live(service)
@@ -99,6 +119,7 @@ async def test_every_event_happens_with_its_parts(service: Service, deliverer: D
     await things_go_wrong(service, deliverer)
     events = (await read(service, limit=100))["events"]
     assert {event["type"] for event in events} == set(EVENTS)
+    assert [one["data"]["commenter"]["mode"] for one in events if one["type"] == "commenter.erased"] == ["anonymise"]
     for event in events:
         kind, data = EVENTS[event["type"]], event["data"]
         assert (data["version"], data["site"]) == (kind.version, "test")

@@ -61,6 +61,28 @@ async def test_events_are_read_by_kind(service: Service) -> None:
     assert (await read(service, type="appeal.opened"))["events"] == []
 
 
+async def test_a_question_that_cannot_be_meant_is_refused(service: Service) -> None:
+    """A name that no event has, several in one, and a parameter that is none: never an empty page and a new cursor."""
+    for query, field, says in (
+        ({"type": "comment.publishd"}, "type", "comment.published is one"),
+        ({"type": "comment.held,comment.published"}, "type", "each is given by itself"),
+        ({"type": "comment"}, "type", "comment.* is one"),
+        ({"type": "foo.*"}, "type", "docs/webhooks.md lists them"),
+        ({"type": ""}, "type", "names no event"),
+        ({"types": "comment.*"}, "types", "these are: after, type, limit"),
+        ({"status": "held"}, "status", "is no parameter here"),
+    ):
+        found = problem(await service.call("GET", EVENTS_PATH, as_="admin", params=query), "request.invalid")
+        assert [one["field"] for one in found["fields"]] == [field]
+        assert says in found["fields"][0]["message"]
+
+
+async def test_an_empty_cursor_is_none(service: Service) -> None:
+    """As a script sends it that has kept none yet."""
+    await service.published("One.")
+    assert await read(service, after="") == await read(service)
+
+
 async def test_a_reader_waits_for_the_next_event(service: Service) -> None:
     """`Prefer: wait` answers as soon as one is there, and empty when the time is over."""
     after = (await read(service))["next"]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from service.egress import Egress
 from service.flow import event_payloads
 from service.flow.deliver import Done, turn
+from service.flow.identify import find_site
 from service.flow.relay import relay, relay_all
-from service.store import endpoints
+from service.flow.transition import event_row
+from service.store import endpoints, outbox
 from service.store import tables as t
 from service.store.types import Row
-from service.webhooks.retries import Result, error_of
+from service.webhooks.retries import CLOSES_AFTER, Result, error_of
 from service.workers.delivering import Deliverer
+from tests.eventually import eventually, turns
 from tests.receiver import Answer, Receiver
 from tests.service.test_webhooks import WEBHOOKS, deliverer, log, named, of, one
 from tests.service_fixture import Service
@@ -184,3 +189,116 @@ async def test_what_was_replayed_is_not_forgotten_as_old(service: Service, deliv
     assert "pending" in {row["state"] for row in await log(service, made)}
     page = (await service.call("GET", EVENTS, as_="admin", params={"limit": 1}, expect=200)).json()
     await service.call("GET", EVENTS, as_="admin", params={"limit": 1, "after": page["next"]}, expect=200)
+
+
+async def test_an_event_that_breaks_the_reading_of_a_batch_keeps_no_other_back(
+    service: Service, deliverer: Deliverer, one: Receiver
+) -> None:
+    """Ids of a kind that the database does not take fail for that event alone, in webhooks and in the stream."""
+    made = await named(service, one, "comment.submitted")
+    sent = await service.submit("One.")
+    site = await find_site(service.context, "test")
+    broken = [
+        event_row(service.context, "comment.submitted", site_id=site.id, at=service.clock()) | {"data": data}
+        for data in ({"commenter_id": {"no": "id"}}, ["no object"])
+    ]
+    async with service.context.database.writing() as connection:
+        await outbox.append(connection, broken)
+    await deliverer.settle_all()
+    rows = {row["event_id"]: (row["state"], row["last_error"]) for row in await log(service, made)}
+    assert [rows.pop(event["id"]) for event in broken] == [("pending", "unwritable")] * 2
+    assert list(rows.values()) == [("delivered", None)]
+    found = (await service.call("GET", EVENTS, as_="admin", params={"type": "comment.submitted"}, expect=200)).json()
+    told = [event["data"].get("comment", {}).get("id") for event in found["events"]]
+    assert told == [sent["comment"]["id"], None, None]
+    assert (await of(service, made))["failures"] == 0
+
+
+async def test_a_permission_that_was_taken_away_is_no_fault_of_the_receiver(service: Service, one: Receiver) -> None:
+    """A worker that may not ask this machine says so in the log, and the endpoint neither fails nor is closed."""
+    made = await named(service, one, "comment.submitted")
+    for number in range(CLOSES_AFTER + 1):
+        await service.submit(f"Number {number}.", page=f"page-{number}")
+    egress = Egress(allow_loopback=False)
+    worker = Deliverer(service.context, egress)
+    await worker.settle_all()
+    await worker.stop()
+    await egress.close()
+    assert {(row["state"], row["last_error"]) for row in await log(service, made)} == {("pending", "loopback")}
+    found = await of(service, made)
+    assert (found["failures"], found["failing_since"], found["closed_until"]) == (0, None, None)
+    assert one.requests == []
+
+
+async def test_an_outage_is_one_line_and_an_end_names_who_ended(
+    service: Service, deliverer: Deliverer, one: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log and the event have site, host and description; the rest of a URL may hold the receiver's secret."""
+    made = await named(service, one, "comment.submitted", description="search index")
+    one.rule = lambda _number, _request: Answer(503)
+    with caplog.at_level(logging.WARNING):
+        for number in range(CLOSES_AFTER + 2):
+            await service.submit(f"Number {number}.", page=f"page-{number}")
+        await deliverer.settle_all()
+        service.clock.advance(60)
+        await deliverer.settle_all()
+        one.rule = lambda _number, _request: Answer(410)
+        service.clock.advance(600)
+        await deliverer.settle_all()
+    begun, ended = [record for record in caplog.records if "endpoint" in record.message]
+    assert (begun.levelname, begun.message) == ("WARNING", "a webhook endpoint fails")
+    assert (ended.levelname, ended.message) == ("ERROR", "a webhook endpoint is disabled")
+    for record in (begun, ended):
+        said = vars(record)
+        names = ("site", "endpoint_id", "host", "description")
+        assert [said[name] for name in names] == ["test", made["id"], "127.0.0.1", "search index"]
+        assert "key=inner" not in str(said)
+    await relay_all(service.context)
+    told = (await service.call("GET", EVENTS, as_="admin", params={"type": "webhook.disabled"}, expect=200)).json()
+    assert told["events"][0]["data"]["endpoint"] == {
+        "endpoint_id": made["id"], "reason": "gone", "dead": CLOSES_AFTER + 2, "host": "127.0.0.1",
+        "description": "search index",
+    }  # fmt: skip
+
+
+class Gate(Egress):
+    """A worker's way out that lets nothing through before it is opened, and counts what waits."""
+
+    def __init__(self, opened: asyncio.Event) -> None:
+        super().__init__(allow_loopback=True)
+        self.opened = opened
+        self.held = 0
+
+    async def request(self, *arguments: Any, **options: Any) -> Any:
+        self.held += 1
+        await self.opened.wait()
+        return await super().request(*arguments, **options)
+
+
+async def test_two_workers_share_one_endpoint(service: Service, one: Receiver) -> None:
+    """The second takes what the first leaves free, both together no more than the setting says, and each event once."""
+    await named(service, one, "comment.*")
+    opened, most = asyncio.Event(), service.context.settings.webhook_concurrency
+    gates = [Gate(opened), Gate(opened)]
+    first, second = workers = [Deliverer(service.context, gate) for gate in gates]
+    for number in range(3):
+        await service.published(f"Number {number}.", page=f"page-{number}")
+    await first.drain_once()
+    await eventually(lambda: gates[0].held == 3)
+    for number in range(3, 15):
+        await service.published(f"Number {number}.", page=f"page-{number}")
+    await second.drain_once()
+    await eventually(lambda: gates[1].held == most - 3)
+    for worker in workers:
+        await worker.drain_once()
+    await turns(100)
+    assert [gate.held for gate in gates] == [3, most - 3]
+    opened.set()
+    while len(one.took) < 30:
+        for worker in workers:
+            await worker.settle_all()
+    assert len(one.took) == len(one.ids) == 30
+    for worker in workers:
+        await worker.stop()
+    for gate in gates:
+        await gate.close()

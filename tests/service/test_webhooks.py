@@ -10,16 +10,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service import schemas
 from service.egress import Egress
-from service.flow import erase, manage_webhooks, webhook_log
+from service.flow import erase
 from service.flow.identify import find_site
 from service.flow.relay import relay_all
 from service.store import tables as t
 from service.webhooks.retries import CLOSES_AFTER, DISABLED_AFTER, DISABLED_AFTER_FAILURES, PLAN
 from service.workers.delivering import Deliverer
 from tests.leaks import plant
-from tests.raw_server import Received
 from tests.receiver import OK, Answer, Receiver, receivers
 from tests.service.answers import problem
 from tests.service_fixture import Service
@@ -110,35 +108,6 @@ async def test_the_secret_is_shown_once_and_kept_sealed(service: Service, one: R
             text = str((await connection.execute(sa.select(table))).all())
             assert made["secret"].removeprefix("whsec_") not in text
             assert "receivers-own-secret" not in text
-
-
-@pytest.mark.parametrize(
-    ("changed", "field"),
-    [
-        ({"url": "http://news.example/hook"}, "url"),
-        ({"url": "https://10.0.0.1/"}, "url"),
-        ({"url": "https://169.254.169.254/latest/meta-data"}, "url"),
-        ({"url": "https://[::ffff:10.0.0.1]/"}, "url"),
-        ({"url": "https://news.example:22/"}, "url"),
-        ({"url": "https://user:pass@news.example/"}, "url"),
-        ({"url": "ftp://news.example/"}, "url"),
-        ({"events": []}, "events"),
-        ({"events": ["comment.nothing"]}, "events"),
-        ({"events": ["*.published"]}, "events"),
-        ({"headers": {"Host": "x"}}, "headers.Host"),
-        ({"headers": {"webhook-id": "x"}}, "headers.webhook-id"),
-        ({"headers": {"X-A": "1", "x-a": "2"}}, "headers"),
-        ({"headers": {"X-A": "a\nb"}}, "headers"),
-        ({"status": "active"}, "status"),
-    ],
-)
-async def test_what_cannot_work_is_refused(service: Service, changed: dict[str, Any], field: str) -> None:
-    """Addresses inside, names that no event has, headers that are ours: a problem that names the field."""
-    wanted = {"url": "https://news.example/hook", "events": ["comment.*"], **changed}
-    answer = await service.call("POST", WEBHOOKS, as_="admin", json=wanted)
-    found = problem(answer, "request.invalid")
-    assert found["fields"][0]["field"].startswith(field)
-    assert (await service.call("GET", WEBHOOKS, as_="admin")).json() == {"webhooks": []}
 
 
 async def test_only_the_wanted_events_come(service: Service, deliverer: Deliverer) -> None:
@@ -398,25 +367,6 @@ async def test_a_paused_endpoint_keeps_what_it_is_owed(service: Service, deliver
     assert one.types == ["comment.published"]
 
 
-async def test_secrets_rotate_without_a_gap(service: Service, deliverer: Deliverer, one: Receiver) -> None:
-    """While both are in force either verifies; when the time is over only the new one signs."""
-    made = await named(service, one, "comment.published")
-    answer = await service.call(
-        "POST", f"{WEBHOOKS}/{made['id']}/secrets", as_="admin", json={"overlap_seconds": 60}, expect=201
-    )
-    new = answer.json()["secret"]
-    plant(new)
-    await service.published("One.")
-    await deliverer.settle_all()
-    assert one.verified(made["secret"]) == one.verified(new)
-    assert len((await of(service, made))["secrets"]) == 2
-    service.clock.advance(61)
-    await service.published("Two.", page="two")
-    await deliverer.settle_all()
-    assert len(one.took[1].headers["webhook-signature"].split()) == 1
-    assert len((await of(service, made))["secrets"]) == 1
-
-
 async def test_a_test_event_goes_to_its_endpoint_alone(service: Service, deliverer: Deliverer) -> None:
     """Whatever it wants otherwise, and the answer leads to how it went."""
     async with receivers("/one", "/two") as (one, two):
@@ -427,144 +377,3 @@ async def test_a_test_event_goes_to_its_endpoint_alone(service: Service, deliver
         assert (one.types, two.types) == (["webhook.test"], [])
         path = f"{WEBHOOKS}/{made['id']}/deliveries/{owed['id']}"
         assert (await service.call("GET", path, as_="admin", expect=200)).json()["state"] == "delivered"
-
-
-async def test_replays_are_filtered(
-    service: Service, deliverer: Deliverer, one: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By event, by comment and by time; one without any bound is refused, a long one is done in parts."""
-    made = await named(service, one, "comment.*")
-    first = await service.published("One.")
-    service.clock.advance(100)
-    moment = service.clock()
-    await service.published("Two.", page="two")
-    await deliverer.settle_all()
-    path = f"{WEBHOOKS}/{made['id']}/replay"
-
-    async def replayed(**wanted: Any) -> int:
-        answer = await service.call("POST", path, as_="admin", json=wanted, expect=202)
-        await deliverer.settle_all()
-        return int(answer.json()["deliveries"])
-
-    assert await replayed(since=moment.isoformat()) == 2
-    assert await replayed(since=moment.isoformat(), types=["comment.published"]) == 1
-    assert await replayed(since="2026-01-01T00:00:00Z", comment_id=first["comment"]["id"]) == 2
-    assert await replayed(states=["delivered"], types=["comment.submitted"]) == 2
-    assert await replayed(states=["dead"]) == 0
-    assert await replayed(since="2026-01-01T00:00:00Z", until=moment.isoformat()) == 2
-    problem(await service.call("POST", path, as_="admin", json={"types": ["*"]}), "request.invalid")
-    problem(await service.call("POST", path, as_="admin", json={"states": ["dead"], "types": ["x"]}), "request.invalid")
-    assert len(one.ids) == 4
-    assert len(one.took) == 4 + 9
-    problem(await service.call("POST", path, as_="admin", json={"states": ["dead"], "after": "x"}), "request.invalid")
-    monkeypatch.setattr(webhook_log, "_REPLAYED_AT_ONCE", 2)
-    monkeypatch.setattr(webhook_log, "MOST_REPLAYED", 2)
-    for bound in ({"since": "2026-01-01T00:00:00Z"}, {"states": ["delivered"]}):
-        numbers: list[int] = []
-        after = None
-        while after or not numbers:
-            wanted = bound | ({"after": after} if after else {})
-            found = (await service.call("POST", path, as_="admin", json=wanted, expect=202)).json()
-            numbers, after = [*numbers, found["deliveries"]], found["next"]
-        assert sum(numbers) == 4
-        await deliverer.settle_all()
-    assert len(one.took) == 4 + 9 + 8
-
-
-async def test_an_endpoint_is_changed_and_forgotten(service: Service, deliverer: Deliverer) -> None:
-    """Another URL counts from the next attempt on; a deleted one is gone with its log."""
-    async with receivers("/old", "/new") as (old, new):
-        made = await named(service, old, "comment.published")
-        old.rule = lambda _number, _request: Answer(404)
-        await service.published("One.")
-        await deliverer.settle_all()
-        path = f"{WEBHOOKS}/{made['id']}"
-        await service.call("PATCH", path, as_="admin", json={"headers": {"X-B": "secret-of-old"}}, expect=200)
-        elsewhere = await service.call("PATCH", path, as_="admin", json={"url": "https://elsewhere.example/"})
-        assert problem(elsewhere, "request.invalid")["fields"][0]["field"] == "headers"
-        changed = {"url": new.url, "events": ["comment.*"], "description": "moved", "headers": {"X-A": "1"}}
-        found = (await service.call("PATCH", path, as_="admin", json=changed, expect=200)).json()
-        assert {name: found[name] for name in ("url", "events", "description", "header_names")} == {
-            "url": new.url, "events": ["comment.*"], "description": "moved", "header_names": ["X-A"],
-        }  # fmt: skip
-        service.clock.advance(6)
-        await deliverer.settle_all()
-        assert new.types == ["comment.published"]
-        assert new.took[0].headers["x-a"] == "1"
-        await service.call("DELETE", path, as_="admin", expect=204)
-        problem(await service.call("GET", path, as_="admin"), "webhook.unknown")
-        problem(await service.call("DELETE", path, as_="admin"), "webhook.unknown")
-        async with service.context.database.reading() as connection:
-            for table in (t.webhook_secrets, t.webhook_deliveries, t.webhook_attempts):
-                assert (await connection.execute(sa.select(table))).all() == []
-
-
-async def test_what_is_not_there_is_unknown(service: Service, one: Receiver) -> None:
-    """Ids of nothing, and of another site's, are a 404."""
-    made = await named(service, one)
-    for method, path in (
-        ("GET", f"{WEBHOOKS}/{UNKNOWN}"),
-        ("GET", f"{WEBHOOKS}/x"),
-        ("POST", f"{WEBHOOKS}/{UNKNOWN}/test"),
-        ("GET", f"{WEBHOOKS}/{UNKNOWN}/deliveries"),
-        ("GET", f"/v1/admin/sites/other/webhooks/{made['id']}"),
-    ):
-        if "other" in path:
-            wanted = schemas.SiteInput(slug="other", name="Other")
-            await service.call("POST", "/v1/admin/sites", as_="root", json={"slug": wanted.slug, "name": wanted.name})
-        problem(await service.call(method, path, as_="root"), "webhook.unknown")
-    for method, path in (("GET", ""), ("POST", "/replay"), ("POST", "/cancel")):
-        answer = await service.call(method, f"{WEBHOOKS}/{made['id']}/deliveries/{UNKNOWN}{path}", as_="admin")
-        problem(answer, "delivery.unknown")
-
-
-async def test_a_site_has_a_bounded_number(service: Service, one: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more than that is a conflict."""
-    monkeypatch.setattr(manage_webhooks, "MOST_ENDPOINTS", 2)
-    for _ in range(2):
-        await named(service, one)
-    answer = await service.call("POST", WEBHOOKS, as_="admin", json={"url": one.url, "events": ["*"]})
-    problem(answer, "webhook.too_many")
-
-
-async def test_the_log_is_paged(service: Service, deliverer: Deliverer, one: Receiver) -> None:
-    """The newest events first, without a gap; a cursor that is none is refused."""
-    made = await named(service, one, "comment.*")
-    for number in range(4):
-        await service.published(f"Number {number}.", page=f"page-{number}")
-    await deliverer.settle_all()
-    path, seen, after = f"{WEBHOOKS}/{made['id']}/deliveries", [], None
-    while True:
-        params = {"limit": 3} | ({"after": after} if after else {})
-        page = (await service.call("GET", path, as_="admin", params=params, expect=200)).json()
-        seen += [one_["event_id"] for one_ in page["deliveries"]]
-        after = page["next"]
-        if after is None:
-            break
-    assert seen == [request.headers["webhook-id"] for request in reversed(one.took)] or len(set(seen)) == 8
-    problem(await service.call("GET", path, as_="admin", params={"after": "x"}), "request.invalid")
-    comment = one.events[0]["data"]["comment"]["id"]
-    assert len(await log(service, made, comment_id=comment)) == 2
-
-
-async def test_two_workers_share_one_endpoint(service: Service, deliverer: Deliverer, one: Receiver) -> None:
-    """Each event comes once, and never more at the same time than the setting says."""
-    await named(service, one, "comment.*")
-    under_way = most = 0
-
-    def rule(_number: int, _request: Received) -> Answer:
-        nonlocal under_way, most
-        most = max(most, len(one.requests) - len(one.took))
-        return OK
-
-    one.rule = rule
-    for number in range(15):
-        await service.published(f"Number {number}.", page=f"page-{number}")
-    other = Deliverer(service.context, service.context.webhook_egress)
-    while len(one.took) < 30:
-        await deliverer.drain_once()
-        await other.drain_once()
-    await deliverer.settle_all()
-    await other.stop()
-    assert len(one.took) == len(one.ids) == 30
-    assert most <= service.context.settings.webhook_concurrency
