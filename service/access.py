@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
-from functools import wraps
+from contextlib import suppress
+from functools import partial, wraps
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -71,7 +72,7 @@ def context_of(connection: Connection) -> Context:
     return context
 
 
-def _refusals_count(guard: Guard) -> Guard:
+def _refusals_count(guard: Guard, *, of_readers: bool = False) -> Guard:
     """Let a network be refused only so often for tokens that nobody gave out, and for sites that are not there.
 
     Both cost a look at the database, or a signature, before any site's limits count. In this process alone: asking
@@ -80,40 +81,59 @@ def _refusals_count(guard: Guard) -> Guard:
 
     @wraps(guard)
     async def counted(connection: Connection, handler: BaseRouteHandler) -> None:
+        # Whoever sends no token, to a site that is there, is not asked to wait for a neighbour.
+        if not _is_to_be_looked_up(connection):
+            await guard(connection, handler)
+            return
         local: LocalLimits = connection.app.state.local_limits
         bucket = limits.refused_bucket(network_of_client(connection))
-        # Whoever sends no token, to a site that is there, is not asked to wait for a neighbour.
-        if not local.has_room(bucket) and _is_to_be_looked_up(connection):
-            _check_within(local.take([bucket]))
+        # Taken before it is known, and given back to whom is let in: else many at once would all find room.
+        taken, spent = await local.hold(bucket), False
+        if not taken.allowed:
+            await _refuse(connection, taken, of_readers=of_readers)
         try:
             await guard(connection, handler)
         except Problem as problem:
-            if problem.code in _COUNTED or (problem.status == 401 and problem.code.startswith("identity.")):
-                local.take([bucket])
+            spent = problem.code in _COUNTED or (problem.status == 401 and problem.code.startswith("identity."))
             raise
+        finally:
+            local.settle(bucket, spent=spent)
 
     return counted
 
 
+async def _refuse(connection: Connection, taken: Taken, *, of_readers: bool) -> None:
+    """Refuse a network; a page of a site that is known may read why, and one that is not is not looked for."""
+    visit_of(connection).spent = [taken]
+    if of_readers and context_of(connection).directory.knows(connection.path_params["site"]):
+        with suppress(Problem):
+            await _find_site(connection, check_origin=True)
+    _check_within([taken])
+
+
 def _is_to_be_looked_up(connection: Connection) -> bool:
-    if connection.headers.get("authorization") is not None or connection.headers.get("cookie") is not None:
+    session, _ = session_cookie(context_of(connection).settings)
+    if connection.headers.get("authorization") is not None or session in connection.cookies:
         return True
     slug = connection.path_params.get("site")
     return slug is not None and not context_of(connection).directory.knows(slug)
+
+
+_readers_refusals_count = partial(_refusals_count, of_readers=True)
 
 
 async def open_to_all(_connection: Connection, _handler: BaseRouteHandler) -> None:
     """Anybody: health, schema, static pages."""
 
 
-@_refusals_count
+@_readers_refusals_count
 async def of_site(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody on the site's pages: a present Origin must be one of the site's, an absent one passes."""
     await _find_site(connection, check_origin=True)
     await _spend(connection, handler)
 
 
-@_refusals_count
+@_readers_refusals_count
 async def may_be_author(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody on the site's pages; a token that is sent must be valid."""
     await _find_site(connection, check_origin=True)
@@ -121,7 +141,7 @@ async def may_be_author(connection: Connection, handler: BaseRouteHandler) -> No
     await _spend(connection, handler)
 
 
-@_refusals_count
+@_readers_refusals_count
 async def requires_author(connection: Connection, handler: BaseRouteHandler) -> None:
     """The holder of an author token of the site."""
     await _find_site(connection, check_origin=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from service.flow import erase, export_commenter
+from service.flow import announce, erase, export_commenter
 from service.flow.context import Context
 from service.flow.identify import find_site
 from service.settings import SettingsError
@@ -55,10 +57,29 @@ async def _export(context: Context, options: argparse.Namespace) -> None:
 
 async def _erase(context: Context, options: argparse.Namespace) -> None:
     site = await find_site(context, options.slug)
-    done = await erase.erase(context, site, options.id, "cli", mode=options.mode)
-    for _ in range(1_000):
-        if done.finished:
-            sys.stderr.write(f"{options.id} is erased ({done.mode}); the workers look once more and tell of it\n")
-            return
+    with _quietly():
         done = await erase.erase(context, site, options.id, "cli", mode=options.mode)
+        for _ in range(1_000):
+            if done.finished:
+                sys.stderr.write(f"{options.id} is erased ({done.mode}); the workers look once more and tell of it\n")
+                return
+            done = await erase.erase(context, site, options.id, "cli", mode=options.mode)
     raise SettingsError("the erasure goes on in the workers; it is not finished yet")
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Say once and plainly, in place of a warning for each batch, that a Redis that is not here was told nothing."""
+    unheard: list[logging.LogRecord] = []
+
+    def is_kept(record: logging.LogRecord) -> bool:
+        unheard.append(record)
+        return False
+
+    announce.logger.addFilter(is_kept)
+    try:
+        yield
+    finally:
+        announce.logger.removeFilter(is_kept)
+        if unheard:
+            sys.stderr.write("Redis cannot be reached from here; the workers put its queues right by themselves\n")

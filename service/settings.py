@@ -45,6 +45,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="At least 32 characters; seals the signing keys. Empty: a file in COLLOQUY_HOME.")
     ] = ""
     scorer: Annotated[str, Meta(description=f"Which model scores: {_A_SCORER}.")] = "compact"
+    scorer_trusted_digest: Annotated[
+        str,
+        Meta(
+            pattern=r"^([0-9a-f]{64})?$",
+            description="Whole sha256 of a checkpoint of yours that holds more than weights: loading runs its code.",
+        ),
+    ] = ""
     scorer_device: Annotated[Literal["cpu", "cuda"], Meta(description="Where the model computes.")] = "cpu"
     scorer_threads: Annotated[int, Meta(ge=0, le=256, description="Threads of the model; 0: the cores present.")] = 0
     scorer_batch_tokens: Annotated[
@@ -63,7 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scorer_start_timeout_seconds: Annotated[
         float, Meta(gt=0, le=3600, description="A model that takes longer to load failed.")
     ] = 120.0
-    scorer_timeout_seconds: Annotated[float, Meta(gt=0, le=600, description="A batch that takes longer failed.")] = 10.0
+    scorer_timeout_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="A batch of ordinary texts that takes longer failed.")
+    ] = 10.0
     models_home: Annotated[str, Meta(description="Folder of downloaded models; empty: models in COLLOQUY_HOME.")] = ""
     models_mirror: Annotated[
         str,
@@ -148,9 +157,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
-        """The base URL readers use, without a slash at its end."""
+        """The base URL readers use, as browsers write an origin: in small letters, and without the usual port."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        return _origin(self.public_url) if self.public_url else f"http://{host}:{self.port}"
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -177,6 +186,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             settings = msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at `$.")
+            if message.startswith("Expected `bool`"):
+                message = "write 1 or 0"
             raise SettingsError(f"{path.rstrip('`').upper()}: {message}") from None
         settings.check()
         return settings
@@ -220,6 +231,14 @@ def _split(name: str, url: str) -> SplitResult:
 def _is_origin(parts: SplitResult) -> bool:
     bare = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
     return parts.scheme in ("http", "https") and bool(parts.hostname) and bare
+
+
+def _origin(url: str) -> str:
+    """Answer an address as a browser's Origin header names it (RFC 6454, section 6.2)."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
 
 
 def make_home(settings: Settings) -> None:

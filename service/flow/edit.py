@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, ActorKind, Status, next_status
 from service import schemas
 from service.errors import Problem
-from service.flow import sanitise, transition, views
+from service.flow import aftermath, challenge, sanitise, transition, views
 from service.flow.announce import Told, announce, close_items
 from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
@@ -17,7 +17,7 @@ from service.flow.identify import Commenter
 from service.flow.new_comment import NOTHING_NOTICED, Sent, new_revision
 from service.flow.sanctions import refuse_restricted
 from service.flow.transition import Actor, Decision
-from service.store import comments, outbox, review_items, threads
+from service.store import commenters, comments, outbox, reports, review_items, threads
 from service.store.types import Row
 
 MAXIMUM_REVISIONS = 50
@@ -33,22 +33,16 @@ async def edit(
     *,
     wait_seconds: float,
     sent: Sent = NOTHING_NOTICED,
+    solution: str | None = None,
 ) -> schemas.Comment:
     """Add a revision that is scored like any other; a text that is published stays until the new one is decided."""
     sanitise.check_body(body, minimum=site.body_min_characters, maximum=site.body_max_characters)
+    await challenge.check(context, site, commenter, sent.network_hash, solution, None)
     now, revision_id, html = context.now(), context.new_id(), sanitise.to_html(body)
     async with context.database.writing() as connection:
         await refuse_restricted(connection, site, commenter.commenter_id, now=now)
         comment = await _own(connection, site.id, commenter, comment_id)
-        if comment.status not in _EDITABLE:
-            raise Problem("comment.final", f"A comment that is {comment.status} cannot be edited.")
-        if comment.latest_revision >= MAXIMUM_REVISIONS:
-            raise Problem("edit.too_late", f"A comment can be edited {MAXIMUM_REVISIONS - 1} times.")
-        if now - comment.created_at > timedelta(seconds=site.edit_window_seconds):
-            raise Problem("edit.too_late", f"Comments can be edited for {site.edit_window_seconds} seconds here.")
-        thread = (await threads.by_ids(connection, site.id, [comment.thread_id]))[comment.thread_id]
-        if threads.state_at(thread, now) == "closed":
-            raise Problem("thread.closed", "This thread is closed; its comments stay as they are.")
+        await _check_editable(connection, site, comment, now)
         # The text that readers see goes on being asked about, until another is shown.
         shown = comment.shown_revision
         closed = await review_items.supersede(connection, site.id, comment_id, at=now, keep=shown)
@@ -59,6 +53,7 @@ async def edit(
             sent = sent._replace(facts={**sent.facts, **before.submission})
         row = new_revision(site.id, comment_id, revision_id, number, body, html, body_hash, now, sent)
         await comments.insert_revision(connection, row)
+        await commenters.saw(connection, site.id, commenter.commenter_id, at=now)
         if comment.status == Status.HELD.value:
             standings = await transition.standings_of(connection, site.id, [comment_id])
             standings.set_status(comment_id, Status.PENDING, by_person=False)
@@ -74,10 +69,27 @@ async def edit(
             comment_status=Status.PUBLISHED.value if comment.status == Status.PUBLISHED.value else Status.PENDING.value,
         )
         await outbox.append(connection, [event])
+        await aftermath.of_edit(connection, context, site.id, comment_id, closed, now=now)
     await close_items(context, site.id, closed)
     await enqueue_and_wait(context, revision_id, wait_seconds)
     async with context.database.reading() as connection:
         return (await views.full_views(connection, site.id, [comment_id]))[comment_id]
+
+
+async def _check_editable(connection: AsyncConnection, site: Row, comment: Row, now: datetime) -> None:
+    """Raise for a comment that its author cannot change any more."""
+    if comment.status not in _EDITABLE:
+        raise Problem("comment.final", f"A comment that is {comment.status} cannot be edited.")
+    if comment.status == Status.HELD.value and await reports.open_of(connection, site.id, [comment.id]):
+        # Else an edit that a machine finds nothing wrong with would be the way around a person's look.
+        raise Problem("comment.final", "This comment was reported; a moderator reads this text first.")
+    if comment.latest_revision >= MAXIMUM_REVISIONS:
+        raise Problem("edit.too_late", f"A comment can be edited {MAXIMUM_REVISIONS - 1} times.")
+    if now - comment.created_at > timedelta(seconds=site.edit_window_seconds):
+        raise Problem("edit.too_late", f"Comments can be edited for {site.edit_window_seconds} seconds here.")
+    thread = (await threads.by_ids(connection, site.id, [comment.thread_id]))[comment.thread_id]
+    if threads.state_at(thread, now) == "closed":
+        raise Problem("thread.closed", "This thread is closed; its comments stay as they are.")
 
 
 async def delete(context: Context, site: Row, commenter: Commenter, comment_id: str) -> None:
@@ -111,6 +123,7 @@ async def delete(context: Context, site: Row, commenter: Commenter, comment_id: 
             at=now,
         )
         await transition.append(connection, context, [decision], event_of={decision.id: ["comment.deleted"]})
+        await aftermath.of_end(connection, context, site.id, [decision], now=now)
     await close_items(context, site.id, closed)
     await announce(context, [Told.of(decision, version=version)])
 

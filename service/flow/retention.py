@@ -13,13 +13,15 @@ from moderation.decision import Status
 from service import schemas
 from service.flow.audit import audit
 from service.flow.context import Context
-from service.store import deliveries, erasure, outbox, retention, sites
+from service.store import accounts, deliveries, erasure, outbox, people, reports, retention, sites
 from service.store.types import Row
 
 logger = logging.getLogger(__name__)
 EVERY = timedelta(hours=24)
 #: Revisions that one step looks at; what it changes is one transaction.
 STEP = 1_000
+#: How long an invitation is kept that is over and was never taken, and the membership with it.
+UNTAKEN = timedelta(days=30)
 _LEAST_OWED = timedelta(days=7)
 _HIDDEN_BY_SITE = frozenset({Status.REJECTED.value, Status.REMOVED.value})
 
@@ -48,22 +50,50 @@ async def set_retention(context: Context, site: Row, actor: str, wanted: schemas
 async def apply_retention(context: Context) -> int:
     """Let go of what is past its time on sites where that was not done for a day; answer how much."""
     now = context.now()
+    gone = await _forget_untaken(context, now)
     async with context.database.reading() as connection:
         if not await retention.due(connection, before=now - EVERY):
-            return 0
+            return gone
     async with context.database.writing() as connection:
         rows = await retention.take(connection, at=now, before=now - EVERY)
     kept = {row.id: retention_of(row) for row in rows}
     if not kept:
-        return 0
+        return gone
     # Texts of people first; and one site's events that cannot be let go of keep no other site's.
-    gone = await _walk(context, kept, now)
+    gone += await _walk(context, kept, now)
     for site_id, wanted in kept.items():
         try:
+            gone += await _forget_reporters(context, site_id, wanted, now)
             gone += await _forget_events(context, site_id, wanted, now)
         except Exception as error:
             said = {"site_id": site_id, "error": type(error).__name__}
             logger.error("a site's old events could not be let go of", extra=said)
+    return gone
+
+
+async def _forget_untaken(context: Context, now: datetime) -> int:
+    """Forget invitations that nobody took, and disable the members that nobody became by them."""
+    async with context.database.reading() as connection:
+        rows = await people.untaken(connection, before=now - UNTAKEN, limit=STEP)
+    for row in rows:
+        async with context.database.writing() as connection:
+            # Whoever names the person again at this moment takes the account first, too.
+            await accounts.by_id(connection, row.account_id, lock=True)
+            if not await accounts.forget_invitation(connection, row.invitation_id) or row.has_token:
+                continue
+            if await people.disable_member(connection, row.site_id, row.id, at=now):
+                said = {"kind": "system", "reason": "invitation_over"}
+                await audit(connection, context, row.site_id, "system", "member.disabled", row.id, **said)
+    return len(rows)
+
+
+async def _forget_reporters(context: Context, site_id: str, wanted: schemas.Retention, now: datetime) -> int:
+    gone, networks, contacts = 0, wanted.network_hash_days, wanted.report_contact_days
+    async with context.database.writing(heavy=True) as connection:
+        if networks is not None:
+            gone += await reports.forget_networks(connection, site_id, before=now - timedelta(days=networks))
+        if contacts is not None:
+            gone += await reports.forget_contacts(connection, site_id, before=now - timedelta(days=contacts))
     return gone
 
 

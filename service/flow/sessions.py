@@ -24,6 +24,8 @@ IDLE: Final = timedelta(hours=12)
 LONGEST: Final = timedelta(days=14)
 TOUCH_EVERY = timedelta(minutes=1)
 _SCOPES: Final = {"moderator": frozenset({"review"}), "admin": frozenset({"admin", "events", "review", "threads"})}
+#: A hash is renewed once; whoever finds a third one had better try again.
+_CHECKS: Final = 3
 _REFUSED = "Address, password or code are not right."
 
 
@@ -49,34 +51,53 @@ class Opened:
 
 async def sign_in(context: Context, wanted: schemas.SignIn) -> Opened:
     """Open a session, or raise session.refused; who asks learns nothing of which addresses there are."""
-    email = wanted.email.casefold()
+    for _ in range(_CHECKS):
+        account = await _by_password(context, wanted)
+        try:
+            opened = await _open_as_proven(context, account, wanted)
+        except Problem as problem:
+            if problem.code in ("session.refused", "session.code_required"):
+                await note_refusal(context, account.id, problem.code)
+            raise
+        if opened is not None:
+            return opened
+    await note_refusal(context, account.id, "session.refused")
+    raise Problem("session.refused", _REFUSED)
+
+
+async def _open_as_proven(context: Context, proven: Row, wanted: schemas.SignIn) -> Opened | None:
+    """Open a session and renew a hash that is outdated; None where another hash is stored than was proven.
+
+    It is of a new password, or of the same one, renewed by a sign-in beside this one.
+    """
+    outdated = context.passwords.is_outdated(proven.password_hash)
+    renewed = await context.passwords.hash(wanted.password) if outdated else None
+    async with context.database.writing() as connection:
+        # As it is now: the check of the password took long, and meanwhile anything may have changed.
+        current = await accounts.by_id(connection, proven.id, lock=True)
+        if current is not None and current.password_hash != proven.password_hash:
+            return None
+        current = await _proven(connection, context, current, wanted.code)
+        if renewed is not None:
+            await accounts.change(connection, current.id, {"password_hash": renewed})
+        return await open_for(connection, context, current)
+
+
+async def _by_password(context: Context, wanted: schemas.SignIn) -> Row:
+    """Answer the account whose password was sent; raise session.refused for every other."""
     async with context.database.reading() as connection:
-        account = await accounts.by_email(connection, email)
+        account = await accounts.by_email(connection, wanted.email.casefold())
     known = account is not None and account.disabled_at is None
     fits = await context.passwords.fits(wanted.password, account.password_hash if account and known else None)
     if account is None or not fits:
         await note_refusal(context, account.id if account else None, "session.refused")
         raise Problem("session.refused", _REFUSED)
-    renewed = (
-        await context.passwords.hash(wanted.password) if context.passwords.is_outdated(account.password_hash) else None
-    )
-    try:
-        async with context.database.writing() as connection:
-            # As it is now: the check of the password took long, and meanwhile anything may have changed.
-            current = await _proven(connection, context, account, wanted.code)
-            if renewed is not None:
-                await accounts.change(connection, account.id, {"password_hash": renewed})
-            return await open_for(connection, context, current)
-    except Problem as problem:
-        if problem.code in ("session.refused", "session.code_required"):
-            await note_refusal(context, account.id, problem.code)
-        raise
+    return account
 
 
-async def _proven(connection: AsyncConnection, context: Context, proven: Row, code: str | None) -> Row:
-    """Answer the account as it is; raise unless the password that was proven opens it, with the second factor."""
-    current = await accounts.by_id(connection, proven.id, lock=True)
-    if current is None or current.disabled_at is not None or current.password_hash != proven.password_hash:
+async def _proven(connection: AsyncConnection, context: Context, current: Row | None, code: str | None) -> Row:
+    """Answer an account whose password was proven; raise where it is shut, or the second factor does not pass."""
+    if current is None or current.disabled_at is not None:
         raise Problem("session.refused", _REFUSED)
     if current.totp_confirmed_at is None:
         return current

@@ -109,6 +109,7 @@ async def edit_comment(
         data.body,
         wait_seconds=requests.wait_seconds(prefer),
         sent=Sent(await network_hash_of(request), {}),
+        solution=data.challenge,
     )
     return Response(answer, headers=_NO_STORE)
 

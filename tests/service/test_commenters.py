@@ -1,5 +1,7 @@
 """Profiles of commenters, and fresh tokens for guests."""
 
+from datetime import datetime
+
 import pytest
 
 from tests.service.answers import problem
@@ -78,3 +80,37 @@ async def test_an_erased_account_leaves_nothing_and_begins_anew(service: Service
     [comment] = (await service.thread())["comments"]
     assert comment["author"] == {"name": None, "kind": "signed", "badges": [], "avatar_url": None}
     assert (await service.call("GET", ME, as_=token, expect=200)).json()["id"] != before
+
+
+async def _last_seen(service: Service, token: str) -> str:
+    path = f"/v1/review/test/commenters/{(await service.call('GET', ME, as_=token)).json()['id']}"
+    found: str = (await service.call("GET", path, as_="moderator", expect=200)).json()["last_seen_at"]
+    return found
+
+
+async def test_a_profile_says_when_a_commenter_was_last_seen(service: Service) -> None:
+    """Comments and edits of a guest count; what comes within five minutes of the last is not written down."""
+    sent = await service.submit("First.")
+    token = sent["author_token"]
+    first = await _last_seen(service, token)
+    assert datetime.fromisoformat(first) == service.clock()
+    service.clock.advance(240)
+    await service.submit("Second.", token=token)
+    assert await _last_seen(service, token) == first
+    service.clock.advance(120)
+    await service.submit("Third.", token=token)
+    assert datetime.fromisoformat(await _last_seen(service, token)) == service.clock()
+    service.clock.advance(360)
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    await service.call("PATCH", path, as_=token, json={"body": "First, edited."}, expect=200)
+    assert datetime.fromisoformat(await _last_seen(service, token)) == service.clock()
+
+
+async def test_an_account_is_seen_when_it_writes(service: Service) -> None:
+    """A request of its own writes it down once a day, and a comment once in five minutes."""
+    await configure(service)
+    token = sign(claims(service.clock()))
+    await service.call("GET", ME, as_=token, expect=200)
+    service.clock.advance(600)
+    await service.submit("Mine.", token=token)
+    assert datetime.fromisoformat(await _last_seen(service, token)) == service.clock()

@@ -1,5 +1,6 @@
 """Limits as callers meet them: per network, per commenter, per site, and not to be talked around."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ from msgspec import structs
 from sqlalchemy import select
 
 from service.store.tables import network_keys, revisions
+from tests.eventually import eventually, turns
 from tests.service.answers import client_of, problem
 from tests.service_fixture import Service
 
@@ -69,6 +71,7 @@ async def test_a_site_has_a_limit_of_its_own(service: Service) -> None:
     ("name", "method", "path", "as_"),
     [
         ("read_per_network", "GET", COUNTS, None),
+        ("report_per_network", "POST", "/v1/sites/test/comments/none/reports", None),
         ("change_per_network", "DELETE", "/v1/sites/test/mine/tokens", None),
         ("staff_per_member", "GET", "/v1/review/test/queue", "moderator"),
     ],
@@ -76,7 +79,7 @@ async def test_a_site_has_a_limit_of_its_own(service: Service) -> None:
 async def test_each_kind_of_request_has_its_limit(
     service: Service, name: str, method: str, path: str, as_: str | None
 ) -> None:
-    """Reading, changing and the work of moderators are counted apart."""
+    """Reading, changing, reporting and the work of moderators are counted apart."""
     await limit(service, **{name: (1, 600)})
     await service.call(method, path, as_=as_)
     again = await service.call(method, path, as_=as_)
@@ -198,3 +201,83 @@ async def test_sites_that_are_not_there_are_looked_for_only_so_often(service: Se
     codes = [(await service.call("GET", path)).status_code for path in paths]
     assert (codes[0], codes[-1]) == (404, 429)
     await service.call("GET", "/v1/sites/test/threads/page", expect=200)
+
+
+class Gate:
+    """Holds every check of an author's token back until it is opened, and counts them."""
+
+    def __init__(self, service: Service, patch: pytest.MonkeyPatch) -> None:
+        self.reached, self.open = 0, asyncio.Event()
+        self._real = service.context.author_tokens.verify
+        patch.setattr(service.context.author_tokens, "verify", self._verify)
+
+    async def _verify(self, *arguments: Any, **named: Any) -> Any:
+        self.reached += 1
+        await self.open.wait()
+        return await self._real(*arguments, **named)
+
+
+async def at_once(service: Service, gate: Gate, tokens: list[str]) -> list[int]:
+    """Send a request under each token, all of them before the first is answered; answer the statuses."""
+    sent = [asyncio.create_task(service.call("GET", "/v1/sites/test/mine", as_=token)) for token in tokens]
+    await eventually(lambda: gate.reached >= 120)
+    await turns(50)
+    # A token comes back each half second, while the test runs too.
+    assert gate.reached <= 150
+    gate.open.set()
+    return [answer.status_code for answer in await asyncio.gather(*sent)]
+
+
+async def test_bad_tokens_sent_at_once_are_counted_as_those_one_after_another(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more of them are looked up than a minute allows, and the others of the same moment are refused."""
+    await service.call("GET", "/v1/sites/test/threads/page", expect=200)
+    codes = await at_once(service, Gate(service, monkeypatch), ["x.y.z"] * 200)
+    assert 120 <= codes.count(401) <= 150
+    assert codes.count(429) == 200 - codes.count(401)
+
+
+async def test_good_tokens_sent_at_once_are_all_let_in(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of a network come together, none is refused for the others; and nothing is counted."""
+    token = (await service.submit("Mine."))["author_token"]
+    gate = Gate(service, monkeypatch)
+    assert await at_once(service, gate, [token] * 200) == [200] * 200
+    for _ in range(130):
+        await service.call("GET", "/v1/sites/test/mine", as_=token, expect=200)
+
+
+async def over(service: Service) -> dict[str, str]:
+    """Use up what a network may be refused, and answer a header that is looked up."""
+    bad = {"authorization": "Bearer cq_nothing"}
+    while (await service.call("GET", "/v1/sites/test/mine", headers=bad)).status_code != 429:
+        continue
+    return bad
+
+
+async def test_a_page_of_the_site_reads_that_its_network_is_refused(service: Service) -> None:
+    """An origin of the site's may read the 429 and when to come again; others, unknown sites and staff may not."""
+    await service.call("GET", "/v1/sites/test/threads/page", expect=200)
+    bad, own, allowed = await over(service), {"origin": "https://news.example"}, "access-control-allow-origin"
+    answer = await service.call("GET", "/v1/sites/test/mine", headers=bad | own)
+    assert problem(answer, "limits.exceeded")["extra"]["limit"] == "refused_per_network"
+    assert answer.headers[allowed] == "https://news.example"
+    assert "Retry-After" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["ratelimit"].startswith('"refused_per_network";r=0')
+    for path, headers in (
+        ("/v1/sites/test/mine", bad | {"origin": "https://evil.example"}),
+        ("/v1/sites/nowhere/threads/page", own),
+        ("/v1/review/test/queue", bad | own),
+    ):
+        answer = await service.call("GET", path, headers=headers)
+        problem(answer, "limits.exceeded")
+        assert allowed not in answer.headers
+
+
+async def test_a_cookie_of_somebody_elses_is_nothing_to_look_up(service: Service) -> None:
+    """A reader with any other cookie is not asked to wait for a neighbour; one with a session's cookie is."""
+    await service.call("GET", "/v1/sites/test/threads/page", expect=200)
+    await over(service)
+    read = "/v1/sites/test/threads/page"
+    await service.call("GET", read, headers={"cookie": "consent=yes; colloquy_oidc=x"}, expect=200)
+    problem(await service.call("GET", read, headers={"cookie": "a=b; colloquy_session=x"}), "limits.exceeded")

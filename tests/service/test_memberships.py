@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from service.errors import Problem
 from service.flow import manage_accounts, manage_admins
 from service.store import accounts as store
-from service.store.tables import accounts, members
+from service.store.tables import accounts, invitations, members
 from tests.service.answers import problem
 from tests.service.people import PASSWORD, Browser, accept, invited, person, second_factor
 from tests.service_fixture import Service
@@ -149,3 +149,41 @@ async def test_an_open_session_alone_sets_no_second_factor(service: Service) -> 
     path = f"{SESSION}/second-factor"
     problem(await browser.call("POST", path, json={"password": "wrong"}), "session.refused")
     await browser.call("POST", path, json={"password": PASSWORD}, expect=201)
+
+
+async def test_who_never_took_the_invitation_is_no_member_in_the_end(service: Service) -> None:
+    """With the invitation, a month after it was over, the membership goes, audited; by a new naming they can join."""
+    member = await _member(service, ADA)
+    service.clock.advance(36 * 86_400)
+    await service.sweep()
+    [row] = await _listed(service)
+    assert (row["email"], row["pending"], row["disabled_at"]) == (ADA, True, None)
+    service.clock.advance(2 * 86_400)
+    await service.sweep()
+    rows = (await service.call("GET", MEMBERS, as_="admin", expect=200)).json()["members"]
+    [row] = [one for one in rows if one["id"] == member["id"]]
+    assert row["disabled_at"] is not None
+    events = (await service.call("GET", "/v1/admin/sites/test/audit", as_="admin", expect=200)).json()["events"]
+    [said] = [one for one in events if one["action"] == "member.disabled"]
+    assert (said["subject"], said["actor"], said["data"]) == (member["id"], "system", {"reason": "invitation_over"})
+    async with service.context.database.reading() as connection:
+        assert (await connection.execute(sa.select(invitations.c.id))).all() == []
+    await service.sweep()
+    assert (await _member(service, ADA))["id"] != member["id"]
+
+
+async def test_who_was_named_again_or_works_by_a_token_stays(service: Service) -> None:
+    """A newer invitation counts, and a member with a token needs none; what was taken or revoked is only forgotten."""
+    await accept(service, (await _member(service, "nora@daily.example"))["invitation"])
+    again, works = await _member(service, ADA), await _member(service, "bo@daily.example")
+    key = {"name": "Bo", "scopes": ["review"], "member_id": works["id"]}
+    await service.call("POST", "/v1/admin/sites/test/keys", as_="admin", json=key, expect=201)
+    service.clock.advance(20 * 86_400)
+    invitation = (await _member(service, ADA))["invitation"]
+    service.clock.advance(18 * 86_400)
+    await service.sweep()
+    rows = (await service.call("GET", MEMBERS, as_="admin", expect=200)).json()["members"]
+    assert {row["disabled_at"] for row in rows} == {None}
+    assert {again["id"], works["id"]} <= {row["id"] for row in rows}
+    problem(await accept(service, invitation, expect=None), "invitation.invalid")
+    assert (await _member(service, ADA))["id"] == again["id"]

@@ -130,6 +130,31 @@ async def test_the_recent_comments_go_and_come_back_in_one_act(service: Service)
     await service.decide(item)
 
 
+async def test_what_waits_again_says_why_as_before(service: Service) -> None:
+    """Its author goes on reading the reasons, and the moderator the causes, for which it was held."""
+    token, me, _ = await somebody(service)
+    held = (await service.submit("A rude one.", token=token))["comment"]["id"]
+    await service.drain()
+
+    async def reasons() -> list[dict[str, str]]:
+        path = f"/v1/sites/test/comments/{held}"
+        found = (await service.call("GET", path, as_=token, expect=200)).json()["comment"]["reasons"]
+        return list(found)
+
+    [item], before = await service.claim(), await reasons()
+    assert before
+    assert item["causes"]
+    view = await impose(service, me, reject_hours=1)
+    assert await reasons() != before
+    await lift(service, me, view["id"], restore=True)
+    assert await reasons() == before
+    [again] = await service.claim()
+    assert again["causes"] == item["causes"]
+    again_down = await impose(service, me, reject_hours=1)
+    await lift(service, me, again_down["id"], restore=True)
+    assert await reasons() == before
+
+
 async def test_what_somebody_decided_since_is_not_undone(service: Service) -> None:
     """A comment that a moderator restored or looked at after the act stays as they left it."""
     token, me, first = await somebody(service)
@@ -167,7 +192,7 @@ async def test_sanctions_are_listed_audited_and_told_to_the_publisher(service: S
         ({"kind": "ban", "until": "2099-01-01T00:00:00Z"}, "until"),
         ({"kind": "suspension", "until": "2001-01-01T00:00:00Z"}, "until"),
         ({"kind": "suspension", "until": "2099-01-01T00:00:00"}, "until"),
-        ({"reason": "nothing-known"}, "reasons"),
+        ({"reason": "nothing-known"}, "reason"),
         ({"kind": "exile"}, "kind"),
         ({"reject_hours": 0}, "reject_hours"),
         ({"reject_hours": 169}, "reject_hours"),

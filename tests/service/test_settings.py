@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from service.access import session_cookie
 from service.settings import SHIPPED_SCORERS, Settings, SettingsError, is_a_scorer, make_home
 
 
@@ -39,6 +40,26 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
 def test_a_public_url_is_an_origin(url: str) -> None:
     """Scheme, host and port are a public URL; a slash at the end does no harm."""
     assert Settings.from_environment({"PUBLIC_URL": url}).url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("HTTPS://News.Example", "https://news.example"),
+        ("https://news.example:443/", "https://news.example"),
+        ("http://NEWS.example:80", "http://news.example"),
+        ("http://news.example:443", "http://news.example:443"),
+        ("https://news.example:80", "https://news.example:80"),
+        ("https://news.example:", "https://news.example"),
+        ("http://[::1]:80/", "http://[::1]"),
+        ("http://[FE80::443]:8000", "http://[fe80::443]:8000"),
+    ],
+)
+def test_a_public_url_is_kept_as_browsers_send_an_origin(url: str, origin: str) -> None:
+    """However it is written it equals the Origin header of its own pages, and its scheme says which cookie is set."""
+    settings = Settings.from_environment({"PUBLIC_URL": url})
+    assert settings.url == origin
+    assert session_cookie(settings)[1] is origin.startswith("https://")
 
 
 @pytest.mark.parametrize("name", [*SHIPPED_SCORERS, "detoxify:original", "detoxify:/models/mine.ckpt", "onnx:C:/mine"])

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from service.store import accounts as store
 from tests.service.answers import problem
@@ -67,6 +68,27 @@ async def test_a_password_that_was_changed_meanwhile_opens_nothing(
     change = browser.call("POST", f"{SESSION}/password", json={"password": PASSWORD, "new_password": NEW}, expect=204)
     problem(await _beside(service, held, browser, change), "session.refused")
     await browser.sign_in(password=NEW)
+
+
+async def test_two_who_sign_in_while_the_hash_is_renewed_both_get_in(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one whose hash was renewed by the other proves the password again, and only once is anything refused."""
+    browser = await person(service, "nora@daily.example")
+    weak = PasswordHasher(time_cost=1, parallelism=1, memory_cost=8).hash(PASSWORD)
+    async with service.context.database.writing() as connection:
+        account = await store.by_email(connection, browser.email)
+        assert account is not None
+        await store.change(connection, account.id, {"password_hash": weak})
+    held = Held(service, monkeypatch)
+    assert (await _beside(service, held, browser, browser.sign_in())).status_code == 200
+    async with service.context.database.reading() as connection:
+        account = await store.by_email(connection, browser.email)
+        rows = await connection.exec_driver_sql("SELECT action FROM audit_events WHERE action LIKE 'session.%'")
+        actions = [row[0] for row in rows]
+    assert account is not None
+    assert not service.context.passwords.is_outdated(account.password_hash)
+    assert actions == ["session.opened"] * 3
 
 
 async def test_a_second_factor_that_came_meanwhile_is_asked_for(
