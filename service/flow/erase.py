@@ -16,10 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.decision import Action, ActorKind, Status, next_status
 from service import schemas
 from service.errors import Problem
-from service.flow import outlive, transition
+from service.flow import aftermath, outlive, transition
 from service.flow.announce import Told, announce, close_items
 from service.flow.audit import audit
 from service.flow.context import Context
+from service.flow.forget_words import forget_words
 from service.flow.retention import retention_of
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
@@ -84,6 +85,7 @@ async def erase(
             await audit_store.erase_data(connection, site.id, [commenter_id], at=now)
             await audit(connection, context, site.id, actor, "commenter.erased", commenter_id, kind=kind, mode=mode)
     finished = await _erase_comments(context, site.id, commenter_id, mode)
+    finished = await forget_words(context) and finished
     return schemas.Erasure(commenter_id, mode, finished)
 
 
@@ -164,6 +166,7 @@ async def _erase_in_thread(connection: AsyncConnection, batch: _Batch, thread_id
         version = await threads.bump(connection, site_id, thread_id, 0)
     events = {decision.id: ["comment.deleted"] for decision in decisions}
     await transition.append(connection, batch.context, decisions, event_of=events)
+    await aftermath.of_end(connection, batch.context, site_id, decisions, now=batch.now)
     batch.told += [Told.of(decision, version=version) for decision in decisions]
 
 

@@ -1,0 +1,154 @@
+"""What becomes of reports and appeals when a person decides, an edit takes a text's place, or a comment ends.
+
+Called in the transaction of that change, with the thread locked, after its decisions are recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.decision import Action, ActorKind, Status
+from service.flow import appeal
+from service.flow.context import Context
+from service.flow.open_items import open_item
+from service.flow.transition import Decision, event_row
+from service.store import appeals, comments, outbox, reports
+from service.store.types import Row
+
+REPORTED = "reported"
+KEPT, TAKEN_DOWN, DELETED = "kept", "taken_down", "deleted"
+_DECIDES = frozenset({Action.APPROVE, Action.REJECT, Action.REMOVE, Action.RESTORE})
+
+
+async def of_decision(
+    connection: AsyncConnection, context: Context, site_id: str, decision: Decision, *, number: int, now: datetime
+) -> list[str]:
+    """Answer the reports and appeals that a person's decision on revision `number` settles.
+
+    Answers the review items that it closed, for who tells the queue. A decision that only takes another back is none.
+    """
+    if decision.actor.kind is not ActorKind.MODERATOR or decision.action not in _DECIDES or decision.undoes_id:
+        return []
+    await appeal.close_for(connection, context, site_id, decision, now=now)
+    closed = await appeal.settle_by(connection, context, site_id, decision, number, now=now)
+    if decision.action is Action.REJECT and decision.to_status is Status.PUBLISHED:
+        # An edit was refused; what was reported is still there.
+        return closed
+    kept = decision.to_status is Status.PUBLISHED
+    rows = await reports.open_of(connection, site_id, [decision.comment_id])
+    rows = [row for row in rows if not kept or row.revision <= number]
+    await _close(connection, context, site_id, rows, KEPT if kept else TAKEN_DOWN, {decision.comment_id: decision}, now)
+    items = await reports.open_items(connection, site_id, decision.comment_id, REPORTED, up_to=number if kept else None)
+    await reports.supersede_items(connection, site_id, [item.id for item in items], at=now)
+    return [*closed, *(item.id for item in items)]
+
+
+async def of_end(
+    connection: AsyncConnection, context: Context, site_id: str, decisions: Sequence[Decision], *, now: datetime
+) -> None:
+    """Close what was open about comments that their author deleted; their items are closed by whoever calls."""
+    by_comment = {decision.comment_id: decision for decision in decisions}
+    if by_comment:
+        rows = await reports.open_of(connection, site_id, by_comment)
+        await _close(connection, context, site_id, rows, DELETED, by_comment, now)
+    for decision in decisions:
+        await appeal.withdraw(connection, context, site_id, [decision.comment_id], now=now, decision_id=decision.id)
+
+
+async def of_edit(
+    connection: AsyncConnection,
+    context: Context,
+    site_id: str,
+    comment_id: str,
+    closed: Sequence[str],
+    *,
+    now: datetime,
+) -> None:
+    """Withdraw the appeal of a refused edit whose item a newer edit closed."""
+    rows = await appeals.of_comments(connection, site_id, [comment_id], is_open=True)
+    if any(row.review_item_id in closed for row in rows):
+        await appeal.withdraw(connection, context, site_id, [comment_id], now=now)
+
+
+async def ask_about_reports(
+    connection: AsyncConnection, context: Context, site_id: str, comment_ids: Iterable[str], *, now: datetime
+) -> list[dict[str, Any]]:
+    """Ask about comments whose reports are open and asked about by no item; answer the rows of the items.
+
+    So it is where a machine let another text take the place of a reported one, and where an answer was taken back.
+    """
+    by_comment: dict[str, list[Row]] = {}
+    for row in await reports.open_of(connection, site_id, comment_ids):
+        by_comment.setdefault(row.comment_id, []).append(row)
+    opened = []
+    for comment_id, rows in by_comment.items():
+        comment = await comments.by_id(connection, site_id, comment_id)
+        assert comment is not None
+        shown = await comments.revision(connection, site_id, comment_id, comment.shown_revision or 1)
+        if shown is None or await reports.open_items(connection, site_id, comment_id, REPORTED):
+            continue
+        opened.append(
+            await open_item(
+                connection, context, site_id, shown.id, REPORTED, now=now, causes=causes_of(rows, None),
+                reports=len(rows), at_once=any(row.reason == reports.NOTICE for row in rows),
+            )
+        )  # fmt: skip
+    return opened
+
+
+def causes_of(rows: Sequence[Row], hold_from: int | None) -> list[dict[str, Any]]:
+    """Answer why a text is reported: each reason with the number of reports for it."""
+    numbers: dict[str, int] = {}
+    for row in rows:
+        numbers[row.reason] = numbers.get(row.reason, 0) + 1
+    ordered = sorted(numbers.items(), key=lambda pair: (pair[0] != reports.NOTICE, -pair[1], pair[0]))
+    return [cause(name, number, hold_from) for name, number in ordered]
+
+
+def cause(name: str | None, number: int, hold_from: int | None, reason: str | None = None) -> dict[str, Any]:
+    """Answer reports as a cause, in the form of all causes."""
+    return {
+        "rule": "reports",
+        "outcome": "hold",
+        "kind": "reports",
+        "name": name,
+        "value": float(number),
+        "threshold": None if hold_from is None else float(hold_from),
+        "reason": reason,
+        "detail": None,
+    }
+
+
+async def _close(
+    connection: AsyncConnection,
+    context: Context,
+    site_id: str,
+    rows: Sequence[Row],
+    outcome: str,
+    by_comment: Mapping[str, Decision],
+    now: datetime,
+) -> None:
+    events: list[dict[str, Any]] = []
+    for comment_id, decision in by_comment.items():
+        mine = [row for row in rows if row.comment_id == comment_id]
+        if not mine:
+            continue
+        await reports.close(
+            connection, site_id, [row.id for row in mine], outcome=outcome, decision_id=decision.id, at=now
+        )
+        if any(row.reason == reports.NOTICE for row in mine):
+            await reports.mark_on_notice(connection, site_id, decision.id)
+        events += [_event(context, decision, row, outcome, now) for row in mine]
+    await outbox.append(connection, events)
+
+
+def _event(context: Context, decision: Decision, row: Row, outcome: str, now: datetime) -> dict[str, Any]:
+    return event_row(
+        context, "report.closed", site_id=decision.site_id, thread_id=decision.thread_id,
+        comment_id=decision.comment_id, revision_id=row.revision_id, at=now, report_id=row.id, outcome=outcome,
+        decision_id=decision.id,
+    )  # fmt: skip

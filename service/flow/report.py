@@ -1,0 +1,233 @@
+"""A reader says what is wrong with a comment: one report for each reader and text, one review item for each text.
+
+Enough different readers take a text out of sight until a person has looked; a notice of illegal content
+(Regulation (EU) 2022/2065, Article 16) is looked at first, however many send one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moderation.decision import Action, ActorKind, Status, next_status
+from moderation.rules import REVIEW
+from service import schemas, telemetry
+from service.errors import Problem
+from service.flow import transition
+from service.flow.aftermath import REPORTED, cause, causes_of
+from service.flow.announce import Told, announce, queue_items, standing_of
+from service.flow.context import Context
+from service.flow.identify import Commenter, hash_token
+from service.flow.judgement import policy_of, reasons_named
+from service.flow.open_items import open_item, reprioritise
+from service.flow.reporters import contact_of, counted_of, first_of, network_of
+from service.flow.review_settings import review_of
+from service.flow.transition import Actor, Decision
+from service.queue.review import Standing
+from service.store import comments, outbox, reports, review_items, sites
+from service.store.types import Row
+
+NETWORK_DAYS = 7
+"""So long a network is known again under the keys of its days, where the operator keeps them as long."""
+
+
+class Reporter(NamedTuple):
+    """Who reports: the holder of a token, or whoever is behind a network."""
+
+    commenter: Commenter | None
+    network: str
+
+
+class _Made(NamedTuple):
+    """What a report came to, and what is to be told after its commit."""
+
+    report_id: str
+    token: str | None
+    is_new: bool
+    told: Told | None = None
+    item: Standing | None = None
+
+
+async def report(
+    context: Context, site: Row, reporter: Reporter, comment_id: str, wanted: schemas.ReportInput
+) -> tuple[schemas.Reported, bool]:
+    """Take a report; answer it, and whether it is a new one: who reports the same text twice made one report."""
+    _check(wanted)
+    # Before the transaction: the keys of networks have transactions of their own.
+    hashes = await context.networks.hashes_of(reporter.network, now=context.now(), days=NETWORK_DAYS)
+    async with context.database.writing() as connection:
+        comment = await transition.locked_comment(connection, site.id, comment_id)
+        made = await _report(connection, context, site, comment, reporter, hashes, wanted)
+    if made.item is not None:
+        await queue_items(context, site.id, [made.item])
+    if made.told is not None:
+        await announce(context, [made.told])
+    return schemas.Reported(made.report_id, made.token), made.is_new
+
+
+def _check(wanted: schemas.ReportInput) -> None:
+    """Raise for a notice that lacks what the law asks for, or for its fields with another reason."""
+    notice, problems = wanted.illegal, list[tuple[str, str]]()
+    if (notice is not None) != (wanted.reason == reports.NOTICE):
+        problems.append(("illegal", "belongs to the reason illegal_content, and to it alone"))
+    if notice is not None:
+        if not notice.good_faith:
+            problems.append(("illegal.good_faith", "must be true: that you believe what you say to be right and whole"))
+        needed = () if notice.child_abuse else ("name", "email")
+        problems += [
+            (f"illegal.{name}", "is needed, unless the matter is sexual abuse of a child")
+            for name in needed
+            if getattr(notice, name) is None
+        ]
+        if wanted.detail is not None:
+            problems.append(("detail", "is not for a notice; illegal.explanation is"))
+    if problems:
+        said = "; ".join(f"{field} {message}" for field, message in problems)
+        raise Problem("request.invalid", f"{said}.", fields=problems)
+
+
+async def _report(
+    connection: AsyncConnection,
+    context: Context,
+    site: Row,
+    comment: Row,
+    reporter: Reporter,
+    hashes: Sequence[str],
+    wanted: schemas.ReportInput,
+) -> _Made:
+    now, by = context.now(), reporter.commenter
+    shown = await comments.revision(connection, site.id, comment.id, comment.shown_revision or comment.latest_revision)
+    if shown is None or comment.shown_revision is None:
+        raise Problem("comment.unknown", "Readers see no comment with this id.")
+    known = await reports.of_revision(connection, site.id, comment.id, shown.id)
+    first = first_of(context, known, by, hashes, wanted, now)
+    if first is not None:
+        return _Made(first.id, None, is_new=False)
+    if comment.status != Status.PUBLISHED.value:
+        raise Problem("comment.unknown", "Readers see no comment with this id.")
+    if by is not None and comment.commenter_id == by.commenter_id:
+        raise Problem("report.own", "This is your own comment; you can edit or delete it.")
+    token = None if by is not None else secrets.token_urlsafe(24)
+    row = _row(context, comment, shown, reporter, network_of(known, by, hashes), wanted, token, now)
+    await reports.insert(connection, site.id, row)
+    known = await reports.of_revision(connection, site.id, comment.id, shown.id)
+    counted = await counted_of(connection, site.id, known, now)
+    told, item = None, None
+    if wanted.illegal is not None or row["id"] in {one.id for one in counted}:
+        event = transition.event_row(
+            context, "comment.reported", site_id=site.id, thread_id=comment.thread_id, comment_id=comment.id,
+            revision_id=shown.id, at=now, report_id=row["id"], comment_status=comment.status,
+        )  # fmt: skip
+        await outbox.append(connection, [event])
+        told, item = await _look_again(connection, context, site, comment, shown, known, counted, now)
+    telemetry.reported_total.labels(wanted.reason).inc()
+    return _Made(row["id"], token, is_new=True, told=told, item=item)
+
+
+def _row(
+    context: Context,
+    comment: Row,
+    shown: Row,
+    reporter: Reporter,
+    network_hash: str | None,
+    wanted: schemas.ReportInput,
+    token: str | None,
+    now: datetime,
+) -> dict[str, Any]:
+    notice = wanted.illegal
+    contact = contact_of(notice) if notice is not None else None
+    return {
+        "id": context.new_id(),
+        "comment_id": comment.id,
+        "revision_id": shown.id,
+        "commenter_id": reporter.commenter.commenter_id if reporter.commenter is not None else None,
+        "network_hash": network_hash,
+        "reason": wanted.reason,
+        "detail": notice.explanation if notice is not None else wanted.detail,
+        "law": notice.law if notice is not None else None,
+        "good_faith": notice is not None,
+        "contact_sealed": context.box.seal(msgspec.json.encode(contact)) if contact else None,
+        "token_hash": hash_token(token) if token is not None else None,
+        "created_at": now,
+    }
+
+
+async def _look_again(
+    connection: AsyncConnection,
+    context: Context,
+    site: Row,
+    comment: Row,
+    shown: Row,
+    known: Sequence[Row],
+    counted: Sequence[Row],
+    now: datetime,
+) -> tuple[Told | None, Standing | None]:
+    """Put the text before a person, or further to the front, and out of sight where enough different readers say so."""
+    current = await sites.by_slug(connection, site.slug)
+    assert current is not None
+    hold_from = review_of(current.review).reports_hold_from
+    standing = [row for row in known if row.closed_at is None]
+    shown_causes = [row for row in standing if row in counted or row.reason == reports.NOTICE]
+    causes, at_once = causes_of(shown_causes, hold_from or None), any(row.reason == reports.NOTICE for row in standing)
+    asked = await reports.open_items(connection, site.id, comment.id, REPORTED)
+    asked = [row for row in asked if row.revision_id == shown.id]
+    if asked:
+        await reports.set_causes(connection, site.id, asked[0].id, causes)
+        item = (await review_items.by_ids(connection, site.id, [asked[0].id]))[asked[0].id]
+        place = await reprioritise(connection, site.id, item, reports=len(counted), at_once=at_once)
+        stands = Standing(item.id, place.order_key, place.queue)
+    else:
+        stands = standing_of(
+            await open_item(
+                connection, context, site.id, shown.id, REPORTED, now=now, causes=causes, reports=len(counted),
+                at_once=at_once,
+            )
+        )  # fmt: skip
+    told = None
+    enough = bool(hold_from) and len(counted) >= hold_from
+    if enough and not await reports.is_approved(connection, site.id, comment.id, shown.id):
+        told = await _hold(connection, context, site, comment, shown, len(counted), hold_from, now)
+    return told, stands
+
+
+async def _hold(
+    connection: AsyncConnection,
+    context: Context,
+    site: Row,
+    comment: Row,
+    shown: Row,
+    number: int,
+    hold_from: int,
+    now: datetime,
+) -> Told:
+    """Take a comment out of sight until a person has decided."""
+    standings = await transition.standings_of(connection, site.id, [comment.id])
+    node = standings.nodes[comment.id]
+    before, after = node.status, next_status(node.status, Action.HOLD, ActorKind.SYSTEM, by_person=False)
+    standings.set_status(comment.id, after, by_person=False)
+    await comments.set_revision_status(connection, site.id, shown.id, after)
+    version = await transition.save(connection, site.id, comment.thread_id, standings)
+    policy_version, policy = await policy_of(connection, site, comment.thread_id)
+    decision = Decision(
+        id=context.new_id(),
+        site_id=site.id,
+        thread_id=comment.thread_id,
+        comment_id=comment.id,
+        revision_id=shown.id,
+        action=Action.HOLD,
+        actor=Actor(ActorKind.SYSTEM),
+        from_status=before,
+        to_status=after,
+        at=now,
+        reasons=reasons_named(policy, [REVIEW], required=True),
+        causes=[cause(None, number, hold_from, REVIEW)],
+        policy_version=policy_version,
+    )
+    await transition.append(connection, context, [decision], event_of={decision.id: ["comment.held"]})
+    telemetry.decided_total.labels("system", after.value).inc()
+    return Told.of(decision, version=version)

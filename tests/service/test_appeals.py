@@ -1,0 +1,237 @@
+"""Appeals by authors: once a decision, in time, answered by somebody else where the site has one."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service import schemas
+from service.flow import manage_people
+from service.flow.identify import find_site
+from service.store import tables as t
+from tests.service.answers import UNKNOWN_ID, fields, problem
+from tests.service.reporting import act, appeal, queue_kinds, report, statement, status_of
+from tests.service.test_event_stream import read
+from tests.service_fixture import Service
+
+pytestmark = pytest.mark.anyio
+REVIEW = "/v1/review/test"
+
+
+async def removed(service: Service, body: str = "An opinion.") -> dict[str, Any]:
+    """Publish a comment, and let `moderator` take it down."""
+    sent = await service.published(body)
+    await act(service, sent, "remove")
+    return sent
+
+
+async def own(service: Service, sent: dict[str, Any], appeal_id: str) -> dict[str, Any]:
+    """Read an appeal as its author."""
+    path = f"/v1/sites/test/appeals/{appeal_id}"
+    found: dict[str, Any] = (await service.call("GET", path, as_=sent["author_token"], expect=200)).json()
+    return found
+
+
+async def told(service: Service, type_: str) -> list[dict[str, Any]]:
+    """Answer the data of the events of a type."""
+    return [event["data"] for event in (await read(service, limit=100, type=type_))["events"]]
+
+
+async def test_an_appeal_is_answered_by_somebody_else(service: Service) -> None:
+    """The first decider is not offered it; the other one overturns, and the author reads the answer."""
+    sent = await removed(service)
+    answer = await appeal(service, sent)
+    assert answer.status_code == 201, answer.text
+    mine = answer.json()
+    assert (mine["state"], mine["outcome"], mine["text"]) == ("open", None, "It was a quotation.")
+    assert answer.headers["location"] == f"/v1/sites/test/appeals/{mine['id']}"
+    assert await service.claim() == []
+    [item] = await service.claim("moderator2")
+    assert (item["kind"], item["appeal"]["id"], item["appeal"]["text"]) == ("appealed", mine["id"], mine["text"])
+    assert item["appeal"]["decision"]["action"] == "remove"
+    await service.decide(item, "approve", as_="moderator2", note="It was one, indeed.")
+    assert await status_of(service, sent) == "published"
+    closed = await own(service, sent, mine["id"])
+    assert (closed["state"], closed["outcome"], closed["answer"]) == ("closed", "overturned", "It was one, indeed.")
+    [opened], [event] = await told(service, "appeal.opened"), await told(service, "appeal.closed")
+    assert (opened["appeal"]["state"], opened["appeal"]["answer"]) == ("open", None)
+    assert (event["appeal"]["outcome"], event["appeal"]["answer"]) == ("overturned", "It was one, indeed.")
+    assert "actor" not in closed
+
+
+@pytest.mark.parametrize("by", ["machine", "person"])
+async def test_an_appeal_is_upheld(service: Service, by: str) -> None:
+    """The comment stays as it is, the answer is the last word here, and another appeal is refused."""
+    sent = await (removed(service) if by == "person" else service.submit("A vile one."))
+    await service.drain()
+    before = await status_of(service, sent)
+    mine = (await appeal(service, sent)).json()
+    [item] = await service.claim("moderator2")
+    await service.decide(item, "reject", as_="moderator2", reasons=["insult"], note="Read the guidelines.")
+    assert await status_of(service, sent) == before
+    assert (await own(service, sent, mine["id"]))["outcome"] == "upheld"
+    refused = problem(await appeal(service, sent), "appeal.exists")
+    assert refused["extra"] == {"appeal": mine["id"]}
+    said = (await statement(service, sent))["appeal"]
+    assert (said["possible"], said["appeal"]["id"]) == (False, mine["id"])
+    assert "Read the guidelines." in said["text"]
+
+
+async def test_where_there_is_nobody_else_the_first_decider_answers(service: Service) -> None:
+    """A site with one reviewer is not left with an appeal that nobody may answer; invitations are no reviewers."""
+    members = (await service.call("GET", "/v1/admin/sites/test/members", as_="admin")).json()["members"]
+    sent = await removed(service)
+    for member in members:
+        if member["name"] != "moderator":
+            path = f"/v1/admin/sites/test/members/{member['id']}"
+            await service.call("DELETE", path, as_="root", expect=204)
+    invited = schemas.MemberInput(name="New", role="moderator", email="new@daily.example")
+    await manage_people.add_member(service.context, await find_site(service.context, "test"), "test", invited)
+    await appeal(service, sent)
+    [item] = await service.claim()
+    await service.decide(item, "approve")
+
+
+async def test_what_can_be_appealed(service: Service) -> None:
+    """Only the own comment, only what is refused or taken down; a held one is looked at anyway."""
+    published, held = await service.published("An opinion."), await service.submit("A rude one.")
+    await service.drain()
+    for sent in (published, held):
+        problem(await appeal(service, sent), "appeal.not_possible")
+    gone = await removed(service, "Another.")
+    problem(await appeal(service, gone | {"author_token": published["author_token"]}), "comment.unknown")
+    problem(await appeal(service, {**gone, "comment": {"id": UNKNOWN_ID}}), "comment.unknown")
+    assert fields(await appeal(service, gone, " ")) == {"text"}
+    mine = (await appeal(service, gone)).json()
+    path = f"/v1/sites/test/appeals/{mine['id']}"
+    problem(await service.call("GET", path, as_=published["author_token"]), "appeal.unknown")
+
+
+async def test_there_is_a_time_to_appeal(service: Service) -> None:
+    """Half a year unless the site says otherwise, and the statement names the day."""
+    sent = await removed(service)
+    assert (await statement(service, sent))["appeal"]["possible"] is True
+    service.clock.advance(180 * 86_400)
+    problem(await appeal(service, sent), "appeal.too_late")
+    said = (await statement(service, sent))["appeal"]
+    assert (said["possible"], said["path"], said["text"]) == (False, None, "The time to appeal is over.")
+    await service.call("PUT", "/v1/admin/sites/test/review", as_="admin", json={"appeal_days": 365}, expect=200)
+    assert (await appeal(service, sent)).status_code == 201
+
+
+async def test_two_appeals_at_once_are_one(service: Service) -> None:
+    """There is one appeal for a decision and one item, whoever clicks twice; a new decision can be appealed anew."""
+    sent = await removed(service)
+    answers = await asyncio.gather(*(appeal(service, sent) for _ in range(3)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+    assert await queue_kinds(service) == {"appealed": 1}
+    [item] = await service.claim("moderator2")
+    await service.decide(item, "approve", as_="moderator2")
+    await act(service, sent, "remove")
+    assert (await appeal(service, sent)).status_code == 201
+
+
+async def test_a_refused_edit_can_be_appealed(service: Service) -> None:
+    """The text before it stays meanwhile; overturned, the edit is shown; a newer edit withdraws the appeal."""
+    sent = await service.published("An opinion.")
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+
+    async def edit(body: str) -> None:
+        await service.call("PATCH", path, as_=sent["author_token"], json={"body": body}, expect=200)
+        await service.drain()
+
+    await edit("A vile opinion.")
+    assert (await statement(service, sent))["restriction"]["code"] == "edit_rejected"
+    first = (await appeal(service, sent)).json()
+    assert (await service.thread())["comments"][0]["body"] == "An opinion."
+    await edit("Another vile opinion.")
+    assert (await own(service, sent, first["id"]))["outcome"] == "withdrawn"
+    assert await queue_kinds(service) == {}
+    second = (await appeal(service, sent)).json()
+    [item] = await service.claim()
+    assert item["comment"]["body"] == "Another vile opinion."
+    await service.decide(item, "approve")
+    assert (await own(service, sent, second["id"]))["outcome"] == "overturned"
+    assert (await service.thread())["comments"][0]["body"] == "Another vile opinion."
+    await statement(service, sent, expect=404)
+
+
+async def test_another_decision_settles_an_appeal(service: Service) -> None:
+    """Who restores the comment without the item overturned; who takes it down over an edit's appeal upheld."""
+    sent = await removed(service)
+    mine = (await appeal(service, sent)).json()
+    await act(service, sent, "restore", as_="moderator2")
+    assert (await own(service, sent, mine["id"]))["outcome"] == "overturned"
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    await service.call("PATCH", path, as_=sent["author_token"], json={"body": "A vile opinion."}, expect=200)
+    await service.drain()
+    other = (await appeal(service, sent)).json()
+    await act(service, sent, "remove")
+    assert (await own(service, sent, other["id"]))["outcome"] == "upheld"
+    assert await queue_kinds(service) == {}
+    assert (await appeal(service, sent)).status_code == 201
+
+
+@pytest.mark.parametrize("how", ["delete", "erase"])
+async def test_deleting_the_comment_withdraws_the_appeal(service: Service, how: str) -> None:
+    """There is nothing left to ask, and nothing waits in the queue; an erasure takes the words too."""
+    sent = await removed(service)
+    await appeal(service, sent)
+    path, token = f"/v1/sites/test/comments/{sent['comment']['id']}", sent["author_token"]
+    if how == "delete":
+        await service.call("DELETE", path, as_=token, expect=204)
+    else:
+        await service.call("DELETE", "/v1/sites/test/me", as_=token, json={"confirm": "erase"}, expect=200)
+    async with service.context.database.reading() as connection:
+        [row] = (await connection.execute(sa.select(t.appeals))).all()
+    assert (row.outcome, row.text) == ("withdrawn", "It was a quotation." if how == "delete" else None)
+    assert await queue_kinds(service) == {}
+    [event] = await told(service, "appeal.closed")
+    assert (event["appeal"]["outcome"], event["appeal"]["text"]) == ("withdrawn", row.text)
+
+
+async def test_an_answer_that_is_undone_is_asked_again(service: Service) -> None:
+    """The appeal waits again under the item that is back, and the reports that the act had answered are open."""
+    sent = await service.published("An opinion.")
+    await report(service, sent)
+    [item] = await service.claim()
+    act_id = (await service.decide(item, "reject", reasons=["insult"]))["decision"]["act_id"]
+    await service.call("POST", f"{REVIEW}/acts/{act_id}/undo", as_="moderator", expect=200)
+    assert (await status_of(service, sent), await queue_kinds(service)) == ("published", {"reported": 1})
+    act_id = await removing(service, sent)
+    await service.call("POST", f"{REVIEW}/acts/{act_id}/undo", as_="moderator", expect=200)
+    assert (await status_of(service, sent), await queue_kinds(service)) == ("published", {"reported": 1})
+    await act(service, sent, "remove")
+    mine = (await appeal(service, sent)).json()
+    [item] = await service.claim("moderator2")
+    act_id = (await service.decide(item, "approve", as_="moderator2"))["decision"]["act_id"]
+    await service.call("POST", f"{REVIEW}/acts/{act_id}/undo", as_="moderator2", expect=200)
+    assert (await own(service, sent, mine["id"]))["state"] == "open"
+    assert await queue_kinds(service) == {"appealed": 1}
+
+
+async def removing(service: Service, sent: dict[str, Any]) -> str:
+    """Take a comment down without its item, and answer the act."""
+    path = f"{REVIEW}/comments/{sent['comment']['id']}/decision"
+    wanted = {"revision": 1, "action": "remove", "reasons": ["insult"]}
+    answer = await service.call("POST", path, as_="moderator", json=wanted, expect=200)
+    return str(answer.json()["decision"]["act_id"])
+
+
+async def test_moderators_list_appeals(service: Service) -> None:
+    """The newest first, open or closed, with who answered."""
+    for body in ("One.", "Two."):
+        await appeal(service, await removed(service, body))
+    items = await service.claim("moderator2", limit=1)
+    await service.decide(items[0], "reject", as_="moderator2", reasons=["other"], note="No.")
+
+    async def listed(**query: Any) -> list[dict[str, Any]]:
+        answer = await service.call("GET", f"{REVIEW}/appeals", as_="moderator", params=query, expect=200)
+        found: list[dict[str, Any]] = answer.json()["appeals"]
+        return found
+
+    assert len(await listed()) == 2
+    [closed], [waiting] = await listed(state="closed"), await listed(state="open")
+    assert (closed["outcome"], closed["answer"], waiting["outcome"]) == ("upheld", "No.", None)
+    assert closed["answered_by"] is not None
