@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import signal
@@ -9,11 +10,12 @@ import socket
 from functools import partial
 from typing import Any
 
-from granian import Granian
+from granian import Granian, _signals
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from service.ending import tell_of_the_end
 from service.parent_watch import end_with_parent
 from service.settings import Settings, SettingsError
 from service.telemetry import JsonFormatter, configure_logging
@@ -59,9 +61,31 @@ def _load(server: int, supervised: bool, log_level: str) -> Any:
         # The same goes for a terminal's Ctrl-C, which would come besides the server's own request to stop.
         os.setpgid(0, 0)
     configure_logging(log_level)
+    _end_streams_first()
     from service.app import create_app
 
     return create_app()
+
+
+def _end_streams_first() -> None:
+    """granian waits for open connections before it tells the application that it stops: a live stream would never end.
+
+    So its handlers of signals are set again, with what must be told first in front.
+    """
+    given: Any = _signals.set_loop_signals
+
+    def set_loop_signals(loop: asyncio.AbstractEventLoop) -> Any:
+        event = given(loop)
+
+        def stop() -> None:
+            tell_of_the_end()
+            event.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        return event
+
+    _signals.set_loop_signals = set_loop_signals
 
 
 def _numeric(host: str) -> str:

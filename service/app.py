@@ -14,23 +14,31 @@ from litestar.types import ASGIApp
 from service.access import guard_of
 from service.addresses import parse_networks
 from service.composition import open_context
+from service.ending import told_of_the_end
 from service.errors import Problem
 from service.flow.context import Context
+from service.flow.live import QueueNews
 from service.flow.page_cache import PageCache
+from service.flow.stats import Figures
 from service.queue.limits import LocalLimits
 from service.routes import (
     accounts,
     admin,
     comments,
+    console,
     identity,
     limits,
+    live,
     operations,
     pages,
     privacy,
     problems,
+    reports,
     review,
     sanctions,
+    search,
     spam,
+    stats,
     threads,
     webhooks,
 )
@@ -43,16 +51,21 @@ HANDLERS: list[BaseRouteHandler] = [
     *comments.HANDLERS,
     *threads.HANDLERS,
     *review.HANDLERS,
+    *live.HANDLERS,
+    *search.HANDLERS,
+    *stats.HANDLERS,
     *admin.HANDLERS,
     *privacy.HANDLERS,
     *limits.HANDLERS,
     *accounts.HANDLERS,
     *identity.HANDLERS,
     *sanctions.HANDLERS,
+    *reports.HANDLERS,
     *spam.HANDLERS,
     *webhooks.HANDLERS,
     *operations.HANDLERS,
     *pages.HANDLERS,
+    *console.HANDLERS,
 ]
 
 
@@ -62,15 +75,15 @@ def create_litestar(settings: Settings, context: Context | None = None) -> Lites
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         if context is not None:
-            app.state.context = context
-            yield
+            async with _serving(app, context):
+                yield
             return
         async with open_context(settings) as opened:
-            app.state.context = opened
             await opened.author_tokens.ensure_key(now=opened.now())
             await opened.hub.start()
             try:
-                yield
+                async with _serving(app, opened):
+                    yield
             finally:
                 await opened.hub.stop()
 
@@ -89,10 +102,21 @@ def create_litestar(settings: Settings, context: Context | None = None) -> Lites
     )
     app.state.page_cache = PageCache()
     app.state.local_limits = LocalLimits()
+    app.state.figures = Figures()
     app.state.trusted_proxies = parse_networks(settings.trusted_proxies)
     for handler in own_handlers(app):
         guard_of(handler)
     return app
+
+
+@asynccontextmanager
+async def _serving(app: Litestar, context: Context) -> AsyncIterator[None]:
+    app.state.context = context
+    app.state.queue_news = news = QueueNews(context)
+    # A server waits for open streams before it tells the application that it stops.
+    with told_of_the_end(context.fanout.end):
+        yield
+    await news.stop()
 
 
 def own_handlers(app: Litestar) -> list[BaseRouteHandler]:

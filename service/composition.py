@@ -21,6 +21,7 @@ from service.flow.passwords import Passwords
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.client import connect, connect_blocking
+from service.queue.fanout import Fanout
 from service.queue.limits import Limiter
 from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.recent_texts import RecentTexts
@@ -58,6 +59,7 @@ async def open_context(
         webhook_egress = Egress.of_webhooks(settings)
         closing.push_async_callback(webhook_egress.close)
         prefix = settings.redis_prefix
+        fanout = Fanout(client, prefix)
         yield Context(
             settings=settings,
             database=database,
@@ -65,7 +67,8 @@ async def open_context(
             reviews=ReviewQueue(client, prefix),
             scorers=ScorerBoard(client, prefix),
             decisions=DecisionBoard(client, prefix),
-            hub=DecisionHub(blocking, prefix),
+            hub=DecisionHub(blocking, prefix, listeners=[fanout]),
+            fanout=fanout,
             box=box,
             passwords=Passwords(),
             egress=egress,

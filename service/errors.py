@@ -89,6 +89,7 @@ CODES: dict[str, tuple[int, str]] = {
     "webhook.unknown": (404, "There is no such webhook"),
     "webhook.disabled": (409, "The webhook is disabled"),
     "webhook.too_many": (409, "The site has as many webhooks as it may"),
+    "webhook.exists": (409, "The site has a webhook for this already"),
     "delivery.unknown": (404, "There is no such delivery"),
     "delivery.finished": (409, "The delivery is not pending"),
     "events.gone": (410, "Events after this cursor are gone"),

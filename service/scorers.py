@@ -26,6 +26,7 @@ def build_scorer(settings: Settings) -> Scorer:
             threads=threads_of(settings),
             models_home=settings.models,
             batch_tokens=settings.scorer_batch_tokens,
+            trusted_digest=settings.scorer_trusted_digest,
         )
     except ScorerError as error:
         raise SettingsError(f"SCORER: {settings.scorer} cannot be used: {error}") from None
@@ -43,11 +44,13 @@ def build_named(
     threads: int = 1,
     models_home: Path = Path("models"),
     batch_tokens: int = 0,
+    trusted_digest: str = "",
 ) -> Scorer:
     """Answer a loaded scorer by name; raise ScorerError when there is none or it cannot be loaded.
 
     Names are `hashed`, `compact`, `embedded` (the shipped default), `detoxify:original|unbiased|multilingual|PATH` and
-    `onnx:PATH`; `batch_tokens` 0 is what suits the device.
+    `onnx:PATH`; `batch_tokens` 0 is what suits the device. Of a Detoxify checkpoint with `trusted_digest` code
+    is run.
     """
     batch_tokens = batch_tokens or BATCH_TOKENS.get(device, BATCH_TOKENS["cpu"])
     kind, _, where = (EMBEDDED if name == "embedded" else name).partition(":")
@@ -64,7 +67,12 @@ def build_named(
             from moderation.scorers.detoxify import DetoxifyScorer
 
             return DetoxifyScorer.load(
-                where, models_home=models_home, device=device, threads=threads, batch_tokens=batch_tokens
+                where,
+                models_home=models_home,
+                device=device,
+                threads=threads,
+                batch_tokens=batch_tokens,
+                trusted_digest=trusted_digest,
             )
     except ModuleNotFoundError as missing:
         raise ScorerError(f"{missing.name} is not installed; run `make model` for it") from None

@@ -18,6 +18,7 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request
 api_registry, worker_registry = CollectorRegistry(), CollectorRegistry()
 submitted_total = Counter("colloquy_comments_submitted_total", "Comments accepted over HTTP.", registry=api_registry)
 decided_total = Counter("colloquy_revisions_decided_total", "Decisions.", ["actor", "outcome"], registry=api_registry)
+reported_total = Counter("colloquy_reports_total", "Reports by readers.", ["reason"], registry=api_registry)
 # People decide through the API and the machine in a worker, so both pages show it.
 worker_registry.register(decided_total)
 enqueue_failed_total = Counter("colloquy_enqueue_failed_total", "Comments left to the sweep.", registry=api_registry)

@@ -56,6 +56,11 @@ async def restricted(connection: AsyncConnection, rows: Sequence[Row], now: date
     return await sanctions.restricted(connection, sorted({row.commenter_id for row in rows}), now=now)
 
 
+def noticed_at_submit(submission: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Answer what a submit left of how it was sent."""
+    return {name: value for name, value in (submission or {}).items() if name in _NOTICED_AT_SUBMIT}
+
+
 def _counts(policy: Policy) -> bool:
     return any(condition.signal in _ASKED_OF_RECORDS for rule in policy.rules for condition in rule.when)
 
@@ -95,7 +100,7 @@ class _Gathered:
         for row in rows:
             again, one = known.get(row.revision_id), seen[row.revision_id]
             self.of[row.revision_id] = {
-                **{name: value for name, value in (row.submission or {}).items() if name in _NOTICED_AT_SUBMIT},
+                **noticed_at_submit(row.submission),
                 # Itself among them.
                 "duplicates": max(0, repeats.get(row.body_hash or "", 0) - 1),
                 "near_duplicates": one.near_duplicates,

@@ -15,6 +15,7 @@ from service.flow.passwords import Passwords
 from service.flow.patience import Patience
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
+from service.queue.fanout import Fanout
 from service.queue.limits import Limiter
 from service.queue.live import DecisionBoard, DecisionHub
 from service.queue.recent_texts import RecentTexts
@@ -48,6 +49,7 @@ class Context:
     scorers: ScorerBoard
     decisions: DecisionBoard
     hub: DecisionHub
+    fanout: Fanout
     box: Box
     passwords: Passwords
     egress: Egress

@@ -122,8 +122,8 @@ DATA_MAP: Mapping[str, Kept] = {
     "reports": Kept(
         what="what somebody found wrong with a comment; of a notice of illegal content the name and address, encrypted",
         why="so that a person looks at it, and the reporter learns what came of it",
-        sees="moderators",
-        lasts="for ever; the erasure of the reporter or of the text takes its words, name and address",
+        sees="moderators, but name and address: the publisher's systems, with the answer",
+        lasts="for ever; name and address 180 days, network 30, unless the site says; erasure takes its words too",
         exported=(
             "id", "comment_id", "reason", "detail", "law", "good_faith", "network_hash", "outcome", "created_at",
             "closed_at",

@@ -17,6 +17,8 @@ GENEROUS = schemas.Rates(
     submit_per_site=_MANY,
     change_per_commenter=_MANY,
     change_per_network=_MANY,
+    report_per_commenter=_MANY,
+    report_per_network=_MANY,
     read_per_network=schemas.Rate(1_000_000, 60),
     staff_per_member=_MANY,
 )

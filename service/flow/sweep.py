@@ -12,6 +12,7 @@ from service.flow.announce import close_items
 from service.flow.close_threads import close_threads
 from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
+from service.flow.forget_words import forget_words
 from service.flow.retention import apply_retention
 from service.flow.review_settings import DEFAULT, queue_names, review_of
 from service.flow.watch import watch
@@ -39,6 +40,7 @@ async def sweep(context: Context) -> Swept:
     now = context.now()
     swept = Swept(await _scoring(context), await _review(context, now), await _retention(context, now))
     await erase_what_is_left(context)
+    await forget_words(context)
     await close_threads(context)
     await watch(context)
     telemetry.swept_total.labels("scoring").inc(swept.scoring)

@@ -137,7 +137,7 @@ class Fanout:
             one.put(topic, heard)
 
     def subscribe(self, topics: Iterable[str], *, after: str | None = None, waiting: int = WAITING) -> Subscription:
-        """Begin to listen; behind the id `after`, what came since is heard first, or `reset` where that is not known."""
+        """Begin to listen; behind the id `after`, what came since is heard first, else `reset`."""
         wanted, seen = frozenset(topics), _read(after)
         one = Subscription(self, wanted, waiting, seen)
         if self._is_over:

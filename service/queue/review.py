@@ -93,7 +93,7 @@ class ReviewQueue:
         """Return about so many of the known items, and where to go on; 0 when all were returned."""
         _, _, orders = self._keys(site_id)
         after, found = await self._client.hscan(orders, cursor, count=limit)
-        return int(after), list(found)
+        return int(after), [str(item_id) for item_id in found]
 
     @only_unavailable
     async def note_whole(self, site_id: str) -> None:

@@ -148,7 +148,7 @@ async def finish_oidc(request: Request[Any, Any, Any]) -> Redirect:
     cookie = request.cookies.get(_PENDING_COOKIE)
     opened = await oidc.finish(context, cookie, query.get("state"), query.get("code"))
     cookies = [_cookie(request, opened.token), _pending_cookie(request, None)]
-    return Redirect("/", status_code=302, headers=_NO_STORE, cookies=cookies)
+    return Redirect("/console", status_code=302, headers=_NO_STORE, cookies=cookies)
 
 
 def _pending_cookie(request: Request[Any, Any, Any], pending: str | None) -> Cookie:

@@ -27,11 +27,13 @@ from service.refusals import Asked, Refusals, kind_of
 from service.routes.guarded import Headers, check_host, in_time, secured, security_headers
 from service.settings import Settings
 
-_PAGE = re.compile(rb"^(/v1/(?:admin/)?sites/[^/]+/threads/)([^/]+)(.*)$")
+_PAGE = re.compile(rb"^(/v1/(?:(?:admin/)?sites|review)/[^/]+/threads/)([^/]+)(.*)$")
 _SITE = re.compile(r"^/v1/sites/([a-z0-9-]{1,63})/")
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_.-]{8,64}$")
 _EXPOSED = b"ETag, X-Request-Id, Retry-After, Location, RateLimit, RateLimit-Policy"
-_ALLOWED_HEADERS = b"Authorization, Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, X-Request-Id"
+_ALLOWED_HEADERS = (
+    b"Authorization, Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, X-Request-Id, X-Report-Token"
+)
 #: Asked every few seconds by whoever watches; a line for each would bury the others.
 _PROBED = ("/health/", "/metrics")
 

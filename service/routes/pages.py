@@ -15,7 +15,7 @@ from service.errors import Problem
 DEMO_SITE = "demo"
 STATIC = Path(__file__).parent.parent / "static"
 _MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-_HEADERS = {
+PAGE_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -32,7 +32,7 @@ def _file(name: str) -> Response[bytes]:
     # Names come from a closed set of segments, so that no name can climb out of the folder.
     if media_type is None or not path.is_file() or path.resolve().parent.parent != STATIC.resolve():
         raise Problem("route.unknown", "There is no such page.")
-    return Response(path.read_bytes(), media_type=media_type, headers=_HEADERS)
+    return Response(path.read_bytes(), media_type=media_type, headers=PAGE_HEADERS)
 
 
 async def _has_demo(request: Connection) -> bool:

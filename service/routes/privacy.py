@@ -18,6 +18,9 @@ from service.routes.requests import Limit, SiteSlug
 
 _NO_STORE = {"cache-control": "no-store"}
 CommenterId = Annotated[str, PathParameter(description="A commenter id.")]
+ActionIs = Annotated[str | None, QueryParameter(max_length=60, description="Only this action, as `policy.changed`.")]
+ActorIs = Annotated[str | None, QueryParameter(max_length=80, description="Only what this actor did.")]
+SubjectIs = Annotated[str | None, QueryParameter(max_length=600, description="Only what was done to this.")]
 EventId = Annotated[str | None, QueryParameter(description="The cursor that the page before gave.")]
 
 
@@ -27,10 +30,15 @@ async def read_audit(
     site: SiteSlug,  # noqa: ARG001
     after: EventId = None,
     limit: Limit = 50,
+    action: ActionIs = None,
+    actor: ActorIs = None,
+    subject: SubjectIs = None,
 ) -> Response[schemas.AuditList]:
     """Read who did what on the site, the newest first; each event is chained to the one before it."""
     context, found, _ = requests.visited(request)
-    answer = await audit.list_events(context, found, after=_event_id(after), limit=limit)
+    given = {"action": action, "actor": actor, "subject": subject}
+    only = {name: requests.plain(name, value) for name, value in given.items()}
+    answer = await audit.list_events(context, found, after=_event_id(after), limit=limit, only=only)
     return Response(answer, headers=_NO_STORE)
 
 

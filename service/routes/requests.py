@@ -120,6 +120,13 @@ def check_pages(pages: list[str]) -> list[str]:
     return pages
 
 
+def plain(field: str, text: str | None) -> str | None:
+    """Answer a text from a query that names something, or raise for one that no database takes."""
+    if text is not None and "\x00" in text:
+        raise Problem("request.nul", f"{field}: remove the NUL characters.")
+    return text
+
+
 def known_id(text: str, code: str) -> str:
     """Answer an id in its canonical form; what cannot be an id is as unknown as one that is not there."""
     lowered = text.lower()

@@ -58,10 +58,17 @@ async def page_of_chain(connection: AsyncConnection, chain: str, *, after: int, 
 
 
 async def newest(
-    connection: AsyncConnection, site_id: str | None, *, before_id: str | None, limit: int
+    connection: AsyncConnection,
+    site_id: str | None,
+    *,
+    before_id: str | None,
+    limit: int,
+    only: Mapping[str, str] | None = None,
 ) -> Sequence[Row]:
-    """Answer events of a site, or of the installation, the newest first."""
+    """Answer events of a site, or of the installation, the newest first; or only those with these values in columns."""
     query = sa.select(audit_events).where(_of_site(site_id)).order_by(audit_events.c.id.desc()).limit(limit)
+    for column, value in (only or {}).items():
+        query = query.where(audit_events.c[column] == value)
     if before_id is not None:
         query = query.where(audit_events.c.id < before_id)
     return (await connection.execute(query)).all()

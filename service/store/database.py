@@ -18,8 +18,8 @@ from service.store.inline_sqlite import BEGIN_WRITING, connect
 BUSY_TIMEOUT_MS = 5_000
 #: SQLSTATEs after which the same transaction may succeed: a deadlock, a conflict, no free connection, a restart.
 _CANCELLED = "57014"
-#: Steps of SQLite's machine between two looks at the clock: well under a millisecond.
-_STEPS_BETWEEN_LOOKS = 10_000
+#: Connections for what may read many rows, so that it takes none from the readers of pages.
+_PATIENT = 2
 _TRY_AGAIN = frozenset({"40P01", "40001", "53300", "57P01", "57P02", "57P03"})
 
 
@@ -32,9 +32,11 @@ class Database:
         if self.is_sqlite:
             self._writer = _sqlite_engine(url, pool=1, begin=BEGIN_WRITING)
             self._reader = _sqlite_engine(url, pool=readers, begin="BEGIN")
+            self._patient_reader = _sqlite_engine(url, pool=_PATIENT, begin="BEGIN")
         else:
             self._writer = _postgresql_engine(url, pool=readers)
             self._reader = self._writer
+            self._patient_reader = _postgresql_engine(url, pool=_PATIENT)
 
     @asynccontextmanager
     async def reading(self, *, patience_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
@@ -43,34 +45,33 @@ class Database:
         What may read many rows names its patience: then it holds up no other request, and ends in query.too_wide where
         it would take longer.
         """
-        async with _translated(), self._reader.connect() as connection:
+        reader = self._reader if patience_seconds is None else self._patient_reader
+        async with _translated(), reader.connect() as connection:
             if not self.is_sqlite:
                 await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             apart = nullcontext() if patience_seconds is None else self._patient(connection, patience_seconds)
             async with apart, connection.begin():
-                if patience_seconds is not None and not self.is_sqlite:
-                    await connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(patience_seconds * 1000)}"))
+                if patience_seconds is not None:
+                    await self._hurry(connection, patience_seconds)
                 yield connection
 
     @asynccontextmanager
     async def _patient(self, connection: AsyncConnection, seconds: float) -> AsyncIterator[None]:
         try:
-            if not self.is_sqlite:
+            async with _in_thread(connection) if self.is_sqlite else nullcontext():
                 yield
-                return
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            until = time.monotonic() + seconds
-            driver._conn.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_LOOKS)
-            try:
-                async with _in_thread(connection):
-                    yield
-            finally:
-                driver._conn.set_progress_handler(None, 0)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == _CANCELLED or str(error.orig) == "interrupted":
                 detail = f"This would take more than {seconds:g} seconds; ask for a shorter time, or for more words."
                 raise Problem("query.too_wide", detail) from error
             raise
+
+    async def _hurry(self, connection: AsyncConnection, seconds: float) -> None:
+        if self.is_sqlite:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            driver.until = time.monotonic() + seconds
+        else:
+            await connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(seconds * 1000)}"))
 
     @asynccontextmanager
     async def writing(self, *, heavy: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -95,6 +96,7 @@ class Database:
     async def dispose(self) -> None:
         """Close every connection."""
         await self._writer.dispose()
+        await self._patient_reader.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
 

@@ -42,11 +42,11 @@ def _is_behind(*keeps_back: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
 
 
 #: Something of the same comment that happened before is still to be delivered, or was given up while under way.
-_BLOCKED = sa.or_(
+_BEHIND = (
     _is_behind(_earlier.c.state == sa.literal_column("'pending'")),
     _is_behind(_earlier.c.lease.is_not(None), _earlier.c.lease_expires_at > sa.bindparam("now")),
 )
-_FIRST = sa.not_(_BLOCKED)
+_FIRST = sa.and_(*map(sa.not_, _BEHIND))
 
 
 async def insert(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -234,7 +234,7 @@ async def let_go(connection: AsyncConnection, endpoint_id: str, leased: Sequence
 
 async def kept_back(connection: AsyncConnection, endpoint_id: str, ids: Sequence[str], *, now: datetime) -> set[str]:
     """Answer which of an endpoint's deliveries wait for an earlier one of the same comment."""
-    query = sa.select(_d.id).where(_d.endpoint_id == endpoint_id, _d.id.in_(list(ids)), _PENDING, _BLOCKED)
+    query = sa.select(_d.id).where(_d.endpoint_id == endpoint_id, _d.id.in_(list(ids)), _PENDING, sa.or_(*_BEHIND))
     return set((await connection.execute(query, {"now": now})).scalars()) if ids else set()
 
 

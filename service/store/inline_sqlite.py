@@ -8,7 +8,9 @@ known to be heavy go to the connection's thread. See docs/decisions/0010-inline-
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,6 +18,8 @@ from typing import Any
 import aiosqlite
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"
+#: Steps of SQLite's machine between two looks at the clock: well under a millisecond.
+_STEPS_BETWEEN_LOOKS = 10_000
 
 
 class InlineConnection(aiosqlite.Connection):
@@ -29,11 +33,18 @@ class InlineConnection(aiosqlite.Connection):
     writes = False
     #: While it is set, every statement goes to the thread.
     heavy = False
+    #: When a statement that goes on is given up; the machine looks at it now and then.
+    until = math.inf
     _outstanding = 0
 
     def begin_reading(self) -> None:
         """Take a snapshot; it waits for nothing, so it needs none of the layers above."""
+        self.until = math.inf
         self._conn.execute("BEGIN")
+
+    def is_late(self) -> bool:
+        """Answer whether the statement under way has taken too long."""
+        return time.monotonic() > self.until
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not self._running or not self._connection:
@@ -77,4 +88,8 @@ async def connect(path: str, *, timeout_seconds: float, writes: bool) -> aiosqli
     connection.writes = writes
     # A process must be able to end while a connection is open, as after a crash of the loop.
     connection._thread.daemon = True
-    return await connection
+    opened = await connection
+    if not writes:
+        # Once for all: to set it anew would wait for a statement that a cancelled task has left in the thread.
+        opened._conn.set_progress_handler(connection.is_late, _STEPS_BETWEEN_LOOKS)
+    return opened

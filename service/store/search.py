@@ -15,13 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
 from service.store.tables import comments, decisions, revisions
+from service.store.tables import threads as thread_table
 from service.store.types import Row
 
 _SHOWN = sa.func.coalesce(comments.c.shown_revision, comments.c.latest_revision)
+#: In the words of the partial index, which is of use only then.
+UNPUBLISHED = comments.c.status != sa.literal_column("'published'")
 #: As in the indexes of migration 0008, letter by letter, or they are not used.
 _CUT = "to_tsvector('simple'::regconfig, regexp_replace({}, '[^[:alnum:]]+'::text, ' '::text, 'g'::text))"
-_WORDS_OF_BODY = sa.literal_column(_CUT.format("revisions.body"))
-_WORDS_OF_NAME = sa.literal_column(_CUT.format("(comments.author_name)::text"))
+_WORDS_OF_BODY: sa.ColumnElement[Any] = sa.literal_column(_CUT.format("revisions.body"))
+_WORDS_OF_NAME: sa.ColumnElement[Any] = sa.literal_column(_CUT.format("(comments.author_name)::text"))
 
 
 class Term(NamedTuple):
@@ -60,12 +63,11 @@ async def walk(
     else:
         found = _comments(site_id, wanted, before, limit)
     in_texts = "revision_id" in found.c
-    text = (
-        revisions.c.id == found.c.revision_id
-        if in_texts
-        else sa.and_(revisions.c.comment_id == found.c.key, revisions.c.number == _SHOWN)
-    )
-    whole = found.join(revisions, text).join(comments, comments.c.id == revisions.c.comment_id)
+    if in_texts:
+        whole = found.join(revisions, revisions.c.id == found.c.revision_id)
+        whole = whole.join(comments, comments.c.id == revisions.c.comment_id)
+    else:
+        whole = found.join(comments, comments.c.id == found.c.key)
     fits = sa.and_(*_conditions(site_id, wanted, connection.dialect.name, in_texts=in_texts))
     query = sa.select(found.c.key, comments.c.id.label("comment_id"), fits.label("fits")).select_from(whole)
     return (await connection.execute(query.order_by(found.c.key.desc()))).all()
@@ -73,7 +75,6 @@ async def walk(
 
 def _conditions(site_id: str, wanted: Wanted, dialect: str, *, in_texts: bool) -> list[sa.ColumnElement[bool]]:
     """What the walk itself does not hold to."""
-    when = revisions.c.id if in_texts else comments.c.id
     found: list[sa.ColumnElement[bool]] = [comments.c.site_id == site_id]
     if in_texts:
         # What was replaced is history; the shown text and the one that shall replace it are not.
@@ -85,13 +86,10 @@ def _conditions(site_id: str, wanted: Wanted, dialect: str, *, in_texts: bool) -
     ):
         if value is not None:
             found.append(column == value)
-    if wanted.since is not None:
-        found.append(when >= wanted.since)
-    if wanted.until is not None:
-        found.append(when < wanted.until)
+    found += _between(revisions.c.id if in_texts else comments.c.id, wanted, None)
     if wanted.rule is not None:
         found.append(_was_decided_by(wanted.rule, dialect))
-    if wanted.author and dialect != "sqlite":
+    if wanted.author and in_texts and dialect != "sqlite":
         found.append(_matches(_WORDS_OF_NAME, wanted.author))
     return found
 
@@ -99,7 +97,7 @@ def _conditions(site_id: str, wanted: Wanted, dialect: str, *, in_texts: bool) -
 def _was_decided_by(rule: str, dialect: str) -> sa.ColumnElement[bool]:
     mine = sa.exists().where(decisions.c.comment_id == comments.c.id)
     if dialect != "sqlite":
-        return mine.where(decisions.c.causes.contains([{"rule": rule}]))
+        return mine.where(sa.type_coerce(decisions.c.causes, postgresql.JSONB).contains([{"rule": rule}]))
     spoke = sa.func.json_each(decisions.c.causes).table_valued("value").alias("cause")
     named = sa.func.json_extract(spoke.c.value, "$.rule") == rule
     return sa.exists(
@@ -110,39 +108,43 @@ def _was_decided_by(rule: str, dialect: str) -> sa.ColumnElement[bool]:
 
 def _comments(site_id: str, wanted: Wanted, before: str | None, limit: int) -> sa.Subquery:
     """Walk comments along the index of what narrows most: the author, the thread, else each status of the site."""
-    walked = sa.select(comments.c.id.label("key")).where(comments.c.site_id == site_id)
-    for value, test in (
-        (before, lambda key: comments.c.id < key),
-        (wanted.since, lambda key: comments.c.id >= key),
-        (wanted.until, lambda key: comments.c.id < key),
-    ):
-        if value is not None:
-            walked = walked.where(test(value))
+    walked = sa.select(comments.c.id.label("key")).where(
+        comments.c.site_id == site_id, *_between(comments.c.id, wanted, before)
+    )
     walked = walked.order_by(comments.c.id.desc()).limit(limit)
     if wanted.author:
         return walked.where(_matches(_WORDS_OF_NAME, wanted.author)).subquery("found")
     if wanted.commenter_id is not None:
         return walked.where(comments.c.commenter_id == wanted.commenter_id).subquery("found")
     if wanted.thread_id is not None:
-        return walked.where(comments.c.thread_id == wanted.thread_id).subquery("found")
+        walked = walked.where(comments.c.thread_id == wanted.thread_id)
+        if wanted.status is not None and wanted.status != Status.PUBLISHED.value:
+            walked = walked.where(comments.c.status == wanted.status, UNPUBLISHED)
+        return walked.subquery("found")
     if wanted.status is not None:
         return walked.where(comments.c.status == wanted.status).subquery("found")
-    each = [walked.where(comments.c.status == status.value).subquery(f"walk_{status.value}") for status in Status]
-    merged = sa.union_all(*(sa.select(one.c.key) for one in each)).subquery("walk_all")
+    each = [
+        walked.where(comments.c.status == status.value).subquery(f"walk_{number}")
+        for number, status in enumerate(Status)
+    ]
+    merged = sa.union_all(*(sa.select(one.c.key) for one in each)).subquery("walk_99")
     return sa.select(merged.c.key).order_by(merged.c.key.desc()).limit(limit).subquery("found")
+
+
+def _between(column: sa.Column[Any], wanted: Wanted, before: str | None) -> list[sa.ColumnElement[bool]]:
+    bounds = []
+    if wanted.since is not None:
+        bounds.append(column >= wanted.since)
+    bounds += [column < until for until in (wanted.until, before) if until is not None]
+    return bounds
 
 
 def _words_of_postgresql(site_id: str, wanted: Wanted, before: str | None, limit: int) -> sa.Subquery:
     query = sa.select(revisions.c.id.label("key"), revisions.c.id.label("revision_id")).where(
-        revisions.c.site_id == site_id, _matches(_WORDS_OF_BODY, wanted.words)
+        revisions.c.site_id == site_id,
+        _matches(_WORDS_OF_BODY, wanted.words),
+        *_between(revisions.c.id, wanted, before),
     )
-    for value, test in (
-        (before, lambda key: revisions.c.id < key),
-        (wanted.since, lambda key: revisions.c.id >= key),
-        (wanted.until, lambda key: revisions.c.id < key),
-    ):
-        if value is not None:
-            query = query.where(test(value))
     return query.order_by(revisions.c.id.desc()).limit(limit).subquery("found")
 
 
@@ -162,14 +164,16 @@ def _matches(words: sa.ColumnElement[Any], terms: Sequence[Term]) -> sa.ColumnEl
 
 _LAST = 2**62
 #: Numbers are given in the order of writing, ids in that of the clocks: processes may differ by a little.
-_AT = "coalesce((SELECT number FROM search_texts WHERE revision_id >= :{0} ORDER BY revision_id LIMIT 1), 1 << 62)"
-_FTS = (
-    "SELECT search_words.rowid AS key, search_texts.revision_id AS revision_id"
-    " FROM search_words JOIN search_texts ON search_texts.number = search_words.rowid"
-    " WHERE search_words MATCH :asked AND search_words.rowid < :before"
-    f" AND search_words.rowid >= {_AT.format('since')} - 1000 AND search_words.rowid < {_AT.format('until')} + 1000"
-    " ORDER BY search_words.rowid DESC LIMIT :most"
-)
+_FTS = """
+SELECT search_words.rowid AS key, search_texts.revision_id AS revision_id
+FROM search_words JOIN search_texts ON search_texts.number = search_words.rowid
+WHERE search_words MATCH :asked AND search_words.rowid < :before
+AND search_words.rowid >= -1000 + coalesce(
+    (SELECT number FROM search_texts WHERE revision_id >= :since ORDER BY revision_id LIMIT 1), 1 << 62)
+AND search_words.rowid < 1000 + coalesce(
+    (SELECT number FROM search_texts WHERE revision_id >= :until ORDER BY revision_id LIMIT 1), 1 << 62)
+ORDER BY search_words.rowid DESC LIMIT :most
+"""
 
 
 def _words_of_sqlite(site_id: str, wanted: Wanted, before: str | None, limit: int) -> sa.Subquery:
@@ -189,6 +193,36 @@ def _words_of_sqlite(site_id: str, wanted: Wanted, before: str | None, limit: in
 def _fts(terms: Sequence[Term]) -> str:
     """Write terms as FTS5 takes them: each in quotes, in which nothing but a quote means anything."""
     return " AND ".join(f'"{term.text.replace(chr(34), " ")}"{" *" * term.is_prefix}' for term in terms)
+
+
+async def threads(
+    connection: AsyncConnection, site_id: str, *, text: str | None, before: str | None, limit: int
+) -> Sequence[Row]:
+    """Answer up to `limit` threads before an id, the newest first, and whether title or page of each holds a text."""
+    query = sa.select(thread_table).where(thread_table.c.site_id == site_id)
+    if before is not None:
+        query = query.where(thread_table.c.id < before)
+    fits: sa.ColumnElement[bool] = sa.true()
+    if text is not None:
+        named = (thread_table.c.title, thread_table.c.page)
+        fits = sa.or_(*(sa.func.lower(column).contains(text.lower(), autoescape=True) for column in named))
+    query = query.add_columns(sa.func.coalesce(fits, sa.false()).label("fits"))
+    return (await connection.execute(query.order_by(thread_table.c.id.desc()).limit(limit))).all()
+
+
+async def unpublished(
+    connection: AsyncConnection, site_id: str, thread_ids: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Answer how many comments of threads are in each status that readers do not see."""
+    query = (
+        sa.select(comments.c.thread_id, comments.c.status, sa.func.count())
+        .where(comments.c.thread_id.in_(thread_ids), UNPUBLISHED, comments.c.site_id == site_id)
+        .group_by(comments.c.thread_id, comments.c.status)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for thread_id, status, number in await connection.execute(query):
+        found.setdefault(thread_id, {})[status] = number
+    return found
 
 
 async def owed_wipe(connection: AsyncConnection) -> int:

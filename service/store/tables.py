@@ -161,6 +161,16 @@ sa.Index("ix_comments_author", comments.c.commenter_id, comments.c.id)
 sa.Index("ix_comments_author_thread", comments.c.commenter_id, comments.c.thread_id, comments.c.id)
 sa.Index("ix_comments_thread", comments.c.thread_id, comments.c.id)
 sa.Index("ix_comments_site_status", comments.c.site_id, comments.c.status, comments.c.id)
+#: What readers do not see of a thread; the rest is counted on the thread.
+_UNPUBLISHED = comments.c.status != sa.literal_column("'published'")
+sa.Index(
+    "ix_comments_thread_unpublished",
+    comments.c.thread_id,
+    comments.c.status,
+    comments.c.id,
+    sqlite_where=_UNPUBLISHED,
+    postgresql_where=_UNPUBLISHED,
+)
 
 #: One immutable text. `body` and `html` can become null by erasure; `network_hash` is a keyed, rotating hash.
 revisions = sa.Table(

@@ -16,6 +16,9 @@ from moderation.scores import Attribute, Scores
 from service.workers.scorer_child import Hello, Refused, Scored, framed
 from service.workers.scorer_pipe import ChildPipe, FrameTooLarge
 
+TIMED_BYTES = 2_000
+"""The longest text of a call that has to be done within the time-out; a longer one has proportionally longer."""
+
 Answer = Hello | Scored | Refused
 
 _log = logging.getLogger(__name__)
@@ -115,7 +118,8 @@ class ScorerProcess:
         async with self._lock:
             self._busy_since = self._clock()
             try:
-                return self._sound(texts, await self._ask(_request(texts)))
+                allowed = allowed_seconds(texts, self._timeout_seconds)
+                return self._sound(texts, await self._ask(_request(texts), allowed))
             finally:
                 self._busy_since = None
 
@@ -154,10 +158,10 @@ class ScorerProcess:
         _log.info("scorer.started", extra={"pid": self._child.pid, "model_id": hello.model_id})
         return self._child
 
-    async def _ask(self, request: bytes) -> Answer:
+    async def _ask(self, request: bytes, allowed_seconds: float) -> Answer:
         child = await self._running_child()
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with asyncio.timeout(allowed_seconds):
                 body = await child.exchange(request)
             return _answers.decode(body)
         except BaseException as error:
@@ -185,6 +189,15 @@ class ScorerProcess:
         if child:
             child.kill()
             await asyncio.shield(child.reap())
+
+
+def allowed_seconds(texts: Sequence[str], timeout_seconds: float) -> float:
+    """Answer how long a call may take: the time-out, or as many of them as its longest text is longer than usual.
+
+    A text is read to its end and never has more tokens than bytes, so one that is longer may take longer.
+    """
+    longest = max((len(text.encode(errors="replace")) for text in texts), default=0)
+    return timeout_seconds * max(1.0, longest / TIMED_BYTES)
 
 
 def _request(texts: Sequence[str]) -> bytes:

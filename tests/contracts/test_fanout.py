@@ -55,9 +55,10 @@ async def make(redis_client: Redis, redis_blocking_client: Redis, redis_prefix: 
 
 async def start(make: FanoutMaker) -> None:
     """Start every reader and wait until it hears."""
-    for hub in make.hubs:  # type: ignore[attr-defined]
+    hubs: list[DecisionHub] = make.hubs  # type: ignore[attr-defined]
+    for hub in hubs:
         await hub.start()
-        await eventually(lambda hub=hub: hub.connected)
+    await eventually(lambda: all(hub.connected for hub in hubs))
 
 
 async def hears(fanout: Fanout) -> None:
@@ -195,8 +196,9 @@ async def test_decisions_are_heard_beside_it(
 ) -> None:
     """One connection carries both: a wait for a decision ends while news are heard."""
     fanout = Fanout(redis_client, redis_prefix)
-    hub, board = DecisionHub(redis_blocking_client, redis_prefix, listeners=[fanout]), DecisionBoard(
-        redis_client, redis_prefix
+    hub, board = (
+        DecisionHub(redis_blocking_client, redis_prefix, listeners=[fanout]),
+        DecisionBoard(redis_client, redis_prefix),
     )
     await hub.start()
     await hears(fanout)

@@ -95,7 +95,7 @@ async def test_a_person_signs_in_through_the_provider(service: Service, provider
     """By a verified address the first time, by the identity from then on, even under another address."""
     await person(service, "nora@daily.example")
     answer = await provider.sign_in()
-    assert (answer.status_code, answer.headers["location"]) == (302, "/")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/console")
     session = {"cookie": f"colloquy_session={answer.cookies['colloquy_session']}"}
     assert (await service.call("GET", "/v1/session", headers=session, expect=200)).json()[
         "email"

@@ -42,6 +42,8 @@ UNDESCRIBED = {
     "GET /",
     "GET /demo",
     "GET /demo/{name}",
+    "GET /console",
+    "GET /console/{name:path}",
     "GET /metrics",
     "GET /v1/session/oidc",
     "GET /v1/session/oidc/callback",

@@ -14,21 +14,24 @@ from msgspec import structs
 from service.composition import open_context
 from service.egress import Egress
 from service.errors import CODES
-from service.flow import manage_accounts, manage_webhooks
+from service.flow import manage_accounts, manage_webhooks, search
 from service.flow.jwks import KeySets
 from service.queue.scorer_status import ScorerBoard, ScorerStatus
 from service.settings import Settings
 from service.store.tables import webhook_endpoints
 from tests.raw_server import raw_server
+from tests.seeding import seed_thread
 from tests.service.answers import UNKNOWN_ID, client_of, problem
 from tests.service.people import PASSWORD, invited, person, second_factor
 from tests.service.publisher import RSA_KEY, claims, configure, jwks, public_jwk, sign
+from tests.service.ways_of_reports import WAYS_OF_REPORTS
+from tests.service.ways_of_review import WAYS_OF_REVIEW
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
 
 Way = Callable[[Service], Awaitable[httpx.Response]]
-WAYS: dict[str, Way] = {}
+WAYS: dict[str, Way] = {**WAYS_OF_REPORTS, **WAYS_OF_REVIEW}
 COMMENTS = "/v1/sites/test/threads/page/comments"
 CLAIMS = "/v1/review/test/claims"
 KEY = {"idempotency-key": "0190a0a0-0000-4000-8000-000000000001"}
@@ -163,6 +166,23 @@ async def _exists(service: Service) -> httpx.Response:
     return await service.call("POST", path, as_="moderator", json={"kind": "ban", "reason": "spam"})
 
 
+@way_to("note.unknown")
+async def _no_note(service: Service) -> httpx.Response:
+    _, path, _ = await _sanctioned(service)
+    return await service.call("DELETE", f"{path.removesuffix('sanctions')}notes/{UNKNOWN_ID}", as_="moderator")
+
+
+@way_to("query.too_wide")
+async def _too_wide(service: Service) -> httpx.Response:
+    site = await service.context.directory.read("test")
+    await seed_thread(service.context.database, site.id, comments=3_000, commenters=5)
+    given, search.PATIENCE_SECONDS = search.PATIENCE_SECONDS, 0.001
+    try:
+        return await service.call("GET", "/v1/review/test/search", as_="moderator", params={"rule": "none"})
+    finally:
+        search.PATIENCE_SECONDS = given
+
+
 @way_to("sanction.unknown")
 async def _no_sanction(service: Service) -> httpx.Response:
     _, path, _ = await _sanctioned(service)
@@ -180,7 +200,7 @@ HOOKS = "/v1/admin/sites/test/webhooks"
 
 
 async def _hooked(service: Service) -> str:
-    wanted = {"url": "http://127.0.0.1:9/", "events": ["*"]}
+    wanted = {"url": f"http://127.0.0.1:9/{service.context.new_id()}", "events": ["*"]}
     made = await service.call("POST", HOOKS, as_="admin", json=wanted, expect=201)
     return f"{HOOKS}/{made.json()['id']}"
 

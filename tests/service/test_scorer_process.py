@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from service.workers.scorer_process import ScorerFailed, ScorerFailure, ScorerProcess
+from service.workers.scorer_process import TIMED_BYTES, ScorerFailed, ScorerFailure, ScorerProcess, allowed_seconds
 from tests.eventually import eventually, eventually_now
 from tests.service.processes import is_gone
 from tests.service.strange_scorers import SECRET
@@ -236,6 +236,22 @@ async def test_a_grandchild_holding_the_pipes_is_not_waited_for() -> None:
         await scorer.start()
         assert (await failure(scorer, "leave a grandchild")).reason is ScorerFailure.TIMEOUT
         assert await works(scorer)
+
+
+@pytest.mark.parametrize(
+    ("texts", "times"),
+    [
+        ([], 1),
+        (["hello"] * 64, 1),
+        (["x" * TIMED_BYTES, "hello"], 1),
+        (["x" * 10_000, "hello"], 10_000 / TIMED_BYTES),
+        (["操" * 10_000], 30_000 / TIMED_BYTES),
+        (["\ud800" * TIMED_BYTES * 2], 2),
+    ],
+)
+async def test_a_long_text_may_take_longer(texts: list[str], times: float) -> None:
+    """The longest text of a call sets its time, by the bytes that its tokens cannot outnumber; many short ones none."""
+    assert allowed_seconds(texts, 10.0) == pytest.approx(10.0 * times)
 
 
 async def test_busy_since_is_the_clock_of_the_caller() -> None:

@@ -1,13 +1,17 @@
 """From the name of a model to a scorer, or to one line that says what to do."""
 
+import datetime
 import sys
 from pathlib import Path
 
 import pytest
 
 from moderation.scorers import ScorerError
+from moderation.scorers.detoxify_files import path_digest
 from service.scorers import build_named, build_scorer, threads_of
 from service.settings import Settings, SettingsError
+from tests.programs import need_module
+from tests.tiny_models import read_checkpoint, tiny_checkpoint, write_checkpoint
 from tests.tiny_onnx import tiny_folder
 
 
@@ -37,6 +41,26 @@ def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     wanted = "^SCORER: detoxify:.* cannot be used: torch is not installed; run `make model` for it$"
     with pytest.raises(SettingsError, match=wanted):
         build_scorer(Settings.from_environment({"SCORER": f"detoxify:{tmp_path / 'mine.ckpt'}"}))
+
+
+def test_a_trusted_digest_is_a_whole_one() -> None:
+    """Fewer digits than a sha256 has could be met by trying, so the setting refuses them."""
+    with pytest.raises(SettingsError, match=r"^SCORER_TRUSTED_DIGEST: "):
+        Settings.from_environment({"SCORER_TRUSTED_DIGEST": "c1212f89"})
+    assert Settings.from_environment({"SCORER_TRUSTED_DIGEST": "0" * 64}).scorer_trusted_digest == "0" * 64
+
+
+def test_the_trusted_digest_reaches_the_checkpoint(tmp_path: Path) -> None:
+    """A checkpoint that holds more than weights loads with the setting that names it, and not without."""
+    need_module("torch", "detoxify")
+    content = read_checkpoint(tiny_checkpoint(tmp_path))
+    content["config"]["trained_on"] = datetime.date(2026, 11, 25)
+    path = write_checkpoint(tmp_path, content, name="dated")
+    environment = {"SCORER": f"detoxify:{path}", "MODELS_HOME": str(tmp_path)}
+    with pytest.raises(SettingsError, match="set SCORER_TRUSTED_DIGEST"):
+        build_scorer(Settings.from_environment(environment))
+    environment["SCORER_TRUSTED_DIGEST"] = path_digest(path)
+    assert build_scorer(Settings.from_environment(environment)).score(["what a day"])
 
 
 def test_an_exported_folder_is_loaded_by_its_path(tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Server-sent events (WHATWG HTML, 9.2) to one listener, until it goes, its time is over or the process stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from litestar import Response
+from litestar.types import ASGIApp, Receive, Send
+
+from service.flow.live import Heard, Subscription
+
+EVENT_STREAM: Final = "text/event-stream"
+#: A comment every so often, so that no proxy takes a quiet line for a dead one, and a dead one is noticed.
+PING_SECONDS: Final = 15.0
+#: After this the listener connects again, is let in again, and goes on behind the last event it heard.
+LONGEST_SECONDS: Final = 300.0
+RETRY_MS: Final = 2_000
+_PING: Final = b": ping\n\n"
+_HEADERS: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    # nginx would keep events until its buffer is full.
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class EventStream(Response[str]):
+    """An answer that is written by an ASGI application of its own.
+
+    A handler made by `@asgi` would be the plain way, but the router of Litestar 2 fails on its path parameters.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__("", media_type=EVENT_STREAM)
+        self._app = app
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Answer the application that writes the answer."""
+        return self._app
+
+
+async def answer_once(send: Send, events: Sequence[Heard]) -> None:
+    """Answer these events and end."""
+    await _begin(send)
+    await send({"type": "http.response.body", "body": b"".join(map(_encoded, events)), "more_body": False})
+
+
+async def answer_stream(receive: Receive, send: Send, listener: Subscription) -> None:
+    """Send what a subscription hears for as long as it is listened to."""
+    gone = asyncio.create_task(_until_gone(receive))
+    writing = asyncio.create_task(_write(send, listener))
+    try:
+        await asyncio.wait((gone, writing), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        writing.cancel()
+        await asyncio.gather(gone, writing, return_exceptions=True)
+
+
+async def _write(send: Send, listener: Subscription) -> None:
+    await _begin(send)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + LONGEST_SECONDS
+    while not listener.is_over and loop.time() < until:
+        heard = await listener.next(PING_SECONDS)
+        if not listener.is_over:
+            body = _PING if heard is None else _encoded(heard)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _begin(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+    await send({"type": "http.response.body", "body": f"retry: {RETRY_MS}\n\n".encode(), "more_body": True})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _encoded(heard: Heard) -> bytes:
+    """Write one event; its data is JSON, which has no line end outside of its texts, where it is escaped."""
+    which = f"id: {heard.id}\n" if heard.id is not None else ""
+    return f"{which}event: {heard.event}\ndata: {heard.data}\n\n".encode()

@@ -1,0 +1,66 @@
+"""Moderators: what happens in the queues of a site, as it happens."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from litestar import Request, Response, get
+from litestar.params import HeaderParameter
+from litestar.types import Receive, Scope, Send
+
+from service.access import requires_moderator
+from service.errors import unavailable
+from service.flow.context import Row
+from service.flow.live import QueueNews
+from service.flow.reviewer import is_admin
+from service.routes import requests
+from service.routes.event_stream import EVENT_STREAM, EventStream, answer_once, answer_stream
+from service.routes.requests import SiteSlug
+
+#: Streams of one process; each costs a connection and a few kilobytes.
+MOST_STREAMS: Final = 2_000
+LastEventId = Annotated[
+    str | None, HeaderParameter(name="Last-Event-ID", description="The id of the last event that was heard.")
+]
+
+
+@get("/v1/review/{site:str}/live", guards=[requires_moderator], media_type=EVENT_STREAM, tags=["review"])
+async def review_live(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    last_event_id: LastEventId = None,
+) -> Response[str]:
+    """Hear of items that are opened, claimed, returned and decided, and of the queues' counts, as it happens.
+
+    `Accept: text/event-stream` keeps the stream open; any other client is answered the counts and is done.
+    """
+    context, found, visit = requests.visited(request)
+    admin, news = is_admin(requests.as_member(visit), found), request.app.state.queue_news
+    wants_stream = EVENT_STREAM in request.headers.get("accept", "")
+    if wants_stream and context.fanout.listening >= MOST_STREAMS:
+        raise unavailable("live stream", retry_after_seconds=30)
+    return EventStream(_Live(news, found, admin, last_event_id) if wants_stream else _Once(news, found, admin))
+
+
+class _Once:
+    """The counts, and the end."""
+
+    def __init__(self, news: QueueNews, site: Row, admin: bool) -> None:
+        self._news, self._site, self._admin = news, site, admin
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer_once(send, [await self._news.once(self._site, is_admin=self._admin)])
+
+
+class _Live:
+    """The counts, and everything that happens until the listener goes."""
+
+    def __init__(self, news: QueueNews, site: Row, admin: bool, after: str | None) -> None:
+        self._news, self._site, self._admin, self._after = news, site, admin, after
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._news.listen(self._site, is_admin=self._admin, after=self._after) as listener:
+            await answer_stream(receive, send, listener)
+
+
+HANDLERS = [review_live]
