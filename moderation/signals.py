@@ -5,6 +5,7 @@ from itertools import groupby
 
 import msgspec
 
+from moderation.foreign import foreign_parts
 from moderation.language import detect_language
 from moderation.text import normalise, plain
 from moderation.words import WordList
@@ -20,7 +21,10 @@ _RUN = re.compile(r"(\S)\1+")
 
 
 class Signals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was read off one text; shouting is a share in [0, 1], the rest are counts and names."""
+    """What was read off one text; shouting is a share in [0, 1], the rest are counts and names.
+
+    `language` is that of most of the text; `foreign` holds the languages of parts of it that are not English.
+    """
 
     links: int
     shouting: float
@@ -29,6 +33,7 @@ class Signals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evasions: tuple[str, ...]
     language: str | None
     characters: int
+    foreign: tuple[str, ...] = ()
 
 
 def _shouting(text: str) -> float:
@@ -56,4 +61,5 @@ def read_signals(text: str, words: WordList) -> Signals:
         evasions=read.evasions,
         language=detect_language(text).code,
         characters=len(text),
+        foreign=foreign_parts(read.text),
     )

@@ -18,7 +18,10 @@ _KEPT_RUN = frozenset({"www", "xxx"})
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _MOST_RUNS = 4
 _CUT = re.compile(r"(?<![\w'’])([A-Za-z]{2,12}) (?=([A-Za-z]{2,12})(?![\w'’]))")
+# Three letters are too few to be called a disguise, but are read as the word that they may be.
+_THREE = re.compile(r"(?<![\w'’.*-])[a-z]([._-])[a-z]\1[a-z](?![\w'’]|[.*_-]\w)")
 _SHORTEST_CUT = 5
+_LONGEST_HALF = 3
 
 
 def _join(match: re.Match[str], vocabulary: Vocabulary) -> str:
@@ -46,17 +49,27 @@ def _join(match: re.Match[str], vocabulary: Vocabulary) -> str:
 def join_spaced(text: str, vocabulary: Vocabulary) -> tuple[str, bool]:
     """Return the text with runs of four and more single letters joined into a word, and whether any was."""
     joined = _SPACED.sub(lambda match: _join(match, vocabulary), text)
-    return joined, joined != text
+    was_harsh = False
+
+    def join_three(match: re.Match[str]) -> str:
+        nonlocal was_harsh
+        word = match.group()[::2]
+        was_harsh = was_harsh or vocabulary.is_harsh(word)
+        return match.group() if word in _ALPHABET else word
+
+    return _THREE.sub(join_three, joined), joined != text or was_harsh
 
 
 def join_cut(text: str, vocabulary: Vocabulary) -> tuple[str, bool]:
-    """Return the text with harsh words that a space cuts in two joined, where neither half is a word itself."""
+    """Return the text with harsh words that a space cuts in two joined, where a half of each is no word itself."""
 
     def read(match: re.Match[str]) -> str:
         left, right = match.group(1).casefold(), match.group(2).casefold()
-        if len(left) + len(right) < _SHORTEST_CUT or vocabulary.knows(left) or vocabulary.knows(right):
+        if len(left) + len(right) < _SHORTEST_CUT or not vocabulary.is_harsh(left + right):
             return match.group()
-        return match.group(1) if vocabulary.is_harsh(left + right) else match.group()
+        # Two words that happen to make a third stay; of a cut word one half may be a short word by chance.
+        known = [half for half in (left, right) if vocabulary.knows(half)]
+        return match.group() if len(known) > 1 or any(len(half) > _LONGEST_HALF for half in known) else match.group(1)
 
     joined = _CUT.sub(read, text)
     return joined, joined != text

@@ -10,7 +10,7 @@ from moderation.lookalikes import fold_lookalikes
 from moderation.masked import read_masked
 from moderation.spacing import join_cut, join_spaced, squeeze_repeats
 from moderation.vocabulary import english
-
+from moderation.wrapped import unwrap
 
 #: Signals, sketch and scorer read the texts of one batch, one after the other.
 _REMEMBERED = 32
@@ -33,15 +33,16 @@ def normalise(text: str) -> Normalised:
     """Undo the known disguises of a text of any length and script, in linear time and without ever failing."""
     words = english()
     shown, evasions = reveal(text)
-    joined, was_spaced = join_spaced(shown, words)
-    folded, was_alike = fold_lookalikes(joined)
+    bare, was_boxed, was_wrapped = unwrap(shown, words)
+    joined, was_spaced = join_spaced(bare, words)
+    folded, was_alike = fold_lookalikes(joined, words)
     read, was_leet = read_leet(folded, words)
     unmasked, was_masked = read_masked(squeeze_repeats(read, words), words)
     whole, was_cut = join_cut(unmasked, words)
     found = {
         "spaced_letters": was_spaced or was_cut,
-        "look_alikes": was_alike,
+        "look_alikes": was_alike or was_boxed,
         "leet": was_leet,
-        "masked": was_masked,
+        "masked": was_masked or was_wrapped,
     }
     return Normalised(text=whole, evasions=(*evasions, *(name for name, was_found in found.items() if was_found)))

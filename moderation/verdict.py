@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from moderation.circumstances import NOTHING_KNOWN, Circumstances
+from moderation.foreign import UNDETERMINED
 from moderation.policy import Policy
 from moderation.rules import (
     CIRCUMSTANCES,
@@ -23,6 +24,8 @@ from moderation.rules import (
 from moderation.scores import Attribute, Scores, is_sound
 from moderation.signals import Signals
 
+# Words that are not English say nothing about what a model of more languages can read.
+_ENGLISH_ALONE = frozenset({"en"})
 _STRENGTH = {Outcome.PUBLISH: 0, Outcome.HOLD: 1, Outcome.REJECT: 2}
 
 
@@ -37,6 +40,7 @@ class CauseKind(StrEnum):
     SCORER = "scorer"
     EMERGENCY = "emergency"
     SANCTION = "sanction"
+    REPORTS = "reports"
 
 
 class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +157,20 @@ def _language_causes(signals: Signals, languages: frozenset[str] | None) -> Iter
         yield Cause("language", Outcome.HOLD, CauseKind.LANGUAGE, signals.language, reason=LANGUAGE, detail=detail)
 
 
+def _part_causes(signals: Signals, languages: frozenset[str] | None) -> Iterator[Cause]:
+    """Yield a hold for each language of a part that the model does not support; the rest of the text it has read."""
+    if languages is None:
+        return
+    for code in signals.foreign:
+        unread = languages <= _ENGLISH_ALONE if code == UNDETERMINED else code not in languages
+        if not unread or code == signals.language:
+            continue
+        detail = "a part of the text is in a language that the model does not support"
+        if code == UNDETERMINED:
+            detail = "the language of the text, or of a part of it, cannot be told"
+        yield Cause("language", Outcome.HOLD, CauseKind.LANGUAGE, code, reason=LANGUAGE, detail=detail)
+
+
 def _mode_causes(policy: Policy, emergency: bool) -> Iterator[Cause]:
     if emergency:
         yield Cause("emergency", Outcome.HOLD, CauseKind.EMERGENCY, reason=REVIEW, detail="every comment is held")
@@ -196,12 +214,14 @@ def judge(
     """Judge one comment: the strongest of all causes wins, and what cannot be judged is held.
 
     Thresholds are not applied to scores of another model or to a language outside `languages`; rules over signals are.
+    Where only a part of the text is in such a language, it is held besides.
     """
     doubts = [*_model_causes(scores, policy), *_language_causes(signals, languages)]
     trusted = None if doubts else scores
     by = f"scored by the fallback {scores.model_id}" if scores and scores.model_id != policy.model else None
     causes = [cause for rule in policy.rules for cause in _rule_causes(rule, trusted, signals, circumstances, by)]
-    causes = [*causes, *doubts, *_mode_causes(policy, emergency), *_sanction_causes(circumstances)]
+    causes += [*doubts, *_part_causes(signals, languages)]
+    causes += [*_mode_causes(policy, emergency), *_sanction_causes(circumstances)]
     outcome = _strongest(causes)
     reasons = _reasons(policy, causes, outcome)
     if outcome is Outcome.HOLD and _may_go_out_first(policy, causes):

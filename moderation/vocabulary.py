@@ -2,7 +2,7 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from zlib import crc32
@@ -11,6 +11,16 @@ _SHIPPED = Path(__file__).parent / "models" / "words.bin"
 _MAGIC = b"CLQWORDS1"
 _DIGEST = 32
 _SIZE = 4
+# Endings of English words, and what may have stood in their place; prefixes, before a word of at least four letters.
+_ENDINGS = (
+    ("s", ("",)), ("es", ("",)), ("ed", ("", "e")), ("ing", ("", "e")), ("ly", ("", "le")), ("er", ("", "e")),
+    ("ers", ("", "e")), ("est", ("", "e")), ("ness", ("",)), ("less", ("",)), ("ful", ("",)), ("able", ("", "e")),
+    ("ies", ("y",)), ("ied", ("y",)), ("ier", ("y",)), ("ism", ("",)), ("ist", ("",)), ("ists", ("",)),
+    ("ity", ("", "e")), ("ally", ("",)), ("ization", ("e", "ize")),
+)  # fmt: skip
+_PREFIXES = ("un", "re", "non", "anti", "over", "pre", "dis", "mis", "out", "sub", "inter", "super")
+_SHORTEST_STEM = 3
+_LONGEST_FORM = 32
 
 
 def _hashes(words: Iterable[str]) -> bytes:
@@ -53,6 +63,25 @@ class Vocabulary:
         """True for a word of either kind, in lower case."""
         number = crc32(word.encode())
         return number in self._common or number in self._harsh
+
+    def knows_form(self, word: str) -> bool:
+        """True for a word of either kind, in lower case, also with an English ending or prefix."""
+        return self.knows(word) or (
+            word.isascii() and len(word) <= _LONGEST_FORM and any(map(self.knows, _stems(word)))
+        )
+
+
+def _stems(word: str) -> Iterator[str]:
+    for ending, replaced in _ENDINGS:
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) >= _SHORTEST_STEM:
+            yield from (stem + one for one in replaced)
+            if len(stem) > _SHORTEST_STEM and stem[-1] == stem[-2]:
+                yield stem[:-1]
+    for prefix in _PREFIXES:
+        stem = word.removeprefix(prefix)
+        if stem != word and len(stem) > _SHORTEST_STEM:
+            yield stem
 
 
 @cache

