@@ -99,7 +99,8 @@ class Walker:
 
     async def claim(self, limit: int = 50) -> list[schemas.ReviewItem]:
         """Take review items."""
-        return await review.claim(self.context, self.site, MODERATOR, limit=limit, lease_seconds=60)
+        wanted = schemas.ClaimInput(limit=limit, lease_seconds=60)
+        return await review.claim(self.context, self.site, MODERATOR, wanted)
 
     async def decide(self, item: schemas.ReviewItem, action: str) -> Any:
         """Decide an item that was claimed."""
@@ -119,7 +120,7 @@ class Walker:
         reasons = ["insult"] if action == "remove" else []
         number = row.shown_revision or row.latest_revision
         wanted = schemas.ActInput(revision=number, action=action, reasons=reasons)  # type: ignore[arg-type]
-        return await self.attempt(decide.act(self.context, self.site, MODERATOR, written.id, wanted))
+        return await self.attempt(decide.act_on(self.context, self.site, MODERATOR, written.id, wanted))
 
     async def move(self, page: str, to_page: str) -> Any:
         """Move a thread, or merge it into the one that is there."""
