@@ -46,6 +46,7 @@ async def prepare(settings: Settings) -> list[str]:
     write_private(path, json.dumps(demo, indent=2) + "\n")
     return [
         f"article   {settings.url}/demo",
+        f"console   {settings.url}/console (sign in with a token of demo.json)",
         f"schema    {settings.url}/schema",
         f"health    {settings.url}/health/ready",
         f"tokens    {path} (readable by you only)",

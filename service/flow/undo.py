@@ -121,7 +121,7 @@ async def _take_back(
     await transition.append(connection, context, [made], event_of={made.id: told})
     # What was kept of a text that was taken down is let go of; one that stays down has its own.
     await after_decision(connection, context, site.id, decision.comment_id, None, after, [], now)
-    await acts.reopen_reports(connection, site.id, decision.id)
+    await acts.reopen_reports(connection, site.id, decision)
     await audit(
         connection, context, site.id, principal.actor, "comment.decision_undone", decision.comment_id,
         kind="moderator", decision_id=decision.id,

@@ -93,11 +93,15 @@ async def supersede_about(connection: AsyncConnection, site_id: str, decision: R
     return list(closed.scalars())
 
 
-async def reopen_reports(connection: AsyncConnection, site_id: str, decision_id: str) -> None:
+async def reopen_reports(connection: AsyncConnection, site_id: str, decision: Row) -> None:
     """Let the reports wait again that a decision answered."""
     await connection.execute(
         reports.update()
-        .where(reports.c.site_id == site_id, reports.c.decision_id == decision_id)
+        .where(
+            reports.c.site_id == site_id,
+            reports.c.comment_id == decision.comment_id,
+            reports.c.decision_id == decision.id,
+        )
         .values(outcome=None, decision_id=None, closed_at=None)
     )
 

@@ -71,9 +71,7 @@ async def open_reports(connection: AsyncConnection, site_id: str, comment_ids: S
     """Answer what readers found wrong with comments and nobody answered yet, the first one first."""
     query = (
         sa.select(reports)
-        .where(
-            reports.c.site_id == site_id, reports.c.comment_id.in_(list(comment_ids)), reports.c.closed_at.is_(None)
-        )
+        .where(reports.c.site_id == site_id, reports.c.comment_id.in_(list(comment_ids)), reports.c.closed_at.is_(None))
         .order_by(reports.c.id)
     )
     return await _by_comment(connection, query)

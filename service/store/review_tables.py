@@ -177,6 +177,9 @@ reports = sa.Table(
     sa.Index("ix_reports_site_id", "site_id", "id"),
 )
 
+_UNANSWERED = reports.c.closed_at.is_(None)
+sa.Index("ix_reports_open", reports.c.site_id, reports.c.id, sqlite_where=_UNANSWERED, postgresql_where=_UNANSWERED)
+
 #: An author asks to look again at one decision; answered once, by another member where the site has one.
 appeals = sa.Table(
     "appeals",

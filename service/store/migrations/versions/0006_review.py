@@ -111,6 +111,8 @@ def _reports() -> None:
     op.drop_index("ix_reports_comment_id", table_name="reports")
     op.create_index("ix_reports_comment_id", "reports", ["comment_id", "id"])
     op.create_index("ix_reports_site_id", "reports", ["site_id", "id"])
+    waiting = sa.text("closed_at IS NULL")
+    op.create_index("ix_reports_open", "reports", ["site_id", "id"], sqlite_where=waiting, postgresql_where=waiting)
 
 
 def _appeals() -> None:
@@ -173,6 +175,7 @@ def downgrade() -> None:
     op.drop_table("commenter_notes")
     op.drop_table("appeals")
     op.drop_table("review_skips")
+    op.drop_index("ix_reports_open", table_name="reports")
     op.drop_index("ix_reports_site_id", table_name="reports")
     op.drop_index("ix_reports_comment_id", table_name="reports")
     op.create_index("ix_reports_comment_id", "reports", ["comment_id"])

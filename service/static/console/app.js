@@ -1,0 +1,92 @@
+// The console starts here: who works, in which language, on which site; then the view of the address.
+
+import { follow, Problem, unfollow } from "./api.js";
+import { startDecisions } from "./decide.js";
+import { announce, h, replace } from "./dom.js";
+import { loadLanguage, t } from "./i18n.js";
+import { startHand } from "./leases.js";
+import { here, leaveView, route, show } from "./router.js";
+import { resume, session } from "./session.js";
+import { on } from "./store.js";
+import { isShown as isDialogShown } from "./ui/form.js";
+import { shell, startBars } from "./ui/shell.js";
+
+const view = (file, name = "mount") => async (...given) => (await import(`./views/${file}.js`))[name](...given);
+
+route("queue", view("queue"));
+route("list", view("list"));
+route("threads", view("browse", "browsing"));
+route("comment", view("browse", "oneComment"));
+route("reports", view("browse", "reported"));
+route("appeals", view("browse", "appealed"));
+route("search", view("browse", "searching"));
+route("audit", view("browse", "audited"));
+route("author", view("author"));
+route("dashboard", view("dashboard"));
+route("settings", view("settings"));
+route("me", view("account", "showMe"));
+
+const app = document.getElementById("app");
+let frame = null;
+
+async function start() {
+  await loadLanguage();
+  startBars();
+  if (here().name === "invitation") return signInView();
+  try {
+    if (!(await resume())) return signInView();
+  } catch (problem) {
+    return sayFailed(problem);
+  }
+  return work();
+}
+
+async function signInView() {
+  leaveView();
+  unfollow();
+  frame = null;
+  (await import("./views/account.js")).showSignIn(app, work);
+}
+
+async function work() {
+  if (session.site === null) return replace(app, h("main", { class: "gate" }, h("h1", {}, t("site.none")), h("p", {}, t("site.none.what"))));
+  frame = shell(app, { onSite: work });
+  startOnce();
+  follow();
+  await showView();
+  return null;
+}
+
+let isStarted = false;
+function startOnce() {
+  if (isStarted) return;
+  isStarted = true;
+  startHand();
+  startDecisions();
+  addEventListener("hashchange", () => showView());
+  on("signed-out", () => { if (frame) signInView(); });
+}
+
+async function showView() {
+  if (!frame) return;
+  const wasElsewhere = !isDialogShown() && document.activeElement !== document.body;
+  try {
+    await show(frame.main, "queue");
+  } catch (problem) {
+    replace(frame.main, h("div", { class: "problem", role: "alert" }, problem.message));
+    if (!(problem instanceof Problem)) throw problem;
+  }
+  const heading = frame.main.querySelector("h1");
+  frame.mark(here().name || "queue");
+  document.title = `${heading?.textContent ?? ""} – ${session.desk?.name || session.site} – Colloquy`;
+  if (wasElsewhere && !frame.main.contains(document.activeElement)) frame.main.focus({ preventScroll: true });
+  if (heading) announce(heading.textContent);
+  scrollTo(0, 0);
+}
+
+function sayFailed(problem) {
+  const again = h("button", { class: "button primary", onclick: () => location.reload() }, t("again"));
+  replace(app, h("main", { class: "gate" }, h("h1", {}, "Colloquy"), h("p", { class: "problem", role: "alert" }, problem.message), again));
+}
+
+start();

@@ -1,0 +1,226 @@
+// Places to look around: search, threads, one comment, reports, appeals, the audit trail.
+
+import { admin, auth, get, post, review } from "../api.js";
+import { decisionsOf } from "../decide.js";
+import { announce, h, replace } from "../dom.js";
+import { ago, num, stamp, t, word } from "../i18n.js";
+import { go, href } from "../router.js";
+import { decisionList, quote, textOf, threadLink } from "../ui/card.js";
+import { reasonPicker } from "../ui/choose.js";
+import { button, field, input, openDialog, pages, problemBox, select } from "../ui/form.js";
+import { notice } from "../ui/shell.js";
+
+// Comments in lists: text, status, where they stand, and what a moderator can do about them there.
+export const statusTag = (status) => h("span", { class: "tag status" }, h("span", { class: `dot ${status}` }), word("status", status));
+
+/** A comment as a row; `more` is put beside what can be done with it. */
+export function commentRow(comment, { more = [], withThread = true } = {}) {
+  const row = h("li", { data: { comment: comment.id } });
+  const draw = (now) => row.replaceChildren(
+    h("p", { class: "byline" }, h("b", {}, now.author?.name || t("nameless")), statusTag(now.status),
+      h("time", { datetime: now.created_at, title: stamp(now.created_at) }, ago(now.created_at)),
+      withThread && comment.thread && h("span", { class: "soft" }, comment.thread.title || comment.thread.page)),
+    textOf(now.body ?? t("no.text"), { spans: null }),
+    h("div", { class: "row" }, h("a", { href: href("comment", [comment.id]) }, t("comment.open")),
+      comment.commenter_id && h("a", { href: href("author", [comment.commenter_id]) }, t("author.page")), actionsFor(now, draw), more));
+  draw(comment);
+  return row;
+}
+
+/** Take a published comment down, bring a removed or rejected one back. */
+export function actionsFor(comment, onDone) {
+  if (comment.status === "published") return button(t("take_down"), () => takeDown(comment, onDone), "small");
+  if (["removed", "rejected"].includes(comment.status)) return button(t("restore"), () => act(comment, { action: "restore", reasons: [] }, onDone), "small");
+  return null;
+}
+
+function takeDown(comment, onDone) {
+  return openDialog(t("take_down"), (close) => {
+    const picker = reasonPicker({ verb: t("take_down"), draft: `remove-${comment.id}`, onCancel: () => close(),
+      onSend: (wanted) => { close(); act(comment, { action: "remove", ...wanted }, onDone); } });
+    setTimeout(picker.focus);
+    return picker.form;
+  }, { wide: true });
+}
+
+async function act(comment, wanted, onDone) {
+  try {
+    const answer = await post(review("comments", comment.id, "decision"), { revision: comment.revision ?? 1, ...wanted });
+    announce(t(`acted.${wanted.action}`));
+    onDone({ ...comment, ...answer.comment });
+    offerUndo(answer, wanted, () => onDone({ ...comment }));
+  } catch (problem) {
+    if (problem.code === "revision.changed" && problem.extra.revision && problem.extra.revision !== comment.revision) {
+      return act({ ...comment, revision: problem.extra.revision }, wanted, onDone);
+    }
+    notice(problem.message, "problem");
+  }
+  return null;
+}
+
+function offerUndo(answer, wanted, onUndone) {
+  const id = answer.decision?.act_id;
+  if (!id || !answer.undo_until) return notice(t(`acted.${wanted.action}`));
+  return notice(t(`acted.${wanted.action}`), "info", h("div", { class: "row" }, button(t("undo"), async (event) => {
+    event.target.disabled = true;
+    try {
+      await post(review("acts", id, "undo"));
+      onUndone();
+      notice(t("undone", { n: 1 }));
+    } catch (problem) {
+      notice(problem.message, "problem");
+    }
+  }, "small")));
+}
+
+// Places to look around: search, threads, one comment, reports, appeals, the audit trail.
+// Search over the comments of the site; what was searched is in the address.
+const STATUSES = ["published", "held", "pending", "rejected", "removed", "deleted"];
+
+export async function searching(root, at) {
+  const query = at.query;
+  const fields = {
+    q: input({ type: "search", value: query.q ?? "", autocomplete: "off" }), author: input({ value: query.author ?? "" }),
+    status: select([["", t("any")], ...STATUSES.map((one) => [one, word("status", one)])], query.status ?? ""),
+    rule: input({ value: query.rule ?? "" }), page: input({ value: query.page ?? "" }),
+    from: input({ type: "date", value: query.from ?? "" }), to: input({ type: "date", value: query.to ?? "" }),
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    go("search", [], Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, one.value.trim()])));
+  };
+  replace(root, h("div", { class: "view" }, h("h1", {}, t("nav.search")),
+    h("form", { class: "toolbar", role: "search", onsubmit: submit }, Object.entries(fields).map(([name, one]) => field(t(`search.${name}`), one)),
+      h("button", { class: "button primary", type: "submit" }, t("nav.search")), Object.keys(query).length > 0 && h("a", { class: "button", href: href("search") }, t("filter.clear"))),
+    Object.keys(query).length ? pages(readSearch(query), (comment) => commentRow(comment), { empty: t("search.none") }) : h("p", { class: "soft" }, t("search.what"))));
+  fields.q.focus();
+}
+
+const readSearch = (query) => async (after) => {
+  const wanted = { ...query, after, limit: 30 };
+  if (query.from) wanted.from = new Date(`${query.from}T00:00`).toISOString();
+  if (query.to) wanted.to = new Date(`${query.to}T23:59:59`).toISOString();
+  const { comments, next } = await get(review("search"), wanted);
+  return { items: comments, next };
+};
+
+// What is published: threads with their counts, and every comment of one, to be looked at after publication.
+
+export async function browsing(root, at) {
+  if (at.parts[0]) oneThread(root, at);
+  else threadList(root, at);
+}
+
+function threadList(root, at) {
+  const q = input({ type: "search", value: at.query.q ?? "", "aria-label": t("threads.find"), placeholder: t("threads.find") });
+  replace(root, h("div", { class: "view" }, h("h1", {}, t("nav.threads")),
+    h("form", { class: "toolbar", role: "search", onsubmit: (event) => { event.preventDefault(); go("threads", [], { q: q.value.trim() }); } },
+      h("div", { class: "field" }, q), h("button", { class: "button", type: "submit" }, t("nav.search"))),
+    pages(async (after) => {
+      const { threads, next } = await get(review("threads"), { q: at.query.q, after });
+      return { items: threads, next };
+    }, threadRow)));
+}
+
+function threadRow(view) {
+  return h("li", {}, h("h2", {}, h("a", { href: href("threads", [view.page]) }, view.title || view.page), view.state === "closed" && h("span", { class: "tag" }, t("closed"))),
+    h("p", { class: "row soft" }, STATUSES.filter((status) => view.counts[status]).map((status) => h("span", {}, h("span", { class: `dot ${status}` }), `${num(view.counts[status])} ${word("status", status)}`))));
+}
+
+function oneThread(root, at) {
+  const [page] = at.parts;
+  const choice = select([["", t("any")], ...STATUSES.map((one) => [one, word("status", one)])], at.query.status ?? "", { "aria-label": t("search.status"),
+    onchange: () => go("threads", [page], { status: choice.value }) });
+  const title = h("p", { class: "soft" }, page);
+  replace(root, h("div", { class: "view" }, h("p", {}, h("a", { href: href("threads") }, t("threads.all"))), h("h1", {}, t("thread")), title,
+    h("div", { class: "toolbar" }, h("label", { class: "field" }, t("search.status"), choice)),
+    pages(async (after) => {
+      const answer = await get(review("threads", page, "comments"), { status: at.query.status, after });
+      if (answer.thread) title.replaceChildren(threadLink(answer.thread));
+      return { items: answer.comments, next: answer.next };
+    }, (comment) => commentRow(comment, { withThread: false }))));
+}
+
+// One comment: its text, what it answers, every decision, and what can be done.
+export async function oneComment(root, at) {
+  const [id] = at.parts;
+  const view = h("div", { class: "view" }, h("h1", {}, t("comment")));
+  replace(root, view);
+  const draw = async () => {
+    try {
+      const [{ comment, ancestors }, { decisions }] = await Promise.all([get(`/v1/sites/${auth.site}/comments/${id}`), decisionsOf(id)]);
+      replace(view, h("h1", {}, t("comment.by", { name: comment.author?.name || t("nameless") })), h("div", { class: "columns" },
+        h("div", {}, ancestors.map(quote), h("div", { class: "panel" }, h("p", { class: "byline" }, statusTag(comment.status), h("code", {}, comment.id)), textOf(comment.body),
+          comment.pending_edit && [h("h2", {}, t("comment.edit")), textOf(comment.pending_edit.body)], h("div", { class: "row" }, actionsFor(comment, draw),
+            comment.commenter_id && h("a", { href: href("author", [comment.commenter_id]) }, t("author.page"))))),
+        h("section", {}, h("h2", {}, t("decisions")), decisionList(decisions))));
+    } catch (problem) {
+      replace(view, h("h1", {}, t("comment")), problemBox(problem));
+    }
+  };
+  await draw();
+}
+
+// What readers reported, and what became of it.
+const stateTabs = (view, chosen) => h("nav", { class: "tabs subnav", "aria-label": t("state") }, ["open", "closed"].map((state) =>
+  h("a", { class: "tab", href: href(view, [], { state }), "aria-current": state === chosen ? "true" : null }, t(`state.${state}`))));
+
+export async function reported(root, at) {
+  const state = at.query.state ?? "open";
+  replace(root, h("div", { class: "view" }, h("h1", {}, t("nav.reports")), stateTabs("reports", state),
+    state === "open" && h("p", { class: "soft" }, t("reports.open"), " ", h("a", { href: href("queue", [], { kind: "reported" }) }, t("reports.review"))),
+    pages(async (after) => {
+      const { reports, next } = await get(review("reports"), { state, after, limit: 30 });
+      return { items: reports, next };
+    }, reportRow, { empty: t("reports.none") })));
+}
+
+const reportRow = (report) => h("li", {}, h("p", { class: "byline" }, h("b", {}, word("report", report.reason)), report.law && h("span", { class: "tag late" }, report.law),
+  report.outcome && h("span", { class: "tag" }, t(`report.${report.outcome}`)), h("time", { datetime: report.created_at, title: stamp(report.created_at) }, ago(report.created_at))),
+report.detail && h("p", {}, h("q", {}, report.detail)),
+h("div", { class: "row" }, h("a", { href: href("comment", [report.comment_id]) }, t("comment.open"))));
+
+// Authors who ask to look again: what was decided, what they say, and how it ended.
+export async function appealed(root, at) {
+  const state = at.query.state ?? "open";
+  replace(root, h("div", { class: "view" }, h("h1", {}, t("nav.appeals")), stateTabs("appeals", state),
+    state === "open" && h("p", { class: "soft" }, t("appeals.open"), " ", h("a", { href: href("queue", [], { kind: "appealed" }) }, t("reports.review"))),
+    pages(async (after) => {
+      const { appeals, next } = await get(review("appeals"), { state, after, limit: 30 });
+      return { items: appeals, next };
+    }, appealRow, { empty: t("appeals.none") })));
+}
+
+const appealRow = (appeal) => h("li", {}, h("p", { class: "byline" }, appeal.outcome && h("span", { class: "tag" }, t(`appeal.${appeal.outcome}`)),
+  h("time", { datetime: appeal.created_at, title: stamp(appeal.created_at) }, ago(appeal.created_at))),
+textOf(appeal.text ?? t("no.text")), appeal.answer && h("p", {}, h("q", {}, appeal.answer)),
+h("div", { class: "row" }, h("a", { href: href("comment", [appeal.comment_id]) }, t("comment.open"))));
+
+// Who did what, the newest first; each entry is chained to the one before it.
+export async function audited(root, at) {
+  const fields = { action: input({ value: at.query.action ?? "", placeholder: "comment.decided" }), actor: input({ value: at.query.actor ?? "" }) };
+  const rows = h("tbody", {});
+  const list = h("table", {}, h("caption", { class: "unseen" }, t("nav.audit")),
+    h("thead", {}, h("tr", {}, ["when", "audit.actor", "audit.action", "audit.object", "audit.details"].map((key) => h("th", { scope: "col" }, t(key))))), rows);
+  const search = (event) => {
+    event.preventDefault();
+    go("audit", [], { action: fields.action.value.trim(), actor: fields.actor.value.trim() });
+  };
+  replace(root, h("div", { class: "view" }, h("h1", {}, t("nav.audit")), h("form", { class: "toolbar", onsubmit: search },
+    field(t("audit.action"), fields.action), field(t("audit.actor"), fields.actor), h("button", { class: "button", type: "submit" }, t("apply")),
+    Object.keys(at.query).length > 0 && h("a", { class: "button", href: href("audit") }, t("filter.clear"))),
+  pages(async (after) => {
+    const { events, next } = await get(admin("audit"), { action: at.query.action, actor: at.query.actor, after, limit: 50 });
+    return { items: events, next };
+  }, auditRow, { list: rows, shown: h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": t("nav.audit") }, list) })));
+}
+
+const auditRow = (event) => h("tr", {}, h("td", { class: "time" }, stamp(event.created_at)), h("td", { class: "time" }, h("code", {}, (event.actor ?? event.actor_kind).slice(0, 13))), h("td", {}, h("code", {}, event.action)),
+  h("td", {}, subjectOf(event)), h("td", {}, h("code", {}, short(event.data))));
+
+const subjectOf = ({ action, subject }) => {
+  const text = h("code", {}, (subject ?? "").slice(0, 23));
+  return action.startsWith("comment.") ? h("a", { href: href("comment", [subject]) }, text) : text;
+};
+
+const short = (data) => Object.entries(data ?? {}).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ").slice(0, 200);
