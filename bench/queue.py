@@ -26,7 +26,7 @@ from service.store import review_items, sites
 from service.store.database import Database
 from tests.queue_seeding import seed_queue
 
-_PAGE = 5_000
+_PAGE = 500
 _READS = 50
 
 
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--moderators", default="1,8,32")
     parser.add_argument("--decisions", type=int, default=400, help="for each line of the table")
     options = parser.parse_args()
-    with running_service(SCORER="hashed") as service:
+    with running_service(SCORER="hashed", SWEEP_INTERVAL_SECONDS="3600") as service:
         found = asyncio.run(_all(service, options))
     columns = ["items", "moderators", "per_second", "claim_p50_ms", "claim_p99_ms", "decide_p50_ms", "decide_p99_ms"]
     table("Claim one, decide it", columns, [[run[name] for name in columns] for run in found["runs"]])
