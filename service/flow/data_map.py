@@ -92,7 +92,7 @@ DATA_MAP: Mapping[str, Kept] = {
         ),
         withheld={
             "site_id": _SITE, "thread_id": "it stands under its comment", "comment_id": "it stands under its comment",
-            "review_item_id": _INNER, "act_id": _INNER, "actor": _OTHERS,
+            "review_item_id": _INNER, "act_id": _INNER, "stood": _INNER, "actor": _OTHERS,
         },
     ),
     "review_items": Kept(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, Status
@@ -21,7 +22,7 @@ from service.flow.review import check_lease
 from service.flow.review_settings import review_of
 from service.flow.review_views import as_revision
 from service.flow.reviewer import refuse_own
-from service.flow.sanctions import impose_in
+from service.flow.sanctions import impose_in, lock_for
 from service.store import comments, review_items
 from service.store.types import Row
 
@@ -59,7 +60,7 @@ async def decide(
 ) -> schemas.Decided:
     """Approve or reject the revision that was read; a late or second decision is a conflict, never an overwrite."""
     async with context.database.writing() as connection:
-        item = await _locked_item(connection, site.id, item_id)
+        item = await _locked_item(connection, context, site, item_id, wanted.sanction)
         # Taken behind the locks: a lease that ended while we waited for them has ended.
         act = new_act(context, site, principal)
         done = await decide_in(connection, context, act, item, wanted.lease, wanted.revision, wanted)
@@ -80,10 +81,10 @@ async def decide_in(
     """Decide one item that is locked, in a transaction that is open."""
     site = act.site
     if item is not None and item.state == review_items.SUPERSEDED:
-        raise await _changed(connection, site.id, item.comment_id, None)
+        raise await _changed(connection, site.id, item.comment_id, None, blind=item.blind)
     item = check_lease(item, lease, act.now)
     revision = (await comments.revisions_by_ids(connection, site.id, [item.revision_id]))[item.revision_id]
-    await _check_revision(connection, site.id, revision, number)
+    await _check_revision(connection, site.id, revision, number, blind=item.blind)
     comment = await comments.by_id(connection, site.id, item.comment_id)
     assert comment is not None
     await refuse_own(connection, site, act.principal, comment, not_for=item.not_for)
@@ -106,6 +107,9 @@ async def act_on(
 ) -> schemas.Decided:
     """Remove a published comment, or restore one that a person took down; open items of it are closed."""
     async with context.database.writing() as connection:
+        known = await comments.by_id(connection, site.id, comment_id)
+        if known is not None:
+            await lock_for(connection, site, known, wanted.sanction, context.now())
         comment = await transition.locked_comment(connection, site.id, comment_id)
         act = new_act(context, site, principal)
         number = comment.shown_revision or comment.latest_revision
@@ -140,25 +144,38 @@ async def tell(context: Context, site: Row, done: Sequence[Outcome]) -> None:
     await announce(context, [told for one in done for told in one.told])
 
 
-async def _locked_item(connection: AsyncConnection, site_id: str, item_id: str) -> Row | None:
-    """Answer the item, locked after its thread: every transaction takes the thread first, so none deadlock.
+async def _locked_item(
+    connection: AsyncConnection,
+    context: Context,
+    site: Row,
+    item_id: str,
+    sanction: schemas.SanctionInput | None,
+) -> Row | None:
+    """Answer the item, locked after its author, where a sanction is wanted, and its thread, as all do: none deadlock.
 
     A merge may carry the item into another thread while this one waits; then that thread is locked.
     """
-    item = await review_items.by_id(connection, site_id, item_id)
+    item = await review_items.by_id(connection, site.id, item_id)
     if item is None or connection.dialect.name != "postgresql":
         return item
-    await transition.locked_comment(connection, site_id, item.comment_id)
-    return await review_items.by_id(connection, site_id, item_id, lock=True)
+    comment = await comments.by_id(connection, site.id, item.comment_id)
+    assert comment is not None
+    await lock_for(connection, site, comment, sanction, context.now())
+    await transition.locked_comment(connection, site.id, item.comment_id)
+    return await review_items.by_id(connection, site.id, item_id, lock=True)
 
 
-async def _check_revision(connection: AsyncConnection, site_id: str, revision: Row, wanted: int) -> None:
+async def _check_revision(
+    connection: AsyncConnection, site_id: str, revision: Row, wanted: int, *, blind: bool = False
+) -> None:
     """Raise for a moderator who read another text, and show the one that is asked about."""
     if revision.number != wanted:
-        raise await _changed(connection, site_id, revision.comment_id, revision)
+        raise await _changed(connection, site_id, revision.comment_id, revision, blind=blind)
 
 
-async def _changed(connection: AsyncConnection, site_id: str, comment_id: str, revision: Row | None) -> Problem:
+async def _changed(
+    connection: AsyncConnection, site_id: str, comment_id: str, revision: Row | None, *, blind: bool = False
+) -> Problem:
     """Answer the problem of who read another text, with the one that is asked about now, or the author's latest."""
     comment = (await views.full_views(connection, site_id, [comment_id]))[comment_id]
     if revision is None:
@@ -168,7 +185,7 @@ async def _changed(connection: AsyncConnection, site_id: str, comment_id: str, r
         detail = "The comment was edited, deleted or taken down meanwhile; this item asks nothing any more."
     else:
         detail = f"The text to decide on is revision {revision.number}; read it first."
-    shown = as_revision(comment, revision)
+    shown = as_revision(comment, revision, blind=blind)
     return Problem("revision.changed", detail, extra={"revision": revision.number, "comment": shown})
 
 
@@ -248,8 +265,9 @@ async def _as_opinion(
     first, opened = await second_opinions.keep(
         connection, context, act.site, act.principal, item, wanted.action, reasons, act.now
     )
-    view = views.decision_view(first, revision=revision.number)
-    answer = await _answer(connection, act, view, item.comment_id)
+    # It is somebody else's decision that is shown: there is nothing of one's own to take back.
+    view = structs.replace(views.decision_view(first, revision=revision.number), act_id=None)
+    answer = structs.replace(await _answer(connection, act, view, item.comment_id), undo_until=None)
     return Outcome(answer, [Told.of_item(act.site.id, opened)] if opened else [], [item.id])
 
 

@@ -17,8 +17,9 @@ from service.flow import aftermath, policies, transition
 from service.flow.announce import Told
 from service.flow.context import Context
 from service.flow.fingerprints import after_decision
+from service.flow.standings import Standing
 from service.flow.transition import Actor, Decision
-from service.store import comments, review_items, sites, threads
+from service.store import acts, comments, review_items, sites, threads
 from service.store.types import Row
 
 _EVENTS = {
@@ -84,9 +85,10 @@ async def apply(
     closed: list[str] = []
     standings = await transition.standings_of(connection, site_id, [judgement.comment_id])
     node, number = standings.nodes[judgement.comment_id], judgement.revision.number
-    before = node.status
-    if before is Status.PUBLISHED and node.shown_revision != number and judgement.action is Action.REJECT:
-        # The edit is refused; the text that was published before stays.
+    before, stood = node.status, _stood(node, judgement.revision)
+    refused = judgement.action is Action.REJECT and is_edit_of_shown(before, node.shown_revision, number)
+    if refused:
+        # The edit is refused; the text that was published before stays where it is.
         await comments.set_revision_status(connection, site_id, judgement.revision.id, Status.REJECTED)
     else:
         after = _after(before, judgement.action, by_person=node.status_by_person)
@@ -100,9 +102,10 @@ async def apply(
         standings.set_status(node.id, after, by_person=True)
         await comments.set_revision_status(connection, site_id, judgement.revision.id, after)
     version = await transition.save(connection, site_id, judgement.thread_id, standings)
-    decision = _decision(context, site_id, judgement, before, node.status, now)
+    closed += await acts.end_samples(connection, site_id, node.id, at=now)
+    decision = _decision(context, site_id, judgement, before, node.status, stood, now)
     await transition.append(
-        connection, context, [decision], event_of={decision.id: _events_of(judgement, before, node.status)}
+        connection, context, [decision], event_of={decision.id: _events_of(judgement, before, node.status, refused)}
     )
     closed += await aftermath.of_decision(connection, context, site_id, decision, number=number, now=now)
     await after_decision(
@@ -111,7 +114,7 @@ async def apply(
         site_id,
         node.id,
         judgement.revision.body,
-        node.status if not _edit_refused(before, node.status, judgement.action) else Status.REJECTED,
+        Status.REJECTED if refused else node.status,
         [reason.code for reason in judgement.reasons],
         now,
     )
@@ -119,9 +122,18 @@ async def apply(
     return Applied(decision, Told.of(decision, version=version), closed)
 
 
-def _edit_refused(before: Status, after: Status, action: Action) -> bool:
-    """Answer whether it was an edit that was refused, while the comment itself stays."""
-    return before is after is Status.PUBLISHED and action is Action.REJECT
+def is_edit_of_shown(status: Status, shown: int | None, number: int) -> bool:
+    """Answer whether a revision is an edit of a text that readers saw, so that refusing it says nothing of that one."""
+    return status in (Status.PUBLISHED, Status.HELD) and shown is not None and shown != number
+
+
+def _stood(node: Standing, revision: Any) -> dict[str, Any]:
+    return {
+        "shown": node.shown_revision,
+        "by_person": node.status_by_person,
+        "edited_at": node.edited_at.isoformat() if node.edited_at else None,
+        "revision": revision.status,
+    }
 
 
 def _after(before: Status, action: Action, *, by_person: bool) -> Status:
@@ -131,11 +143,11 @@ def _after(before: Status, action: Action, *, by_person: bool) -> Status:
         raise Problem("comment.final", f"A comment that is {before} cannot be subject to {action}.") from None
 
 
-def _events_of(judgement: Judgement, before: Status, after: Status) -> list[str]:
+def _events_of(judgement: Judgement, before: Status, after: Status, refused: bool) -> list[str]:
     """Answer what is told: that a person decided, after what became of the comment."""
     if judgement.action is Action.RESTORE:
         return ["comment.restored", "review.decided"]
-    if _edit_refused(before, after, judgement.action):
+    if refused:
         return ["comment.rejected", "review.decided"]
     if before is after:
         revised = judgement.revision.number > 1 and judgement.revision.status != Status.PUBLISHED.value
@@ -145,7 +157,13 @@ def _events_of(judgement: Judgement, before: Status, after: Status) -> list[str]
 
 
 def _decision(
-    context: Context, site_id: str, judgement: Judgement, before: Status, after: Status, now: datetime
+    context: Context,
+    site_id: str,
+    judgement: Judgement,
+    before: Status,
+    after: Status,
+    stood: dict[str, Any],
+    now: datetime,
 ) -> Decision:
     return Decision(
         id=context.new_id(),
@@ -168,4 +186,5 @@ def _decision(
         ground_clause=judgement.ground_clause,
         on_notice=judgement.on_notice,
         act_id=judgement.act_id,
+        stood=stood,
     )

@@ -66,7 +66,8 @@ async def open_item(
     its scores. `more`: blind, not_for, decision_id, lease columns.
     """
     known = await review_facts.of_revision(connection, site_id, revision_id)
-    facts = _facts_of(known, kind, causes, reports=reports, at_once=at_once)
+    # A blind one's queue must not tell what the machine found.
+    facts = _facts_of(known, kind, () if more.get("blind") else causes, reports=reports, at_once=at_once)
     ids = {"thread_id": known.thread_id, "comment_id": known.comment_id, "revision_id": revision_id}
     settings = review_of(known.review)
     if queue is not None:
@@ -93,7 +94,8 @@ async def escalate_item(
 ) -> Place:
     """Hand an open item to the admins, with the place that it has by its own facts."""
     known = await review_facts.of_revision(connection, site_id, item.revision_id)
-    facts = _facts_of(known, item.kind, item.causes, reports=(item.priority or {}).get("reports", 0))
+    kept = item.priority or {}
+    facts = _facts_of(known, item.kind, item.causes, reports=kept.get("reports", 0), at_once=bool(kept.get("at_once")))
     place = place_in(ESCALATED, facts, review_of(known.review), item.opened_at)
     freed = {"lease_hash": None, "lease_expires_at": None, "claimed_by": None}
     said = {"escalated_at": now, "escalated_by": by, "escalation_note": note}

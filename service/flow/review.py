@@ -42,10 +42,10 @@ async def claim(
     named = [] if particular else await _named_by_redis(context, site.id, queues, wanted.limit, now, until)
     async with context.database.writing() as connection:
         wish = await wish_of(connection, site, principal, now=now, wanted=wanted.filter)
-        leases = await _lease(connection, site.id, wish, named, now, until)
+        leases = await _lease(connection, site.id, queues, wish, named, now, until)
         if len(leases) < wanted.limit:
             known = await _candidates(connection, site.id, queues, wish, now, wanted.limit - len(leases))
-            leases |= await _lease(connection, site.id, wish, known, now, until)
+            leases |= await _lease(connection, site.id, queues, wish, known, now, until)
         views_ = await item_views(connection, site, leases, until=until, now=now)
     await _put_straight(context, site.id, [item_id for item_id in named if item_id not in leases], now)
     await live_news.tell_items(context, site.id, live_news.CLAIMED, [(one.item_id, one.comment.id) for one in views_])
@@ -79,11 +79,17 @@ async def _candidates(
 
 
 async def _lease(
-    connection: AsyncConnection, site_id: str, wish: Wish, item_ids: list[str], now: datetime, until: datetime
+    connection: AsyncConnection,
+    site_id: str,
+    queues: Sequence[str],
+    wish: Wish,
+    item_ids: list[str],
+    now: datetime,
+    until: datetime,
 ) -> dict[str, str]:
     """Take those of the items that are free; answer the token of each lease, in order."""
     leases: dict[str, str] = {}
-    free = await review_items.free(connection, site_id, item_ids, wish, now=now) if item_ids else set()
+    free = await review_items.free(connection, site_id, queues, item_ids, wish, now=now) if item_ids else set()
     for item_id in [item_id for item_id in item_ids if item_id in free]:
         token = secrets.token_urlsafe(24)
         if await review_items.lease(
@@ -149,10 +155,10 @@ async def skip(context: Context, site: Row, principal: Principal, item_id: str, 
             if item.queue != ESCALATED:
                 place = await escalate_item(connection, site.id, item, by=principal.actor, note=_PASSED, now=now)
                 moved = Standing(item_id, place.order_key, place.queue)
-    with suppress(QueueUnavailable):
-        await context.reviews.put_back(site.id, item_id)
     if moved:
         await queue_items(context, site.id, [moved])
+    with suppress(QueueUnavailable):
+        await context.reviews.put_back(site.id, item_id)
 
 
 async def _is_enough(connection: AsyncConnection, site_id: str, item: Row) -> bool:
@@ -172,9 +178,10 @@ async def escalate(
         item = check_lease(await review_items.by_id(connection, site.id, item_id, lock=True), lease, now)
         place = await escalate_item(connection, site.id, item, by=principal.actor, note=note, now=now)
         await review_skips.clear(connection, site.id, item_id)
+    # First where it stands now: put back before that, it would be offered to the moderators for a moment.
+    await queue_items(context, site.id, [Standing(item_id, place.order_key, place.queue)])
     with suppress(QueueUnavailable):
         await context.reviews.put_back(site.id, item_id)
-    await queue_items(context, site.id, [Standing(item_id, place.order_key, place.queue)])
 
 
 async def _let_go(connection: AsyncConnection, site_id: str, item_id: str, lease: str, now: datetime) -> None:

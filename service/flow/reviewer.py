@@ -78,6 +78,12 @@ async def refuse_own(
         raise Problem("review.own", "This is your own comment; somebody else has to look.")
 
 
+async def refuse_about_oneself(connection: AsyncConnection, site: Row, principal: Principal, commenter_id: str) -> None:
+    """Raise for a moderator who would restrict themselves, or lift what restricts them."""
+    if commenter_id == await own_commenter(connection, site, principal):
+        raise Problem("review.own", "This is you; somebody else has to do that.")
+
+
 async def me(context: Context, site: Row, principal: Principal) -> schemas.Reviewer:
     """Answer who the caller is for the site."""
     async with context.database.reading() as connection:
@@ -89,6 +95,10 @@ async def write_as(context: Context, site: Row, principal: Principal, commenter_
     if principal.member_id is None:
         raise Problem("auth.forbidden", "A token without a member writes as nobody.")
     async with context.database.writing() as connection:
+        said = await own_commenter(connection, site, principal)
+        if said is not None and said != commenter_id and not is_admin(principal, site):
+            # Else who wants to decide about themselves would only have to take it back.
+            raise Problem("auth.forbidden", "You said as whom you write; an admin can change that.")
         if commenter_id is not None:
             row = await commenters.commenter(connection, site.id, commenter_id)
             if row is None or row.erased_at is not None:

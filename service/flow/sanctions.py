@@ -20,8 +20,9 @@ from service.flow.identify import Principal
 from service.flow.judgement import Applied, Judgement, apply, policy_of, reasons_named
 from service.flow.moments import checked_moment
 from service.flow.open_items import open_item
+from service.flow.reviewer import is_admin, refuse_about_oneself
 from service.flow.transition import event_row
-from service.store import commenters, comments, outbox, review_items, sanctions, sites, threads
+from service.store import acts, commenters, comments, outbox, review_items, sanctions, sites, threads
 from service.store.types import Row
 
 MOST_TAKEN_DOWN = 200
@@ -71,6 +72,7 @@ async def impose_in(
 ) -> tuple[schemas.SanctionView, list[Applied]]:
     """Do the same in a transaction that is open; `sanction_id`: of the act that it is a part of."""
     until = _until(wanted, now)
+    await refuse_about_oneself(connection, site, principal, commenter_id)
     await sanctions.lock_commenter(connection, site.id, commenter_id)
     if await _unknown(connection, site.id, commenter_id):
         raise Problem("commenter.unknown", "The site has no such commenter.")
@@ -78,7 +80,7 @@ async def impose_in(
     standing = await sanctions.in_force(connection, site.id, commenter_id, now=now)
     if any(row.kind == wanted.kind for row in standing):
         raise Problem("sanction.exists", f"A {wanted.kind} is in force already; lift it first.")
-    applied = await _take_down(connection, context, site, principal.actor, commenter_id, wanted, now)
+    applied = await _take_down(connection, context, site, principal, commenter_id, wanted, now)
     row = {
         "id": sanction_id or context.new_id(),
         "site_id": site.id,
@@ -110,6 +112,7 @@ async def lift(
         row = await sanctions.by_id(connection, site.id, sanction_id)
         if row is None or row.commenter_id != commenter_id:
             raise Problem("sanction.unknown", "The commenter has no such sanction.")
+        await refuse_about_oneself(connection, site, principal, commenter_id)
         view, applied = await lift_in(connection, context, site, principal, row, context.now(), restore=restore)
     await _tell(context, site, applied)
     return view
@@ -139,6 +142,38 @@ async def lift_in(
     await outbox.append(connection, [event])
     await _audit_act(connection, context, site, principal, "commenter.sanction_lifted", row.commenter_id, said, applied)
     return _view(await sanctions.by_id(connection, site.id, row.id), now), applied
+
+
+async def lift_undone(
+    connection: AsyncConnection, context: Context, site: Row, principal: Principal, row: Row, now: datetime
+) -> list[Applied]:
+    """Take back a sanction with the act that it was a part of, also where its time is over already."""
+    if row.lifted_at is not None:
+        return []
+    if row.until is not None and row.until <= now:
+        return await _bring_back(connection, context, site, principal.actor, row.swept, now)
+    _, applied = await lift_in(connection, context, site, principal, row, now, restore=True)
+    return applied
+
+
+async def lock_for(
+    connection: AsyncConnection, site: Row, comment: Row, wanted: schemas.SanctionInput | None, now: datetime
+) -> None:
+    """Take the locks of a decision about a comment and of a sanction of its author, in the order that all keep."""
+    found: Sequence[Row] = ()
+    if wanted is not None:
+        await sanctions.lock_commenter(connection, site.id, comment.commenter_id)
+        if wanted.reject_hours is not None:
+            found = await _recent(connection, site, comment.commenter_id, wanted.reject_hours, now)
+    await threads.lock(connection, sorted({comment.thread_id, *(row.thread_id for row in found)}))
+
+
+async def _recent(
+    connection: AsyncConnection, site: Row, commenter_id: str, hours: int, now: datetime
+) -> Sequence[Row]:
+    statuses = [status.value for status in _DOWN]
+    since = now - timedelta(hours=hours)
+    return await sanctions.recent_of(connection, site.id, commenter_id, statuses, since=since, limit=MOST_TAKEN_DOWN)
 
 
 async def listed(context: Context, site: Row, commenter_id: str) -> schemas.SanctionList:
@@ -187,20 +222,23 @@ async def _take_down(
     connection: AsyncConnection,
     context: Context,
     site: Row,
-    actor: str,
+    principal: Principal,
     commenter_id: str,
     wanted: schemas.SanctionInput,
     now: datetime,
 ) -> list[Applied]:
     if wanted.reject_hours is None:
         return []
-    since = now - timedelta(hours=wanted.reject_hours)
-    found = await sanctions.recent_of(
-        connection, site.id, commenter_id, [status.value for status in _DOWN], since=since, limit=MOST_TAKEN_DOWN
-    )
+    found = await _recent(connection, site, commenter_id, wanted.reject_hours, now)
     await threads.lock(connection, sorted({row.thread_id for row in found}))
     applied = []
+    # What was handed to the admins is theirs to decide.
+    theirs = (
+        set() if is_admin(principal, site) else await acts.escalated(connection, site.id, [row.id for row in found])
+    )
     for row in found:
+        if row.id in theirs:
+            continue
         comment = await comments.by_id(connection, site.id, row.id)
         action = _DOWN.get(Status(comment.status)) if comment is not None else None
         if comment is None or action is None:
@@ -214,7 +252,7 @@ async def _take_down(
             thread_id=comment.thread_id,
             revision=revision,
             action=action,
-            actor=actor,
+            actor=principal.actor,
             reasons=[known.get(wanted.reason) or known["other"]],
             policy_version=version,
             note=wanted.note,

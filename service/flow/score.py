@@ -317,5 +317,6 @@ def _item_row(context: Context, one: _Judged, decision: Decision, now: datetime)
     kind, more = "held" if one.verdict.outcome is Outcome.HOLD else "post_moderation", {}
     if not one.verdict.review:
         kind, more = "sampled", {"blind": True, "decision_id": decision.id}
-    settings, facts = review_of(one.row.review), one.facts(kind, causes)
+    # A blind one's queue must not tell what the machine found.
+    settings, facts = review_of(one.row.review), one.facts(kind, () if more else causes)
     return item_row(context, one.row.site_id, one.ids, facts, settings, causes=causes, now=now, **more)

@@ -16,7 +16,7 @@ from service.flow.context import Context
 from service.flow.identify import Principal
 from service.flow.open_items import open_item
 from service.flow.review_settings import ESCALATED, review_of
-from service.store import opinions, people, review_items
+from service.store import acts, opinions, people, review_items
 from service.store.types import Row
 
 KIND: Final = "second_opinion"
@@ -44,6 +44,8 @@ async def after(
     if not {row.id for row in await people.reviewing(connection, site.id)} - {principal.actor}:
         return None
     [made] = await review_items.decisions_by_ids(connection, site.id, [decision.id])
+    if await acts.open_about(connection, site.id, made.revision_id, KIND):
+        return None
     return await open_item(
         connection, context, site.id, made.revision_id, KIND,
         now=decision.created_at, causes=made.causes, blind=True, not_for=principal.actor, decision_id=made.id,
@@ -79,10 +81,17 @@ async def keep(
         connection, context, site.id, principal.actor, "comment.second_opinion", item.comment_id,
         kind="moderator", agrees=agrees,
     )  # fmt: skip
-    if agrees:
+    if agrees or await acts.open_about(connection, site.id, item.revision_id, "disagreement"):
         return first, None
     opened = await open_item(
         connection, context, site.id, item.revision_id, "disagreement",
-        now=now, causes=item.causes, decision_id=first.id, queue=ESCALATED,
+        now=now, causes=item.causes, decision_id=first.id, not_for=await _first_decider(connection, site, first),
+        queue=ESCALATED,
     )  # fmt: skip
     return first, opened
+
+
+async def _first_decider(connection: AsyncConnection, site: Row, first: Row) -> str | None:
+    """Answer who decided first, unless nobody else is there to decide what the two differ about."""
+    admins = {row.id for row in await people.reviewing(connection, site.id) if row.role == "admin"}
+    return str(first.actor) if admins - {first.actor} else None

@@ -51,6 +51,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     on_notice: bool = False
     act_id: str | None = None
     undoes_id: str | None = None
+    stood: Mapping[str, Any] | None = None
 
     def row(self) -> dict[str, Any]:
         """Answer the row to append. The ground is the site's guidelines unless a person names a law."""
@@ -79,6 +80,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
             "automated_decision": self.actor.kind is ActorKind.MACHINE,
             "act_id": self.act_id,
             "undoes_id": self.undoes_id,
+            "stood": dict(self.stood) if self.stood is not None else None,
             "created_at": self.at,
         }
 

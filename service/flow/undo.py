@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,17 +14,16 @@ from moderation.policy import Reason
 from service import schemas
 from service.errors import Problem
 from service.flow import aftermath, transition
-from service.flow.announce import Told, announce, close_items
+from service.flow.announce import Told, announce, close_items, queue_items, standing_of
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.fingerprints import after_decision
 from service.flow.identify import Principal, hash_token
-from service.flow.judgement import Applied
 from service.flow.open_items import open_item
 from service.flow.review import queue_straight
 from service.flow.review_settings import review_of
 from service.flow.review_views import item_views
-from service.flow.sanctions import lift_in
+from service.flow.sanctions import lift_undone
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
 from service.store import acts, comments, review_items, sanctions, threads
@@ -48,28 +47,32 @@ _EVENTS = {
 class _Back(NamedTuple):
     """One comment that is back: the decision, what to tell, the items it closed, and the one that waits again."""
 
+    id: str
     told: Told
     closed: list[str]
     item: dict[str, Any] | None
     lease: str
+    asked: list[dict[str, Any]]
 
 
 async def undo(context: Context, site: Row, principal: Principal, act_id: str) -> schemas.Undone:
     """Take back what is still the last word of an act; what was decided or edited since stays as it is."""
     async with context.database.writing() as connection:
+        sanction = await sanctions.by_id(connection, site.id, act_id)
         made = await acts.decisions_of(connection, site.id, act_id)
-        await threads.lock(connection, sorted({row.thread_id for row in made}))
+        await _lock(connection, site, made, sanction)
         now = context.now()
         await _check(connection, site, principal, made, now)
         back: list[_Back] = []
         left: list[schemas.LeftAsItIs] = []
-        for decision in made:
-            code = await _obstacle(connection, site.id, decision)
+        # The newest first: of several on one comment each finds it as it had left it.
+        for decision in reversed(made):
+            code = await _obstacle(connection, site.id, decision, {one.id for one in back})
             if code is not None:
                 left.append(schemas.LeftAsItIs(decision.comment_id, code))
                 continue
             back.append(await _take_back(connection, context, site, principal, decision, now))
-        lifted = await _lift(connection, context, site, principal, act_id, now)
+        lifted = [] if sanction is None else await lift_undone(connection, context, site, principal, sanction, now)
         until = now + timedelta(seconds=_LEASE_SECONDS)
         leases = {one.item["id"]: one.lease for one in back if one.item}
         items = await item_views(connection, site, leases, until=until, now=now)
@@ -77,8 +80,18 @@ async def undo(context: Context, site: Row, principal: Principal, act_id: str) -
     closed = [*(one.closed for one in back), *(one.closed for one in lifted)]
     await close_items(context, site.id, [item_id for items_ in closed for item_id in items_])
     await announce(context, [*(one.told for one in back), *(one.told for one in lifted)])
+    await queue_items(context, site.id, [standing_of(row) for one in back for row in one.asked])
     await queue_straight(context, site.id, opened.values())
     return schemas.Undone(len(back), items, left)
+
+
+async def _lock(connection: AsyncConnection, site: Row, made: Sequence[Row], sanction: Row | None) -> None:
+    """Take every lock in the order in which all take them: the commenter, then threads; audit comes last."""
+    swept: Sequence[Row] = ()
+    if sanction is not None:
+        await sanctions.lock_commenter(connection, site.id, sanction.commenter_id)
+        swept = await review_items.decisions_by_ids(connection, site.id, sanction.swept)
+    await threads.lock(connection, sorted({row.thread_id for row in (*made, *swept)}))
 
 
 async def _check(
@@ -94,16 +107,19 @@ async def _check(
         raise Problem("undo.done", "This was undone before.")
 
 
-async def _obstacle(connection: AsyncConnection, site_id: str, decision: Row) -> str | None:
-    """Answer why a decision cannot be taken back any more, if so."""
+async def _obstacle(connection: AsyncConnection, site_id: str, decision: Row, undoing: Collection[str]) -> str | None:
+    """Answer why a decision cannot be taken back any more, if so; `undoing` are decisions of this very undo."""
     comment = await comments.by_id(connection, site_id, decision.comment_id)
     latest = (await review_items.latest_decisions(connection, site_id, [decision.comment_id])).get(decision.comment_id)
-    if comment is None or latest is None or latest.id != decision.id or comment.status != decision.to_status:
+    if comment is None or latest is None or latest.id not in {decision.id, *undoing}:
         return "comment.final"
-    revision = (await comments.revisions_by_ids(connection, site_id, [decision.revision_id]))[decision.revision_id]
-    if revision.number != comment.latest_revision:
+    if comment.status != decision.to_status or decision.stood is None:
+        return "comment.final"
+    if await acts.was_edited_since(connection, site_id, decision):
         return "revision.changed"
-    return "comment.final" if revision.erased_at is not None else None
+    shown = [decision.stood["shown"]] if decision.stood["shown"] is not None else []
+    gone = await acts.is_anything_erased(connection, site_id, decision, shown)
+    return "comment.final" if gone else None
 
 
 async def _take_back(
@@ -112,9 +128,8 @@ async def _take_back(
     standings = await transition.standings_of(connection, site.id, [decision.comment_id])
     before, after = Status(decision.to_status), Status(decision.from_status)
     earlier = await acts.before(connection, site.id, decision)
-    revision = (await comments.revisions_by_ids(connection, site.id, [decision.revision_id]))[decision.revision_id]
     closed = await acts.supersede_about(connection, site.id, decision, at=now)
-    await _restore(connection, site.id, standings, decision, revision, by_person=_is_by_person(earlier))
+    await _restore(connection, site.id, standings, decision)
     version = await transition.save(connection, site.id, decision.thread_id, standings)
     made = _decision(context, principal, decision, earlier, before, after, now)
     told = [_EVENTS[after], "review.decided"] if before is not after else ["review.decided"]
@@ -122,38 +137,27 @@ async def _take_back(
     # What was kept of a text that was taken down is let go of; one that stays down has its own.
     await after_decision(connection, context, site.id, decision.comment_id, None, after, [], now)
     await acts.reopen_reports(connection, site.id, decision)
+    lease = secrets.token_urlsafe(24)
+    item = await _item_again(connection, context, site, principal, decision, lease, now)
+    # What readers reported was perhaps answered by deciding another item; then it has none of its own now.
+    asked = await aftermath.ask_about_reports(connection, context, site.id, [decision.comment_id], now=now)
     await audit(
         connection, context, site.id, principal.actor, "comment.decision_undone", decision.comment_id,
         kind="moderator", decision_id=decision.id,
     )  # fmt: skip
-    lease = secrets.token_urlsafe(24)
-    item = await _item_again(connection, context, site, principal, decision, lease, now)
-    # What readers reported was perhaps answered by deciding another item; then it has none of its own now.
-    await aftermath.ask_about_reports(connection, context, site.id, [decision.comment_id], now=now)
-    return _Back(Told.of(made, version=version), closed, item, lease)
+    return _Back(made.id, Told.of(made, version=version), closed, item, lease, asked)
 
 
-async def _restore(
-    connection: AsyncConnection, site_id: str, standings: Standings, decision: Row, revision: Row, *, by_person: bool
-) -> None:
-    """Let the comment and its revision stand where they stood."""
-    after, node = Status(decision.from_status), standings.nodes[decision.comment_id]
-    edited = after is Status.PUBLISHED and decision.to_status == after.value and revision.number > 1
-    if edited and (node.shown_revision == revision.number or decision.action == Action.REJECT.value):
-        # It was about the edit of a published comment: readers see the text before it, and the edit waits.
-        await comments.set_revision_status(connection, site_id, revision.id, Status.HELD)
-        shown = await acts.shown_before(connection, site_id, revision.comment_id, revision.number)
-        if shown is not None and node.shown_revision == revision.number:
-            standings.show(node.id, shown.number, edited_at=shown.created_at if shown.number > 1 else None)
-        return
-    if after is not Status.PUBLISHED and not await acts.was_published(connection, site_id, decision):
-        node.shown_revision = None
-    standings.set_status(node.id, after, by_person=by_person)
-    await comments.set_revision_status(connection, site_id, revision.id, after)
-
-
-def _is_by_person(earlier: Row | None) -> bool:
-    return earlier is not None and earlier.actor_kind == ActorKind.MODERATOR.value
+async def _restore(connection: AsyncConnection, site_id: str, standings: Standings, decision: Row) -> None:
+    """Let the comment and its revision stand exactly where they stood."""
+    node, stood = standings.nodes[decision.comment_id], decision.stood
+    if node.shown_revision != stood["shown"]:
+        node.shown_revision = stood["shown"]
+        standings.changed[node.id] = node
+        standings.seen_by_readers |= node.visible
+    node.edited_at = datetime.fromisoformat(stood["edited_at"]) if stood["edited_at"] else None
+    standings.set_status(node.id, Status(decision.from_status), by_person=stood["by_person"])
+    await comments.set_revision_status(connection, site_id, decision.revision_id, Status(stood["revision"]))
 
 
 def _decision(
@@ -199,23 +203,18 @@ async def _item_again(
     if decision.review_item_id is None:
         return None
     was = (await review_items.by_ids(connection, site.id, [decision.review_item_id]))[decision.review_item_id]
+    if await acts.open_about(connection, site.id, was.revision_id, was.kind):
+        # Somebody asked the same anew meanwhile; that one is enough.
+        return None
+    priority = was.priority or {}
     item = await open_item(
         connection, context, site.id, was.revision_id, was.kind,
-        now=now, causes=was.causes, reports=(was.priority or {}).get("reports", 0), queue=was.queue,
-        blind=was.blind, not_for=was.not_for, decision_id=was.decision_id, spans=was.spans,
-        lease_hash=hash_token(lease), lease_expires_at=now + timedelta(seconds=_LEASE_SECONDS),
-        claimed_by=principal.actor, claim_number=1,
+        # With the time of the first, it stands where it stood.
+        now=was.opened_at, causes=was.causes, reports=priority.get("reports", 0), queue=was.queue,
+        at_once=bool(priority.get("at_once")), blind=was.blind, not_for=was.not_for, decision_id=was.decision_id,
+        spans=was.spans, escalated_at=was.escalated_at, escalated_by=was.escalated_by,
+        escalation_note=was.escalation_note, lease_hash=hash_token(lease),
+        lease_expires_at=now + timedelta(seconds=_LEASE_SECONDS), claimed_by=principal.actor, claim_number=1,
     )  # fmt: skip
     await acts.reopen_appeal(connection, site.id, was.id, item["id"])
     return item
-
-
-async def _lift(
-    connection: AsyncConnection, context: Context, site: Row, principal: Principal, act_id: str, now: datetime
-) -> list[Applied]:
-    """Lift the sanction that was imposed in the same act, with what it took down."""
-    row = await sanctions.by_id(connection, site.id, act_id)
-    if row is None or row.lifted_at is not None:
-        return []
-    _, applied = await lift_in(connection, context, site, principal, row, now, restore=True)
-    return applied

@@ -250,11 +250,11 @@ class Claimed(Struct, frozen=True):
 
 
 class Decided(Struct, frozen=True):
-    """The comment after a decision, the decision, and until when its maker can undo the act."""
+    """The comment after a decision, the decision, and until when its maker can undo the act; null: not at all."""
 
     comment: Comment
     decision: DecisionView
-    undo_until: datetime
+    undo_until: datetime | None
 
 
 class DecidedItem(Struct, frozen=True):

@@ -8,8 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moderation.decision import Status
-from service.store.tables import appeals, decisions, reports, review_items, revisions
+from service.store.tables import appeals, commenters, comments, decisions, reports, review_items, revisions
 from service.store.types import Row
 
 
@@ -46,35 +45,34 @@ async def before(connection: AsyncConnection, site_id: str, decision: Row) -> Ro
     return (await connection.execute(query)).first()
 
 
-async def was_published(connection: AsyncConnection, site_id: str, decision: Row) -> bool:
-    """Answer whether readers had seen the comment before a decision."""
+async def was_edited_since(connection: AsyncConnection, site_id: str, decision: Row) -> bool:
+    """Answer whether the author wrote another text after a decision."""
     query = (
-        sa.select(decisions.c.id)
+        sa.select(revisions.c.id)
         .where(
-            decisions.c.site_id == site_id,
-            decisions.c.comment_id == decision.comment_id,
-            decisions.c.id < decision.id,
-            decisions.c.to_status == Status.PUBLISHED.value,
+            revisions.c.site_id == site_id,
+            revisions.c.comment_id == decision.comment_id,
+            revisions.c.created_at > decision.created_at,
         )
         .limit(1)
     )
     return (await connection.execute(query)).first() is not None
 
 
-async def shown_before(connection: AsyncConnection, site_id: str, comment_id: str, number: int) -> Row | None:
-    """Answer the newest published revision of a comment before one."""
-    query = (
-        sa.select(revisions)
-        .where(
-            revisions.c.site_id == site_id,
-            revisions.c.comment_id == comment_id,
-            revisions.c.number < number,
-            revisions.c.status == Status.PUBLISHED.value,
-        )
-        .order_by(revisions.c.number.desc())
-        .limit(1)
+async def is_anything_erased(connection: AsyncConnection, site_id: str, decision: Row, numbers: Sequence[int]) -> bool:
+    """Answer whether the author, the text that was decided, or one of the revisions `numbers` was erased since."""
+    texts = sa.select(revisions.c.id).where(
+        revisions.c.site_id == site_id,
+        revisions.c.comment_id == decision.comment_id,
+        sa.or_(revisions.c.id == decision.revision_id, revisions.c.number.in_(list(numbers))),
+        revisions.c.erased_at.is_not(None),
     )
-    return (await connection.execute(query)).first()
+    author = (
+        sa.select(comments.c.id)
+        .join(commenters, commenters.c.id == comments.c.commenter_id)
+        .where(comments.c.site_id == site_id, comments.c.id == decision.comment_id, commenters.c.erased_at.is_not(None))
+    )
+    return (await connection.execute(sa.union_all(texts, author))).first() is not None
 
 
 async def supersede_about(connection: AsyncConnection, site_id: str, decision: Row, *, at: datetime) -> list[str]:
@@ -85,6 +83,8 @@ async def supersede_about(connection: AsyncConnection, site_id: str, decision: R
             review_items.c.site_id == site_id,
             review_items.c.comment_id == decision.comment_id,
             review_items.c.decision_id == decision.id,
+            # An appeal is closed with its own words, not dropped.
+            review_items.c.kind != "appealed",
             review_items.c.state == "open",
         )
         .values(state="superseded", closed_at=at)
@@ -113,3 +113,41 @@ async def reopen_appeal(connection: AsyncConnection, site_id: str, item_id: str,
         .where(appeals.c.site_id == site_id, appeals.c.review_item_id == item_id)
         .values(outcome=None, answer=None, answered_by=None, closed_at=None, review_item_id=new_item_id)
     )
+
+
+async def open_about(connection: AsyncConnection, site_id: str, revision_id: str, kind: str) -> Row | None:
+    """Answer the open item of a kind about a revision; there is one at the most."""
+    query = sa.select(review_items).where(
+        review_items.c.site_id == site_id,
+        review_items.c.revision_id == revision_id,
+        review_items.c.kind == kind,
+        review_items.c.state == sa.literal_column("'open'"),
+    )
+    return (await connection.execute(query)).first()
+
+
+async def end_samples(connection: AsyncConnection, site_id: str, comment_id: str, *, at: datetime) -> list[str]:
+    """Close the blind looks at a comment that a person has decided about: their answer would come second."""
+    closed = await connection.execute(
+        review_items.update()
+        .where(
+            review_items.c.site_id == site_id,
+            review_items.c.comment_id == comment_id,
+            review_items.c.kind == "sampled",
+            review_items.c.state == sa.literal_column("'open'"),
+        )
+        .values(state="superseded", closed_at=at)
+        .returning(review_items.c.id)
+    )
+    return list(closed.scalars())
+
+
+async def escalated(connection: AsyncConnection, site_id: str, comment_ids: Sequence[str]) -> set[str]:
+    """Answer those of the comments that wait for the admins."""
+    query = sa.select(review_items.c.comment_id).where(
+        review_items.c.site_id == site_id,
+        review_items.c.comment_id.in_(list(comment_ids)),
+        review_items.c.queue == "escalated",
+        review_items.c.state == sa.literal_column("'open'"),
+    )
+    return set((await connection.execute(query)).scalars())

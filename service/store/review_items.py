@@ -73,11 +73,18 @@ async def candidates(
 
 
 async def free(
-    connection: AsyncConnection, site_id: str, item_ids: Iterable[str], wish: Wish, *, now: datetime
+    connection: AsyncConnection,
+    site_id: str,
+    queues: Sequence[str],
+    item_ids: Iterable[str],
+    wish: Wish,
+    *,
+    now: datetime,
 ) -> set[str]:
-    """Answer those of the items that are open, that nobody holds or is just taking, and that this member may decide."""
+    """Answer those of the items that are open in these queues and free, and that this member may decide."""
     query = sa.select(review_items.c.id).where(
         review_items.c.site_id == site_id,
+        review_items.c.queue.in_(list(queues)),
         review_items.c.id.in_(list(item_ids)),
         _IS_OPEN,
         _unleased(now),
@@ -104,6 +111,9 @@ def _wanted(site_id: str, wish: Wish) -> list[sa.ColumnElement[bool]]:
         for name in ("rule", "attribute", "language", "trust", "kind")
         if getattr(wish, name) is not None
     ]
+    if wish.rule is not None or wish.attribute is not None:
+        # Of a blind one nobody may find out what the machine found.
+        found.append(sa.not_(review_items.c.blind))
     if wish.opened_before is not None:
         found.append(review_items.c.opened_at <= wish.opened_before)
     if wish.page is not None:

@@ -97,6 +97,8 @@ decisions = sa.Table(
     # Decisions of one act (many at once, or with a sanction) share it; an undone one is named by what undid it.
     sa.Column("act_id", Id, nullable=True),
     sa.Column("undoes_id", Id, nullable=True),
+    # Where the comment and the revision stood before a person decided, so that it can be undone exactly.
+    sa.Column("stood", NullableJson, nullable=True),
     at("created_at"),
     sa.Index("ix_decisions_comment_id", "comment_id", "id"),
     sa.Index("ix_decisions_site_id", "site_id", "id"),

@@ -225,7 +225,7 @@ async def test_the_queue_of_another_site_is_not_ones_own(database: Database, two
         item_id = row.id
         lease: dict[str, Any] = {"now": START, "until": START, "lease_hash": "hash"}
         assert await review_items.candidates(connection, mine.site_id, "default", wish, now=START, limit=9) == []
-        assert await review_items.free(connection, mine.site_id, [item_id], wish, now=START) == set()
+        assert await review_items.free(connection, mine.site_id, ["default"], [item_id], wish, now=START) == set()
         assert not await review_items.lease(connection, mine.site_id, item_id, **lease, claimed_by="me")
         assert await review_items.lease(connection, theirs.site_id, item_id, **lease, claimed_by="them")
         assert not await review_items.close(connection, mine.site_id, item_id, at=START)

@@ -30,7 +30,7 @@ async def test_a_decision_is_undone(service: Service, action: str, after: str) -
     """The comment is held again with its first reasons, its item is in the hands of who undid, and is decided anew."""
     [comment] = await held(service, "A rude remark.")
     [item] = await service.claim()
-    reasons = {"reasons": ["insult"]} if action == "reject" else {}
+    reasons: dict[str, Any] = {"reasons": ["insult"]} if action == "reject" else {}
     decided = await service.decide(item, action, **reasons)
     assert decided["comment"]["status"] == after
     assert decided["undo_until"] > decided["decision"]["created_at"]

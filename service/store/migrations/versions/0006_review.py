@@ -92,6 +92,7 @@ def _items() -> None:
 def _decisions() -> None:
     for name in ("act_id", "undoes_id"):
         op.add_column("decisions", sa.Column(name, Id, nullable=True))
+    op.add_column("decisions", sa.Column("stood", NullableJson, nullable=True))
     op.create_index("ix_decisions_site_id", "decisions", ["site_id", "id"])
     op.create_index("ix_decisions_act_id", "decisions", ["act_id", "id"])
     undoing = sa.text("undoes_id IS NOT NULL")
@@ -183,7 +184,7 @@ def downgrade() -> None:
         op.drop_column("reports", name)
     for name in ("uq_decisions_undoes_id", "ix_decisions_act_id", "ix_decisions_site_id"):
         op.drop_index(name, table_name="decisions")
-    for name in ("undoes_id", "act_id"):
+    for name in ("stood", "undoes_id", "act_id"):
         op.drop_column("decisions", name)
     op.drop_index("ix_review_items_open", table_name="review_items")
     for name, _, _ in _ITEM_COLUMNS:
