@@ -104,7 +104,7 @@ async def test_one_decision_answers_all_that_asks_about_a_comment(service: Servi
     chosen = [{"item_id": one["item_id"], "lease": one["lease"]["token"], "revision": 1} for one in items]
     wanted = {"items": chosen, "action": "approve"}
     answer = (await service.call("POST", "/v1/review/test/decisions", as_="moderator", json=wanted, expect=200)).json()
-    assert [one["code"] for one in answer["failed"]] == ["revision.changed"]
+    assert [one["code"] for one in answer["failed"]] == ["item.decided"]
     undone = await undo(service, answer["act_id"])
     assert (undone["undone"], undone["left"]) == (1, [])
     assert await queue_kinds(service) == {"reported": 1}
