@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -13,10 +13,8 @@ from typing import Final
 import msgspec
 
 from service import schemas
-from service.flow import live_news
+from service.flow import live_news, queue_depths
 from service.flow.context import Context
-from service.flow.queue_depths import queue_of
-from service.flow.review_settings import ESCALATED
 from service.queue.fanout import Heard as Heard
 from service.queue.fanout import Subscription as Subscription
 from service.store.types import Row
@@ -25,6 +23,8 @@ QUEUE: Final = "queue"
 #: Counts are made anew at most this often, and at least this often: leases end and items fall due by themselves.
 MOST_OFTEN_SECONDS: Final = 1.0
 LEAST_OFTEN_SECONDS: Final = 15.0
+#: Streams that one member may have open in a process: consoles in many tabs, and one that was not closed.
+MOST_OF_ONE: Final = 10
 #: Where counting takes long it is done more seldom, so that it takes no more than this share of the time.
 _SHARE: Final = 0.05
 
@@ -40,12 +40,17 @@ class QueueNews:
         self._listening = Counter[str]()
         self._counting: dict[str, asyncio.Task[None]] = {}
         self._last: dict[str, dict[bool, Heard]] = {}
+        self._of_one: dict[str, deque[Subscription]] = {}
 
     @asynccontextmanager
-    async def listen(self, site: Row, *, is_admin: bool, after: str | None) -> AsyncIterator[Subscription]:
-        """Give what happens in the queues of a site from now on, the counts as they are first."""
+    async def listen(self, site: Row, *, who: str, is_admin: bool, after: str | None) -> AsyncIterator[Subscription]:
+        """Give what happens in the queues of a site from now on, the counts as they are first.
+
+        Where `who` listens to too much at once, what they have listened to for longest is ended.
+        """
         topics = [live_news.review_topic(site.id), _counts(site.id, is_admin)]
         listener = self._context.fanout.subscribe(topics, after=after)
+        self._begin(who, listener)
         self._listening[site.id] += 1
         try:
             if site.id not in self._counting:
@@ -54,19 +59,33 @@ class QueueNews:
                 listener.push(last[is_admin])
             yield listener
         finally:
-            listener.close()
+            self._end(who, listener)
             self._listening[site.id] -= 1
             if not self._listening[site.id]:
                 await self._stop(site.id)
 
     async def once(self, site: Row, *, is_admin: bool) -> Heard:
         """Answer the counts as they are now."""
-        return _heard(await queue_of(self._context, site, is_admin=is_admin))
+        return _heard(await queue_depths.queue_of(self._context, site, is_admin=is_admin))
 
     async def stop(self) -> None:
         """Stop counting."""
         for site_id in list(self._counting):
             await self._stop(site_id)
+
+    def _begin(self, who: str, listener: Subscription) -> None:
+        mine = self._of_one.setdefault(who, deque())
+        mine.append(listener)
+        if len(mine) > MOST_OF_ONE:
+            mine.popleft().close()
+
+    def _end(self, who: str, listener: Subscription) -> None:
+        listener.close()
+        mine = self._of_one.get(who, deque())
+        if listener in mine:
+            mine.remove(listener)
+        if not mine:
+            self._of_one.pop(who, None)
 
     async def _stop(self, site_id: str) -> None:
         del self._listening[site_id]
@@ -93,25 +112,24 @@ class QueueNews:
     async def _count(self, site: Row, before: dict[bool, bytes]) -> None:
         try:
             current = await self._context.directory.find(site.slug)
-            view = await queue_of(self._context, current, is_admin=True)
+            # What was just told must be in it, also where others are content with what was counted before.
+            counted = await queue_depths.count(self._context, current, anew=True)
+            without = await queue_depths.degraded(self._context)
         except Exception as error:
             # The counts are a convenience; a database that is away for a moment must not end them.
             logger.warning("queues could not be counted", extra={"site_id": site.id, "error": type(error).__name__})
             return
-        for is_admin, seen in ((True, view), (False, _for_moderators(view))):
-            counted, heard = _without_ages(seen), _heard(seen)
+        for is_admin in (True, False):
+            view = queue_depths.view_of(current, counted, without, is_admin=is_admin)
+            shown, heard = _without_ages(view), _heard(view)
             self._last.setdefault(site.id, {})[is_admin] = heard
-            if before.get(is_admin) != counted:
-                before[is_admin] = counted
+            if before.get(is_admin) != shown:
+                before[is_admin] = shown
                 self._context.fanout.tell(_counts(site.id, is_admin), heard)
 
 
 def _counts(site_id: str, is_admin: bool) -> str:
     return f"{live_news.review_topic(site_id)}:{'admins' if is_admin else 'moderators'}"
-
-
-def _for_moderators(view: schemas.QueueView) -> schemas.QueueView:
-    return msgspec.structs.replace(view, queues=[one for one in view.queues if one.name != ESCALATED])
 
 
 def _heard(view: schemas.QueueView) -> Heard:

@@ -26,6 +26,7 @@ from service.store import people, review_items, review_skips
 from service.store.review_items import Wish
 from service.store.types import Row
 
+_PATIENCE_SECONDS = 5.0
 MOST_PASSED = 3
 """So many members pass an item on before it goes to the admins; a small site has fewer."""
 _PASSED = "Nobody wanted to decide it."
@@ -39,15 +40,19 @@ async def claim(
     until, queues = now + timedelta(seconds=wanted.lease_seconds), _queues(site, principal, wanted)
     particular = wanted.filter != schemas.ItemFilter()
     # Redis knows what comes next, and nothing of what an item is about.
-    named = [] if particular else await _named_by_redis(context, site.id, queues, wanted.limit, now, until)
+    if particular:
+        named = await _found(context, site, principal, wanted, queues, now)
+    else:
+        named = await _named_by_redis(context, site.id, queues, wanted.limit, now, until)
     async with context.database.writing() as connection:
         wish = await wish_of(connection, site, principal, now=now, wanted=wanted.filter)
         leases = await _lease(connection, site.id, queues, wish, named, now, until)
-        if len(leases) < wanted.limit:
+        if len(leases) < wanted.limit and not particular:
             known = await _candidates(connection, site.id, queues, wish, now, wanted.limit - len(leases))
             leases |= await _lease(connection, site.id, queues, wish, known, now, until)
         views_ = await item_views(connection, site, leases, until=until, now=now)
-    await _put_straight(context, site.id, [item_id for item_id in named if item_id not in leases], now)
+    if not particular:
+        await _put_straight(context, site.id, [item_id for item_id in named if item_id not in leases], now)
     await live_news.tell_items(context, site.id, live_news.CLAIMED, [(one.item_id, one.comment.id) for one in views_])
     return views_
 
@@ -66,14 +71,35 @@ async def _named_by_redis(
         return []
 
 
+async def _found(
+    context: Context,
+    site: Row,
+    principal: Principal,
+    wanted: schemas.ClaimInput,
+    queues: Sequence[str],
+    now: datetime,
+) -> list[str]:
+    """Look for certain items, which may be far apart, where the search holds up nobody."""
+    async with context.database.reading(patience_seconds=_PATIENCE_SECONDS) as connection:
+        wish = await wish_of(connection, site, principal, now=now, wanted=wanted.filter)
+        return await _candidates(connection, site.id, queues, wish, now, wanted.limit, lock=False)
+
+
 async def _candidates(
-    connection: AsyncConnection, site_id: str, queues: Sequence[str], wish: Wish, now: datetime, limit: int
+    connection: AsyncConnection,
+    site_id: str,
+    queues: Sequence[str],
+    wish: Wish,
+    now: datetime,
+    limit: int,
+    *,
+    lock: bool = True,
 ) -> list[str]:
     """Answer what comes next of all the queues; each gives its first ones from an index."""
     of_each = [
         [(row.order_key, row.id) for row in found]
         for queue in queues
-        if (found := await review_items.candidates(connection, site_id, queue, wish, now=now, limit=limit))
+        if (found := await review_items.candidates(connection, site_id, queue, wish, now=now, limit=limit, lock=lock))
     ]
     return [item_id for _, item_id in merge(*of_each)][:limit]
 

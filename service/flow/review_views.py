@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -84,7 +85,7 @@ def _item_view(site: Row, item: Row, rows: _Gathered, lease: schemas.Lease, now:
         scores=[] if item.blind else score_views(rows.scores.get(item.revision_id)),
         spans=_spans(item),
         causes=[] if item.blind else item.causes,
-        author_record=schemas.AuthorRecord(author.id, author.first_seen_at, rows.records.get(author.id, {})),
+        author_record=schemas.AuthorRecord(author.id, author.first_seen_at, _counts(item, latest, rows.records)),
         lease=lease,
         queue=item.queue,
         priority=_priority(item),
@@ -97,6 +98,14 @@ def _item_view(site: Row, item: Row, rows: _Gathered, lease: schemas.Lease, now:
     )
 
 
+def _counts(item: Row, latest: Row, records: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Count an author's comments; of a blind one not itself, for that would tell where it stands."""
+    counts = Counter(records.get(latest.commenter_id, {}))
+    if item.blind:
+        counts.subtract([latest.status])
+    return dict(+counts)
+
+
 def _spans(item: Row) -> list[schemas.SpanView] | None:
     if item.blind:
         return []
@@ -107,7 +116,7 @@ def _priority(item: Row) -> schemas.PriorityView:
     kept = item.priority or {}
     parts = dict.fromkeys(kept.get("parts", {}), 0.0) if item.blind else kept.get("parts", {})
     value = 0.0 if item.blind else kept.get("value", 0.0)
-    return schemas.PriorityView(value, parts, item.due_at, bool(kept.get("at_once")))
+    return schemas.PriorityView(value, parts, item.due_at, bool(kept.get("at_once")) and not item.blind)
 
 
 def _escalation(item: Row) -> schemas.Escalation | None:
@@ -131,11 +140,13 @@ def _decision(row: Row) -> schemas.DecisionView:
 def as_revision(comment: schemas.Comment, revision: Row, *, blind: bool = False) -> schemas.Comment:
     """Show the text that is to be decided, which for an edit is not the one readers see.
 
-    Of a blind one not what became of it: it is shown as one that waits.
+    Of a blind one not what became of it: it is shown as one that waits and that no reader has seen.
     """
     shown: dict[str, Any] = {"body": revision.body, "html": revision.html, "revision": revision.number}
     if blind:
-        shown |= {"status": Status.HELD, "reasons": []}
+        edited_at = revision.created_at if revision.number > 1 else None
+        shown |= {"status": Status.HELD, "reasons": [], "pending_edit": None, "edited_at": edited_at}
+        shown |= {"likes": 0, "reply_count": 0}
     return msgspec.structs.replace(comment, **shown)
 
 

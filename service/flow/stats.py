@@ -23,6 +23,7 @@ USUAL_DAYS: Final = 30
 FRESH_SECONDS: Final = 30.0
 PATIENCE_SECONDS: Final = 20.0
 _KEPT: Final = 256
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 _Z: Final = 1.959963984540054
 """The quantile of the normal distribution that leaves 2.5 % on either side."""
 _UP = frozenset({"approve", "restore"})
@@ -72,7 +73,11 @@ async def count(context: Context, site: Row, first: date, last: date) -> schemas
         written = await stats.submitted(connection, site.id, bounds)
         acts = await stats.acts(connection, site.id, since=since, until=until)
         waits = await stats.waits(connection, site.id, since=since, until=until)
-        looks = await stats.second_looks(connection, site.id, since=since, until=until)
+        of, agreed = await stats.opinions_given(connection, site.id, since=since, until=until)
+        looks = [
+            *await stats.looks(connection, site.id, since=since, until=until),
+            *await stats.overtaken_looks(connection, site.id, since=since, until=until),
+        ]
         names = await stats.names(connection, site.id, {row.actor for row in acts if row.actor is not None})
     return schemas.Stats(
         first=first,
@@ -81,7 +86,7 @@ async def count(context: Context, site: Row, first: date, last: date) -> schemas
         decided=_decided(acts),
         waiting=[schemas.WaitingTimes(row.queue, row.number, _seconds(row.p50), _seconds(row.p90)) for row in waits],
         moderators=_moderators(acts, names),
-        second_opinions=_agreement(looks),
+        second_opinions=share_of(agreed, of),
         sample=schemas.SampleFigures(_errors(looks, _UP, _DOWN), _errors(looks, _DOWN, _UP)),
     )
 
@@ -97,20 +102,23 @@ def share_of(number: int, of: int) -> schemas.Share:
 
 
 def _days(now: datetime, first: date | None, last: date | None) -> tuple[date, date]:
+    for field, day in (("from", first), ("to", last)):
+        # Before any arithmetic: beyond the first and the last year there are no days to count with.
+        if day is not None and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            raise _refused(field, f"must be a day of the years {_FIRST_YEAR} to {_LAST_YEAR}")
     today = now.astimezone(UTC).date()
     if last is None:
         last = today if first is None else max(first, min(today, first + timedelta(days=MOST_DAYS - 1)))
-    first = first or last - timedelta(days=USUAL_DAYS - 1)
-    message = None
+    first = first or max(date(_FIRST_YEAR, 1, 1), last - timedelta(days=USUAL_DAYS - 1))
     if first > last:
-        message = "must not be before `from`"
-    elif (last - first).days >= MOST_DAYS:
-        message = f"must be less than {MOST_DAYS} days after `from`"
-    elif first.year < 1970 or last.year > 9000:
-        message = "must be a day of the years 1970 to 9000"
-    if message is not None:
-        raise Problem("request.invalid", f"to {message}.", fields=[("to", message)])
+        raise _refused("to", "must not be before `from`")
+    if (last - first).days >= MOST_DAYS:
+        raise _refused("to", f"must be less than {MOST_DAYS} days after `from`")
     return first, last
+
+
+def _refused(field: str, message: str) -> Problem:
+    return Problem("request.invalid", f"{field} {message}.", fields=[(field, message)])
 
 
 def _id_at(day: date) -> str:
@@ -153,15 +161,9 @@ def _moderators(acts: Sequence[Row], names: dict[str, str]) -> list[schemas.Mode
     return sorted(found, key=lambda one: (-one.decisions, one.actor))
 
 
-def _agreement(looks: Sequence[Row]) -> schemas.Share:
-    mine = [row for row in looks if row.kind == "second_opinion"]
-    agreed = sum(row.number for row in mine if (row.first_action in _UP) == (row.second_action in _UP))
-    return share_of(agreed, sum(row.number for row in mine))
-
-
 def _errors(looks: Sequence[Row], machine: frozenset[str], person: frozenset[str]) -> schemas.Share:
-    """Answer how often a person who did not know what the machine had done decided the other way."""
-    mine = [row for row in looks if row.kind == "sampled" and row.first_action in machine]
+    """Answer how often a person decided the other way than the machine had."""
+    mine = [row for row in looks if row.first_action in machine]
     return share_of(sum(row.number for row in mine if row.second_action in person), sum(row.number for row in mine))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -18,6 +19,7 @@ from service.flow.review_settings import DEFAULT, queue_names, review_of
 from service.flow.watch import watch
 from service.queue.review import Standing
 from service.store import accounts, network_keys, records, review_items, sanctions, scoring, sites, watched
+from service.store.database import Database
 from service.store.types import Row
 
 _PAGE = 500
@@ -25,6 +27,9 @@ _PAGE = 500
 _SETTLED = timedelta(seconds=2)
 IDEMPOTENCY_DAYS = 7
 ACCOUNT_TRACE_DAYS = 30
+#: The sites whose numbers differed at the last sweep of this process. A process that ends forgets it, and then the
+#: marker in Redis that says what is whole, which lasts for minutes, makes the next one look anyway.
+_DIFFERED: WeakKeyDictionary[Database, frozenset[str]] = WeakKeyDictionary()
 
 
 class Swept(msgspec.Struct, frozen=True):
@@ -67,15 +72,39 @@ async def _scoring(context: Context) -> int:
 
 async def _review(context: Context, now: datetime) -> int:
     """Put straight the queues of which Redis does not know as many items as are open."""
-    async with context.database.reading() as connection:
-        waiting = {row.site_id: row.number for row in await watched.waiting(connection)}
-    added = 0
-    for site_id, number in waiting.items():
-        if await context.reviews.known(site_id) != number:
-            added += await _put_straight(context, site_id, now)
-            await _forget_closed(context, site_id)
-            await context.reviews.note_whole(site_id)
+    added, waiting = 0, await _waiting(context)
+    for site_id in await _not_straight(context, waiting):
+        added += await _put_straight(context, site_id, now)
+        await _forget_closed(context, site_id)
+        await context.reviews.note_whole(site_id)
     return added
+
+
+async def _waiting(context: Context) -> dict[str, int]:
+    async with context.database.reading() as connection:
+        return {row.site_id: row.number for row in await watched.waiting(connection)}
+
+
+async def _not_straight(context: Context, waiting: Mapping[str, int]) -> list[str]:
+    """Answer the sites whose items must be looked at one by one.
+
+    A queue moves between the reading of SQL and that of Redis. So a number that differs is asked of SQL again, and
+    where it was not passed through meanwhile, at the next sweep; only what differs then too is walked.
+    """
+    known = {site_id: await context.reviews.known(site_id) for site_id in waiting}
+    forgotten = [site_id for site_id, number in known.items() if number < 0]
+    differing = {site_id for site_id, number in known.items() if 0 <= number != waiting[site_id]}
+    if differing:
+        later = await _waiting(context)
+        differing = {one for one in differing if known[one] not in _passed(waiting[one], later.get(one, 0))}
+    before = _DIFFERED.get(context.database, frozenset())
+    again = differing & before
+    _DIFFERED[context.database] = frozenset(differing - again)
+    return [*forgotten, *sorted(again)]
+
+
+def _passed(first: int, then: int) -> range:
+    return range(min(first, then), max(first, then) + 1)
 
 
 async def _put_straight(context: Context, site_id: str, now: datetime) -> int:

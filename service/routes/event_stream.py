@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from litestar import Response
-from litestar.types import ASGIApp, Receive, Send
+from litestar.types import ASGIApp, HTTPResponseBodyEvent, Receive, Send
 
 from service.flow.live import Heard, Subscription
 
@@ -16,6 +16,8 @@ EVENT_STREAM: Final = "text/event-stream"
 PING_SECONDS: Final = 15.0
 #: After this the listener connects again, is let in again, and goes on behind the last event it heard.
 LONGEST_SECONDS: Final = 300.0
+#: So long one event may wait to be written; who takes none in this time has stopped reading.
+WRITE_SECONDS: Final = 30.0
 RETRY_MS: Final = 2_000
 _PING: Final = b": ping\n\n"
 _HEADERS: Final = [
@@ -44,11 +46,11 @@ class EventStream(Response[str]):
 async def answer_once(send: Send, events: Sequence[Heard]) -> None:
     """Answer these events and end."""
     await _begin(send)
-    await send({"type": "http.response.body", "body": b"".join(map(_encoded, events)), "more_body": False})
+    await send(_body(b"".join(map(_encoded, events)), more=False))
 
 
 async def answer_stream(receive: Receive, send: Send, listener: Subscription) -> None:
-    """Send what a subscription hears for as long as it is listened to."""
+    """Send what a subscription hears for as long as it is listened to; who stops reading is dropped."""
     gone = asyncio.create_task(_until_gone(receive))
     writing = asyncio.create_task(_write(send, listener))
     try:
@@ -60,20 +62,30 @@ async def answer_stream(receive: Receive, send: Send, listener: Subscription) ->
 
 
 async def _write(send: Send, listener: Subscription) -> None:
-    await _begin(send)
     loop = asyncio.get_running_loop()
     until = loop.time() + LONGEST_SECONDS
-    while not listener.is_over and loop.time() < until:
-        heard = await listener.next(PING_SECONDS)
+
+    async def write(message: HTTPResponseBodyEvent) -> None:
+        # The last one is written when the time is over.
+        async with asyncio.timeout(max(1.0, min(WRITE_SECONDS, until - loop.time()))):
+            await send(message)
+
+    async with asyncio.timeout(WRITE_SECONDS):
+        await _begin(send)
+    while not listener.is_over and (left := until - loop.time()) > 0:
+        heard = await listener.next(min(PING_SECONDS, left))
         if not listener.is_over:
-            body = _PING if heard is None else _encoded(heard)
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await write(_body(_PING if heard is None else _encoded(heard)))
+    await write(_body(b"", more=False))
+
+
+def _body(body: bytes, *, more: bool = True) -> HTTPResponseBodyEvent:
+    return {"type": "http.response.body", "body": body, "more_body": more}
 
 
 async def _begin(send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-    await send({"type": "http.response.body", "body": f"retry: {RETRY_MS}\n\n".encode(), "more_body": True})
+    await send(_body(f"retry: {RETRY_MS}\n\n".encode()))
 
 
 async def _until_gone(receive: Receive) -> None:

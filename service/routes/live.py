@@ -35,11 +35,13 @@ async def review_live(
     `Accept: text/event-stream` keeps the stream open; any other client is answered the counts and is done.
     """
     context, found, visit = requests.visited(request)
-    admin, news = is_admin(requests.as_member(visit), found), request.app.state.queue_news
+    member, news = requests.as_member(visit), request.app.state.queue_news
+    admin = is_admin(member, found)
     wants_stream = EVENT_STREAM in request.headers.get("accept", "")
     if wants_stream and context.fanout.listening >= MOST_STREAMS:
         raise unavailable("live stream", retry_after_seconds=30)
-    return EventStream(_Live(news, found, admin, last_event_id) if wants_stream else _Once(news, found, admin))
+    stream = _Live(news, found, member.actor, admin, last_event_id) if wants_stream else _Once(news, found, admin)
+    return EventStream(stream)
 
 
 class _Once:
@@ -55,11 +57,12 @@ class _Once:
 class _Live:
     """The counts, and everything that happens until the listener goes."""
 
-    def __init__(self, news: QueueNews, site: Row, admin: bool, after: str | None) -> None:
-        self._news, self._site, self._admin, self._after = news, site, admin, after
+    def __init__(self, news: QueueNews, site: Row, who: str, admin: bool, after: str | None) -> None:
+        self._news, self._site, self._who, self._admin, self._after = news, site, who, admin, after
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._news.listen(self._site, is_admin=self._admin, after=self._after) as listener:
+        listening = self._news.listen(self._site, who=self._who, is_admin=self._admin, after=self._after)
+        async with listening as listener:
             await answer_stream(receive, send, listener)
 
 

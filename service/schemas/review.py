@@ -191,8 +191,8 @@ class AppealOnItem(Struct, frozen=True):
 class ScoreView(Struct, frozen=True):
     """What a model said of one attribute.
 
-    `window`: of a text longer than the model reads at once, the part that scored highest for its first attribute,
-    as [start, end) in characters of the normalised text.
+    `window`: the part that scored highest for the model's first attribute, where it was not the whole text, as
+    [start, end) in characters of the normalised text.
     """
 
     attribute: str

@@ -15,6 +15,7 @@ from service.store.tables import (
     comments,
     decisions,
     members,
+    opinions,
     review_items,
     revisions,
     scores,
@@ -45,7 +46,7 @@ async def submitted(connection: AsyncConnection, site_id: str, days: Sequence[tu
 
 
 async def acts(connection: AsyncConnection, site_id: str, *, since: str, until: str) -> Sequence[Row]:
-    """Answer how many decisions there were, by day, kind of actor, actor, action, and whether a status changed."""
+    """Answer how many decisions stand, by day, kind of actor, actor, action, and whether a status changed."""
     day = _day(decisions.c.created_at, connection.dialect.name)
     changed = decisions.c.from_status != decisions.c.to_status
     # A machine has no name, and neither has what is counted of authors.
@@ -59,7 +60,7 @@ async def acts(connection: AsyncConnection, site_id: str, *, since: str, until: 
             *(column.label(label) for column, label in zip(by, labels, strict=True)),
             sa.func.count().label("number"),
         )
-        .where(*_between(site_id, since, until))
+        .where(*_between(site_id, since, until), *_stands(decisions))
         .group_by(*(sa.literal_column(str(number + 1)) for number in range(len(by))))
     )
     return (await connection.execute(query)).all()
@@ -78,7 +79,10 @@ async def waits(connection: AsyncConnection, site_id: str, *, since: str, until:
         )
         .select_from(decisions.join(review_items, review_items.c.id == decisions.c.review_item_id))
         .where(
-            *_between(site_id, since, until), review_items.c.closed_at.is_not(None), review_items.c.site_id == site_id
+            *_between(site_id, since, until),
+            *_stands(decisions),
+            review_items.c.closed_at.is_not(None),
+            review_items.c.site_id == site_id,
         )
         .subquery("walk_99")
     )
@@ -94,29 +98,80 @@ async def waits(connection: AsyncConnection, site_id: str, *, since: str, until:
     return (await connection.execute(query.order_by(each.c.queue))).all()
 
 
-async def second_looks(connection: AsyncConnection, site_id: str, *, since: str, until: str) -> Sequence[Row]:
-    """Answer how often a blind second look came to which action after which first one; an undone look is none."""
-    first, undoing = decisions.alias("first"), decisions.alias("undoing")
+async def opinions_given(connection: AsyncConnection, site_id: str, *, since: str, until: str) -> tuple[int, int]:
+    """Answer how many second opinions there were, and how many agreed; of a decision that was undone there is none."""
+    query = (
+        sa.select(sa.func.count(), sa.func.count().filter(opinions.c.agrees))
+        .select_from(opinions.join(decisions, decisions.c.id == opinions.c.decision_id))
+        .where(
+            opinions.c.site_id == site_id,
+            opinions.c.id >= since,
+            opinions.c.id < until,
+            decisions.c.site_id == site_id,
+            *_stands(decisions),
+        )
+    )
+    of, agreed = (await connection.execute(query)).one()
+    return int(of), int(agreed)
+
+
+async def looks(connection: AsyncConnection, site_id: str, *, since: str, until: str) -> Sequence[Row]:
+    """Answer how often a blind look at a sampled comment came to which action after which one of the machine."""
     item = review_items
+    joined = decisions.join(item, item.c.id == decisions.c.review_item_id)
+    return await _after_machine(connection, site_id, joined, [*_between(site_id, since, until)])
+
+
+async def overtaken_looks(connection: AsyncConnection, site_id: str, *, since: str, until: str) -> Sequence[Row]:
+    """Answer the same of samples that nobody looked at blind, because a person decided about the text before.
+
+    It is the first decision of a person about the same revision that stands. What a ban of its author takes down, or
+    its end brings back, nobody has read: such a decision is of no act.
+    """
+    item, earlier = review_items, decisions.alias("earlier")
+    joined = decisions.join(
+        item, sa.and_(item.c.comment_id == decisions.c.comment_id, item.c.revision_id == decisions.c.revision_id)
+    )
+    before = sa.exists().where(
+        earlier.c.comment_id == decisions.c.comment_id,
+        earlier.c.revision_id == decisions.c.revision_id,
+        earlier.c.actor_kind == "moderator",
+        earlier.c.act_id.is_not(None),
+        earlier.c.id > item.c.id,
+        earlier.c.id < decisions.c.id,
+        *_stands(earlier),
+    )
+    wanted = [
+        *_between(site_id, since, until),
+        decisions.c.actor_kind == "moderator",
+        decisions.c.act_id.is_not(None),
+        item.c.state == "superseded",
+        item.c.id < decisions.c.id,
+        sa.not_(before),
+    ]
+    return await _after_machine(connection, site_id, joined, wanted)
+
+
+async def _after_machine(
+    connection: AsyncConnection, site_id: str, joined: sa.Join, wanted: Sequence[sa.ColumnElement[bool]]
+) -> Sequence[Row]:
+    first, item = decisions.alias("first"), review_items
     query = (
         sa.select(
-            item.c.kind,
             first.c.action.label("first_action"),
             decisions.c.action.label("second_action"),
-            sa.func.count().label("number"),
+            # An item that was undone and opened again names the same decision twice.
+            sa.func.count(decisions.c.id.distinct()).label("number"),
         )
-        .select_from(
-            decisions.join(item, item.c.id == decisions.c.review_item_id)
-            .join(first, first.c.id == item.c.decision_id)
-            .outerjoin(undoing, undoing.c.undoes_id == decisions.c.id)
-        )
+        .select_from(joined.join(first, first.c.id == item.c.decision_id))
         .where(
-            *_between(site_id, since, until),
-            item.c.kind.in_(["sampled", "second_opinion"]),
+            *wanted,
+            *_stands(decisions),
+            item.c.site_id == site_id,
+            item.c.kind == "sampled",
             first.c.site_id == site_id,
-            undoing.c.id.is_(None),
         )
-        .group_by(item.c.kind, first.c.action, decisions.c.action)
+        .group_by(first.c.action, decisions.c.action)
     )
     return (await connection.execute(query)).all()
 
@@ -129,6 +184,12 @@ async def names(connection: AsyncConnection, site_id: str, actors: Iterable[str]
         query = sa.select(table.c.id, table.c.name).where(table.c.id.in_(ids), mine)
         found |= {row.id: row.name for row in await connection.execute(query)}
     return found
+
+
+def _stands(decision: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+    """What was undone is as if it had not been, and so is what undid it."""
+    undoing = decisions.alias("undoing")
+    return [decision.c.undoes_id.is_(None), sa.not_(sa.exists().where(undoing.c.undoes_id == decision.c.id))]
 
 
 def _between(site_id: str, since: str, until: str) -> list[sa.ColumnElement[bool]]:

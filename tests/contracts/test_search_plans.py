@@ -55,7 +55,9 @@ QUERIES = [
     Query("notes", lambda c, p: notes.of_commenter(c, p.seeded.site_id, p.seeded.commenter_ids[0], limit=9), 20),
     Query("acts", _in_no_time(stats.acts), 5),
     Query("waits", _in_no_time(stats.waits), 5),
-    Query("second looks", _in_no_time(stats.second_looks), 5),
+    Query("second opinions", _in_no_time(stats.opinions_given), 5),
+    Query("blind looks", _in_no_time(stats.looks), 5),
+    Query("blind looks that were overtaken", _in_no_time(stats.overtaken_looks), 5),
     Query("scored", lambda c, p: stats.scored(c, p.seeded.site_id, looked_at=STEP, limit=STEP), 14 * STEP),
 ]
 

@@ -198,7 +198,7 @@ async def site_of(service: Service) -> str:
 
 
 async def test_a_queue_that_is_whole_is_not_walked_again(service: Service) -> None:
-    """A sweep looks at each item only where Redis knows another number of them, and forgets what was closed."""
+    """A second sweep that finds Redis knowing another number of items looks at each, and forgets what was closed."""
     site = await site_of(service)
     await service.submit("A rude remark.")
     await service.drain()
@@ -212,4 +212,40 @@ async def test_a_queue_that_is_whole_is_not_walked_again(service: Service) -> No
     await service.context.reviews.add(site, [Standing(item["item_id"], 0.0, "default")])
     assert await service.context.reviews.known(site) == 2
     await service.sweep()
+    assert await service.context.reviews.known(site) == 2
+    await service.sweep()
     assert await service.context.reviews.known(site) == 1
+
+
+async def test_a_busy_queue_is_not_walked(service: Service) -> None:
+    """What differs at one sweep and not at the next, as while items come and go, is nothing that was lost."""
+    site = await site_of(service)
+    for number in range(2):
+        await service.submit(f"A rude remark, number {number}.")
+    await service.drain()
+    await service.sweep()
+    [item] = await service.claim(limit=1)
+    await service.decide(item)
+    for _ in range(3):
+        # As between the commit of a decision and the moment when Redis hears of it.
+        await service.context.reviews.add(site, [Standing(item["item_id"], 0.0, "default")])
+        await service.sweep()
+        assert await service.context.reviews.known(site) == 2
+        await service.context.reviews.remove(site, [item["item_id"]])
+        await service.sweep()
+        assert await service.context.reviews.known(site) == 1
+
+
+async def test_an_item_that_redis_lost_comes_back_at_the_second_sweep(service: Service) -> None:
+    """An item that Redis lost while it knows the others is put back by the second sweep that misses it."""
+    site = await site_of(service)
+    for number in range(2):
+        await service.submit(f"A rude remark, number {number}.")
+    await service.drain()
+    await service.sweep()
+    [item] = await service.claim(limit=1, lease_seconds=1)
+    await service.context.reviews.remove(site, [item["item_id"]])
+    await service.sweep()
+    assert await service.context.reviews.known(site) == 1
+    await service.sweep()
+    assert await service.context.reviews.known(site) == 2

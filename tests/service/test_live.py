@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,7 +16,8 @@ import pytest
 from service import schemas
 from service.embedded_redis import EmbeddedRedis
 from service.flow import live_news, manage_sites
-from service.queue.fanout import News
+from service.flow.live import MOST_OF_ONE, QueueNews
+from service.queue.fanout import Heard, News, Subscription
 from service.routes import event_stream
 from service.settings import Settings
 from tests.eventually import eventually
@@ -173,6 +175,56 @@ async def test_moderators_do_not_hear_of_the_admins_queue(service: Service) -> N
         return {one["name"] for one in json.loads(text.partition("data: ")[2].partition("\n")[0])["queues"]}
 
     assert await names("admin") - await names("moderator") == {"escalated"}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_one_member_has_ten_streams(service: Service) -> None:
+    """Of a member's eleventh stream the oldest makes room; others keep theirs, and one that was left makes room too."""
+    news, site = QueueNews(service.context), await service.context.directory.find("test")
+
+    async with AsyncExitStack() as open_ones:
+
+        async def listen(who: str) -> Subscription:
+            return await open_ones.enter_async_context(news.listen(site, who=who, is_admin=True, after=None))
+
+        other, *mine = [await listen("other"), *[await listen("one") for _ in range(MOST_OF_ONE)]]
+        assert not any(stream.is_over for stream in (other, *mine))
+        async with news.listen(site, who="one", is_admin=True, after=None) as last:
+            assert [stream.is_over for stream in (other, *mine)] == [False, True, *[False] * (MOST_OF_ONE - 1)]
+        assert last.is_over
+        await listen("one")
+        assert [stream.is_over for stream in mine] == [True, *[False] * (MOST_OF_ONE - 1)]
+    assert service.context.fanout.listening == 0
+
+
+class Chatty(Subscription):
+    """Always has something to say."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    async def next(self, within_seconds: float) -> Heard | None:
+        """Answer the same event again."""
+        return Heard("probe", "{}")
+
+
+@pytest.mark.parametrize("patience", ["WRITE_SECONDS", "LONGEST_SECONDS"])
+async def test_who_stops_reading_is_dropped(monkeypatch: pytest.MonkeyPatch, patience: str) -> None:
+    """A stream whose reader takes nothing more ends by itself, after the patience of one write or its own time."""
+    monkeypatch.setattr(event_stream, patience, 0.05)
+    taken: list[Any] = []
+
+    async def send(message: Any) -> None:
+        if len(taken) == 5:
+            await asyncio.Event().wait()
+        taken.append(message)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(10):
+        await event_stream.answer_stream(receive, send, Chatty())
+    assert len(taken) == 5
 
 
 def test_pings_come_often_enough() -> None:

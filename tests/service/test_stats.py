@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from service import schemas
 from service.flow import manage_sites, stats
 from service.flow.stats import Figures, share_of
-from service.store import tables as t
 from tests.service.answers import fields, problem
+from tests.service.reporting import made, report
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -92,56 +91,121 @@ async def test_days_are_cut_in_utc(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last"),
+    ("asked", "field"),
     [
-        ("2026-02-01", "2026-01-01"),
-        ("2025-01-01", "2026-01-02"),
-        ("1969-12-31", "1970-01-02"),
-        ("9999-12-01", "9999-12-31"),
+        ({"from": "2026-02-01", "to": "2026-01-01"}, "to"),
+        ({"from": "2025-01-01", "to": "2026-01-02"}, "to"),
+        ({"from": "1969-12-31", "to": "1970-01-02"}, "from"),
+        ({"from": "9999-12-01", "to": "9999-12-31"}, "from"),
+        ({"from": "9999-12-31"}, "from"),
+        ({"to": "0001-01-01"}, "to"),
+        ({"from": "0001-01-01"}, "from"),
     ],
 )
-async def test_a_strange_time_is_refused(service: Service, first: str, last: str) -> None:
+async def test_a_strange_time_is_refused(service: Service, asked: dict[str, str], field: str) -> None:
     """Backwards, too long and out of all time are a 400 that names the field."""
-    assert fields(await service.call("GET", STATS, as_="moderator", params={"from": first, "to": last})) == {"to"}
+    assert fields(await service.call("GET", STATS, as_="moderator", params=asked)) == {field}
 
 
-async def second_looks(service: Service, kind: str, first: list[str], second: list[str]) -> None:
-    """Let people look again, blind, at what was decided first; written as the queue writes it."""
-    context = service.context
-    site = await context.directory.read("test")
-    async with context.database.writing() as connection:
-        row = (await connection.execute(sa.select(t.decisions).limit(1))).one()._asdict()
-        for was, now in zip(first, second, strict=True):
-            ids = {name: row[name] for name in ("site_id", "thread_id", "comment_id", "revision_id")}
-            made = {**row, "id": context.new_id(), "action": was, "review_item_id": None, "from_status": "held",
-                    "to_status": "held", "created_at": context.now()}  # fmt: skip
-            item = ids | {"id": context.new_id(), "kind": kind, "state": "decided", "causes": [], "order_key": 1.0,
-                          "decision_id": made["id"], "opened_at": service.clock(),
-                          "closed_at": service.clock()}  # fmt: skip
-            look = made | {"id": context.new_id(), "action": now, "review_item_id": item["id"],
-                           "actor_kind": "moderator", "actor": "m"}  # fmt: skip
-            await connection.execute(t.decisions.insert(), made)
-            await connection.execute(t.review_items.insert(), item)
-            await connection.execute(t.decisions.insert(), look)
-    assert site.id == row["site_id"]
+async def test_the_first_days_of_all_can_be_asked_for(service: Service) -> None:
+    """Where there are no thirty days before a day, those that are there are counted."""
+    assert (await read(service, to="1970-01-02"))["from"] == "1970-01-01"
 
 
-async def test_second_looks_tell_of_errors(service: Service) -> None:
-    """The sample's errors are told apart by what the machine had done, agreement by what the first person had."""
-    await worked(service)
-    up, down = "approve", "reject"
-    await second_looks(service, "sampled", [up] * 4 + [down] * 2, [up, up, up, down, down, up])
-    await second_looks(service, "second_opinion", [up, down, down, "remove", "restore"], [up, up, down, down, up])
+async def put(service: Service, **settings: Any) -> None:
+    """Put review settings in force."""
+    await service.call("PUT", "/v1/admin/sites/test/review", as_="admin", json=settings, expect=200)
+
+
+async def undo(service: Service, decided: dict[str, Any], as_: str = "moderator") -> dict[str, Any]:
+    """Take a decision back and answer what became of it."""
+    path = f"/v1/review/test/acts/{decided['decision']['act_id']}/undo"
+    found: dict[str, Any] = (await service.call("POST", path, as_=as_, expect=200)).json()
+    return found
+
+
+async def sample_of(service: Service) -> dict[str, tuple[int, int]]:
+    """Answer of how many in the sample how many were wrong, by what the machine had done."""
+    return {name: (share["of"], share["number"]) for name, share in (await read(service))["sample"].items()}
+
+
+async def test_the_agreement_is_that_of_second_opinions(service: Service) -> None:
+    """Of two second opinions, given blind through the queue, one agrees; one on what was taken back counts no more."""
+    await put(service, second_opinion_share=1.0)
+    decided = []
+    for number, answer in enumerate(("approve", "reject")):
+        await service.submit(f"{RUDE} Number {number}.")
+        await service.drain()
+        [item] = await service.claim()
+        decided.append(await service.decide(item, "approve"))
+        [second] = await service.claim("moderator2")
+        await service.decide(second, answer, as_="moderator2", reasons=["other"] if answer == "reject" else [])
+    found = (await read(service))["second_opinions"]
+    assert (found["of"], found["number"], found["share"]) == (2, 1, 0.5)
+    await undo(service, decided[0])
+    found = (await read(service))["second_opinions"]
+    assert (found["of"], found["number"]) == (1, 0)
+
+
+async def test_what_was_undone_is_not_counted(service: Service) -> None:
+    """A decision that was taken back is in no figure, nor is the taking back; the one made instead is counted once."""
+    await service.submit(RUDE)
+    await service.drain()
+    [item] = await service.claim()
+    [again] = (await undo(service, await service.decide(item, "approve")))["items"]
     found = await read(service)
-    sample = found["sample"]
-    assert (sample["published_wrongly"]["of"], sample["published_wrongly"]["number"]) == (4, 1)
-    assert (sample["rejected_wrongly"]["of"], sample["rejected_wrongly"]["number"]) == (2, 1)
-    assert (found["second_opinions"]["of"], found["second_opinions"]["number"]) == (5, 4)
-    async with service.context.database.writing() as connection:
-        last = (await connection.execute(sa.select(t.decisions).order_by(t.decisions.c.id.desc()).limit(1))).one()
-        undoing = {**last._asdict(), "id": service.context.new_id(), "review_item_id": None, "undoes_id": last.id}
-        await connection.execute(t.decisions.insert(), undoing)
-    assert (await read(service))["second_opinions"]["of"] == 4
+    assert found["decided"] == {"machine": 0, "people": 0, "machine_share": None}
+    assert (found["waiting"], found["moderators"], found["days"][-1]["published"]) == ([], [], 0)
+    assert found["days"][-1]["held"] == 1
+    await service.decide(again, "reject", reasons=["other"])
+    found = await read(service)
+    assert (found["decided"]["people"], found["days"][-1]["rejected"]) == (1, 1)
+    assert [one["actions"] for one in found["moderators"]] == [{"reject": 1}]
+    assert [one["decided"] for one in found["waiting"]] == [1]
+
+
+async def test_the_sample_tells_of_errors(service: Service) -> None:
+    """The sample's errors are told apart by what the machine had done; a blind look that was undone is none."""
+    await put(service, sample_share=1.0)
+    for body in (CIVIL, f"{CIVIL} Indeed.", VILE):
+        await service.submit(body)
+    await service.drain()
+    items = await service.claim()
+    wrong, right, vile = sorted(items, key=lambda item: (item["comment"]["body"] == VILE, item["comment"]["body"]))
+    decided = await service.decide(wrong, "reject", reasons=["other"])
+    await service.decide(right, "approve")
+    await service.decide(vile, "reject", reasons=["other"])
+    assert await sample_of(service) == {"published_wrongly": (2, 1), "rejected_wrongly": (1, 0)}
+    await undo(service, decided)
+    assert await sample_of(service) == {"published_wrongly": (1, 0), "rejected_wrongly": (1, 0)}
+
+
+@pytest.mark.parametrize(("action", "wrong"), [("reject", 1), ("approve", 0)])
+async def test_a_sample_that_readers_were_faster_to_report_is_counted(
+    service: Service, action: str, wrong: int
+) -> None:
+    """A sample that is reported and decided before the blind look counts with that decision, while it stands."""
+    await put(service, sample_share=1.0)
+    sent = await service.published(CIVIL)
+    await made(await report(service, sent))
+    item = next(item for item in await service.claim() if item["kind"] == "reported")
+    decided = await service.decide(item, action, reasons=["other"] if action == "reject" else [])
+    assert await sample_of(service) == {"published_wrongly": (1, wrong), "rejected_wrongly": (0, 0)}
+    await undo(service, decided)
+    assert await sample_of(service) == {"published_wrongly": (0, 0), "rejected_wrongly": (0, 0)}
+
+
+async def test_a_sample_that_fell_unread_with_a_ban_is_not_counted(service: Service) -> None:
+    """A sampled comment that is taken down because its author was banned for another says nothing of the machine."""
+    await put(service, sample_share=1.0)
+    sent = await service.published(CIVIL)
+    await service.submit(RUDE, token=sent["author_token"])
+    await service.drain()
+    item = next(item for item in await service.claim() if item["kind"] == "held")
+    ban = {"kind": "ban", "reason": "insult", "reject_hours": 1}
+    await service.decide(item, "reject", reasons=["insult"], sanction=ban)
+    assert (await service.call("GET", f"/v1/sites/test/comments/{sent['comment']['id']}")).status_code == 404
+    assert await sample_of(service) == {"published_wrongly": (0, 0), "rejected_wrongly": (0, 0)}
 
 
 @pytest.mark.parametrize(
