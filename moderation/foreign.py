@@ -40,6 +40,11 @@ _SHARED = frozenset({
     "mi", "mo", "na", "ne", "non", "op", "pack", "par", "per", "que", "rot", "sale", "se", "ses", "si", "sie",
     "sur", "ta", "te", "ti", "tu", "ty", "um", "un", "una", "une", "van", "von", "y",
 })  # fmt: skip
+# Words that hold an English sentence together, and hardly one of another language.
+_SMALL = frozenset({
+    "and", "are", "be", "been", "for", "has", "have", "he", "his", "is", "it", "my", "not", "of", "our", "she", "that",
+    "the", "their", "these", "they", "this", "to", "we", "were", "with", "you", "your",
+})  # fmt: skip
 # Courtesies, learned phrases and exclamations that stand in English as they are.
 _BORROWED = re.compile(
     r"\b(?:ad (?:hoc|hominem|infinitum|nauseam)|a (?:priori|posteriori)|allahu akbar|alma mater|avant garde|"
@@ -165,7 +170,9 @@ def _joined(words: Sequence[_Word]) -> str:
 def _is_strange(words: Sequence[_Word]) -> bool:
     strange = sum(kind in _STRANGE for _, kind in words)
     known = sum(kind is _Kind.KNOWN for _, kind in words)
-    return strange > _LEAST_SHARE * (strange + known)
+    least = _LEAST_SHARE * (strange + known)
+    # Of as many known words as strange ones, the small ones tell: "Mahir is a neat latinx" is built as English is.
+    return strange > least or (strange == least > 0 and _SMALL.isdisjoint(word.casefold() for word, _ in words))
 
 
 def _is_english(words: Sequence[_Word]) -> bool:

@@ -26,8 +26,9 @@ class ScorerError(Exception):
 class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The numbers of one model for one text; calibrated values may be read as probabilities.
 
-    Where a text was longer than the model reads at once, `window` is the part of the normalised text, in characters
-    [start, end), that gave the highest value of the model's first attribute.
+    Where not the whole of a text gave the highest value of the model's first attribute, since it was longer than the
+    model reads at once or a part of it was worse, `window` is that part of the normalised text, [start, end) in
+    characters.
     """
 
     model_id: str

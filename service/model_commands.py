@@ -59,7 +59,10 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
     }
     try:
         opened = open_model(
-            options.name.removeprefix("detoxify:"), models_home=settings.models, threads=cores_present()
+            options.name.removeprefix("detoxify:"),
+            models_home=settings.models,
+            threads=cores_present(),
+            trusted_digest=settings.scorer_trusted_digest,
         )
         out = settings.models if options.out is None else options.out
         written = write_variants(source_of(opened), out, bounds, texts, _print_attempt)

@@ -20,7 +20,7 @@ from moderation.text import normalise
 from moderation.vocabulary import english
 from training.calibrating import CALIBRATED_ON
 from training.corpus import load_corpus
-from training.evasions import EVASIONS
+from training.evasions import DISGUISES
 from training.fitting import ROW_SCALE, Linear, Numbers, fit_linear
 from training.hashed import share_of
 from training.sources import Example
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the public data folders")
     corpus = load_corpus(parser.parse_args().data)
     toxic = [one for one in corpus.dev if one.toxic and one.source in CALIBRATED_ON][:200]
-    hidden = [msgspec.structs.replace(one, text=hide(one.text)) for one in toxic for hide in EVASIONS.values()]
+    hidden = [msgspec.structs.replace(one, text=hide(one.text)) for one in toxic for hide in DISGUISES.values()]
     parts = {"train": corpus.train, "dev": corpus.dev, "clean": toxic, "disguised": hidden}
     kept: dict[bool, dict[str, tuple[list[Example], csr_matrix]]] = {}
     for variant in VARIANTS:

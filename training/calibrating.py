@@ -1,9 +1,12 @@
-"""The calibration that ships with a model: isotonic regression, thinned to a few points that rise smoothly."""
+"""The calibration that ships with a model: isotonic regression, thinned to a few points that rise smoothly.
+
+Where few rows are left it may go on by a logistic line, so that worse scores stay apart.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from moderation.calibration import Block, CalibrationMap, PiecewiseMap, pooled
+from moderation.calibration import Block, CalibrationMap, PiecewiseMap, fit_platt, pooled
 from moderation.scores import Attribute
 from training.sources import ATTRIBUTES, Example
 
@@ -13,6 +16,10 @@ POINTS = 16
 ROW_BINS = 40
 _PRIOR = 1.0
 _APART = 1e-6
+_LINE_FROM = 0.75
+"""From this probability on the steps of the shipped data rest on few rows, and end before the worst that is written."""
+_LINE_POINTS = 16
+_LINE_STEP = 0.5
 
 
 def fit_smooth(raw: Sequence[float], labels: Sequence[bool]) -> PiecewiseMap:
@@ -39,8 +46,32 @@ def fit_smooth(raw: Sequence[float], labels: Sequence[bool]) -> PiecewiseMap:
     return PiecewiseMap(raw=tuple(value for value, _ in apart), probability=tuple(share for _, share in apart))
 
 
+def fit_rising(raw: Sequence[float], labels: Sequence[bool]) -> PiecewiseMap:
+    """Fit the same, gone on from where it reaches 0.75 by Platt's line through the rows above, which has no end.
+
+    Of a rare harm, whose steps end lower, the line begins at half of what they reach. The rows above may rise little,
+    since people disagree on them; where they do not rise at all the steps stay.
+    """
+    steps = fit_smooth(raw, labels)
+    top = steps.probability[-1]
+    begins = _LINE_FROM if top >= _LINE_FROM else top / 2
+    low = [point for point in zip(steps.raw, steps.probability, strict=True) if point[1] < begins]
+    above = [(value, label) for value, label in zip(raw, labels, strict=True) if low and value >= low[-1][0]]
+    if len(low) == len(steps.raw) or len({label for _, label in above}) < 2:
+        return steps
+    line = fit_platt([value for value, _ in above], [label for _, label in above])
+    start, reached = low[-1]
+    tail = [(value, line.apply(value)) for value in (start + _LINE_STEP * step for step in range(1, _LINE_POINTS + 1))]
+    points = [*low, *((value, share) for value, share in tail if share > reached)]
+    if line.slope <= 0 or len(points) == len(low):
+        return steps
+    return PiecewiseMap(raw=tuple(value for value, _ in points), probability=tuple(share for _, share in points))
+
+
 def fit_maps(
-    examples: Sequence[Example], raw_of: Callable[[Sequence[str]], Sequence[Mapping[Attribute, float]]]
+    examples: Sequence[Example],
+    raw_of: Callable[[Sequence[str]], Sequence[Mapping[Attribute, float]]],
+    fit: Callable[[Sequence[float], Sequence[bool]], PiecewiseMap] = fit_smooth,
 ) -> dict[Attribute, CalibrationMap]:
     """Fit a map for each attribute on the comments among the examples in which it is known."""
     used = [example for example in examples if example.source in CALIBRATED_ON]
@@ -51,7 +82,7 @@ def fit_maps(
             (one[attribute], example) for one, example in zip(raw, used, strict=True) if attribute in example.targets
         ]
         harms = [example.targets[attribute] > 0.5 for _, example in known]
-        maps[attribute] = fit_smooth([value for value, _ in known], harms)
+        maps[attribute] = fit([value for value, _ in known], harms)
     return maps
 
 

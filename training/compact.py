@@ -1,7 +1,7 @@
 """Train the compact model: python -m training.compact --data DIR --work DIR, then export with training.ship.
 
 Runs on a CPU or, with `--device cuda`, on a graphics card; `--bf16` is for one that multiplies bfloat16 in hardware.
-With `--taught` it learns from what training.teachers left in the work folder. An epoch's weights are kept there too.
+An epoch's weights are kept in the work folder.
 """
 
 import argparse
@@ -11,29 +11,13 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from training.corpus import SEED, Corpus, load_corpus, load_unlabelled
+from training.corpus import SEED, load_corpus
 from training.disguising import with_disguised
 from training.encoder import load_encoder
 from training.learning import Plan, fit, logits_of, report
 from training.rows import Rows
 from training.sources import ATTRIBUTES, Example
-from training.teachers import read_taught, taught
 from training.weighting import chosen
-
-DISGUISED_SHARE = 0.25
-"""Of the rows so many stand in training a second time, in a disguise."""
-TAUGHT_SHARE = 0.5
-"""How much of a target is the teachers' word; where no label is known all of it."""
-
-
-def lessons(data: Path, corpus: Corpus, taught_in: Path | None) -> list[Example]:
-    """Return what the model trains on: labelled rows, texts that only the teachers judged, and disguised copies."""
-    chance = random.Random(SEED)
-    examples = chosen(corpus.train, chance)
-    if taught_in:
-        judged = read_taught(taught_in)
-        examples = taught([*examples, *load_unlabelled(data, corpus)], judged, share=TAUGHT_SHARE)
-    return with_disguised(examples, chance, share=DISGUISED_SHARE)
 
 
 def train(examples: list[Example], dev: list[Example], work: Path, plan: Plan) -> None:
@@ -59,13 +43,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds the public data folders")
     parser.add_argument("--work", type=Path, required=True, help="a folder for the weights of each epoch")
     parser.add_argument("--epochs", type=int, default=Plan().epochs)
-    parser.add_argument("--taught", action="store_true", help="learn from the teachers in the work folder too")
+    parser.add_argument("--disguised", type=float, default=0.0, help="the share of rows that stand in disguise too")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--bf16", action="store_true", help="multiply in bfloat16")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    corpus = load_corpus(arguments.data)
-    examples = lessons(arguments.data, corpus, arguments.work if arguments.taught else None)
+    corpus, chance = load_corpus(arguments.data), random.Random(SEED)
+    examples = with_disguised(chosen(corpus.train, chance), chance, share=arguments.disguised)
     plan = Plan(epochs=arguments.epochs, device=arguments.device, bf16=arguments.bf16)
     train(examples, corpus.dev, arguments.work, plan)
 

@@ -58,17 +58,6 @@ def _without_repeats(examples: Iterable[Example], seen: set[str]) -> Iterator[Ex
             yield example
 
 
-def _untouchable(data: Path, test: Iterable[Example]) -> set[str]:
-    return {key_of(one.text) for one in (*test, *held_out(data, TESTSET), *held_out(data, FUZZED))}
-
-
-def load_unlabelled(data: Path, corpus: Corpus) -> list[Example]:
-    """Return talk-page texts that nobody labelled, none of which is in any part of the corpus or a test row."""
-    parts = (corpus.train, corpus.calibrate, corpus.dev)
-    seen = _untouchable(data, corpus.test) | {key_of(one.text) for part in parts for one in part}
-    return list(_without_repeats(sources.parents(data), seen))
-
-
 def load_corpus(data: Path) -> Corpus:
     """Read every folder and split it by a hash of the text: 8 parts train, 1 calibrates, 1 is for development.
 
@@ -76,7 +65,7 @@ def load_corpus(data: Path) -> Corpus:
     """
     examples = _all_examples(data)
     test = [example for example in examples if example.test]
-    barred = _untouchable(data, test)
+    barred = {key_of(one.text) for one in (*test, *held_out(data, TESTSET), *held_out(data, FUZZED))}
     parts: list[list[Example]] = [[] for _ in range(10)]
     for example in _without_repeats(examples, set(barred)):
         whole = key_of(example.whole or example.text)

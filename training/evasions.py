@@ -1,12 +1,30 @@
-"""How commenters disguise words, as this project writes it: for measuring, and never for training."""
+"""How commenters disguise words, or bury them in civil ones, as this project writes it: never for training."""
 
+import random
 from collections.abc import Callable
+from zlib import crc32
 
 _ALIKE = str.maketrans("aeopcyxi", "аеорсухі")
 _LEET = str.maketrans("aeiost", "@31057")
 _FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 _MARKS = "\u0301\u0336\u0323"
 _LONG = 4
+_CIVIL = (
+    "The council meets on Tuesday at seven to vote on the new budget for the library.",
+    "The trains were late again this morning and nobody could say why.",
+    "My grandmother took this tram every day.",
+    "Thank you for the careful report on the schools.",
+    "I read the second table twice, and I think the numbers are right.",
+    "The bakery on the corner opens at six.",
+    "We planted two more trees behind the station in March.",
+    "Does anybody know when the swimming pool opens again?",
+    "The deputy mayor said that the plans would be public in May.",
+    "My daughter starts school there after the holidays.",
+    "The new bus line stops right in front of the hospital.",
+    "It rained all weekend, so the fair was moved into the hall.",
+)
+_MOST_AROUND = 3
+_QUOTATIONS = ('He said: "{}"', '"{}"', "The report quotes: “{}”", 'She wrote "{}" under the article.')
 
 
 def _inside(word: str, change: Callable[[str], str]) -> str:
@@ -37,7 +55,16 @@ def _split(word: str) -> str:
     return f"{word[: len(word) // 2]}.{word[len(word) // 2 :]}"
 
 
-EVASIONS: dict[str, Callable[[str], str]] = {
+def _chance(text: str) -> random.Random:
+    return random.Random(crc32(text.encode("utf-8", "surrogatepass")))
+
+
+def _civil(text: str) -> str:
+    chance = _chance(text)
+    return " ".join(chance.sample(_CIVIL, chance.randint(1, _MOST_AROUND)))
+
+
+DISGUISES: dict[str, Callable[[str], str]] = {
     "zero_width": lambda text: _each_word(text, "\u200b".join),
     "soft_hyphens": lambda text: _each_word(text, "\u00ad".join),
     "look_alikes": _in_words(lambda part: part.translate(_ALIKE)),
@@ -51,3 +78,11 @@ EVASIONS: dict[str, Callable[[str], str]] = {
     "mixed_case": _in_words(_swapped),
 }
 """Each disguise by its name; applied to every word of a text, to those of at least four letters where it needs room."""
+
+EVASIONS: dict[str, Callable[[str], str]] = {
+    **DISGUISES,
+    "padded_before": lambda text: f"{_civil(text)} {text}",
+    "padded_after": lambda text: f"{text} {_civil(text)}",
+    "quoted": lambda text: _chance(text).choice(_QUOTATIONS).replace("{}", text),
+}
+"""The disguises; one to three civil sentences beside a text, by its hash; a frame that makes a quotation of it."""

@@ -54,7 +54,7 @@ def fit(model: Encoder, rows: Rows, plan: Plan, after: Callable[[int], None]) ->
     steps = plan.epochs * -(-len(rows.ids) // plan.batch)
     optimiser = torch.optim.AdamW(
         [
-            {"params": model.encoder_parameters(), "lr": plan.rate},
+            {"params": model.bert.parameters(), "lr": plan.rate},
             {"params": model.heads.parameters(), "lr": plan.head_rate},
         ],
         weight_decay=DECAY,

@@ -26,6 +26,13 @@ from training.unseen import UNSEEN_NEUTRAL
 
 COMPACT = Path(__file__).parent.parent / "moderation" / "models" / "compact"
 WAR = Path(__file__).parent.parent / "tests" / "moderation" / "war_and_politics.csv"
+EVERYDAY = WAR.with_name("everyday.txt")
+WAYS: dict[str, Callable[[str], str]] = {
+    "as written": str,
+    "no final stop": lambda text: text.rstrip(".!?"),
+    **{name: EVASIONS[name] for name in ("padded_before", "padded_after", "quoted")},
+}
+"""How a sentence may stand in a comment."""
 _SEED = 7
 _MILLION = 1e6
 _THREADS = 2
@@ -82,7 +89,14 @@ def _report_war(measurer: Measurer) -> None:
     for part in ("open", "sealed"):
         for label, name in (("0", "neutral"), ("1", "abusive")):
             texts = [row["text"] for row in rows if (row["part"], row["label"]) == (part, label)]
-            measurer.shares(f"war and politics, {part}, {name}", texts)
+            for how, change in WAYS.items():
+                measurer.shares(f"war and politics, {part}, {name}, {how}", [change(text) for text in texts])
+
+
+def _report_plain(measurer: Measurer) -> None:
+    for name, texts in (("unseen neutral", UNSEEN_NEUTRAL), ("everyday", EVERYDAY.read_text("utf-8").splitlines())):
+        for how, change in WAYS.items():
+            measurer.shares(f"{name}, {how}", [change(text) for text in texts])
 
 
 def _report_templates(measurer: Measurer, data: Path, trained: set[str]) -> None:
@@ -143,7 +157,7 @@ def main() -> None:
     ):
         measurer.shares(f"dev, {source}", [one.text for one in corpus.dev if one.source == source])
     _report_attributes(measurer, in_domain)
-    measurer.shares("unseen neutral sentences", UNSEEN_NEUTRAL)
+    _report_plain(measurer)
     _report_war(measurer)
     _report_templates(measurer, arguments.data, {one.text for one in corpus.train})
     _report_disguises(measurer, [one.text for one in talk if one.toxic])

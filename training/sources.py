@@ -60,7 +60,7 @@ class Example(msgspec.Struct, frozen=True):
     @property
     def toxic(self) -> bool:
         """Whether most people called it toxic."""
-        return self.targets.get(Attribute.TOXICITY, 0.0) > 0.5
+        return self.targets[Attribute.TOXICITY] > 0.5
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:
@@ -139,13 +139,6 @@ def talk_pages(data: Path) -> Iterator[Example]:
             toxicity = max(float(row["api"] or 0), _PEOPLE_SHARE * (row["label"] == "1"))
             targets = CIVIL | {Attribute.TOXICITY: toxicity} if toxicity < _HARMLESS else {Attribute.TOXICITY: toxicity}
             yield Example(row["text"], targets, "context-toxicity")
-
-
-def parents(data: Path) -> Iterator[Example]:
-    """Yield the talk-page comments that others were answers to; nobody judged them."""
-    for name in ("gc", "gn"):
-        for row in read_rows(data / f"context-toxicity/{name}.csv"):
-            yield Example(row["parent"] or "", {}, "parents")
 
 
 def perspective(data: Path) -> Iterator[Example]:

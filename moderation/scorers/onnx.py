@@ -40,9 +40,10 @@ class OnnxScorer:
         self.model_id = manifest.model_id
         self.languages = frozenset(manifest.languages)
         self.attributes = manifest.labels
+        self.highest = manifest.highest_values
         self._transformer = Transformer(
             manifest.model_id,
-            Outputs(manifest.labels, manifest.calibration),
+            Outputs(manifest.labels, manifest.calibration, manifest.weighing),
             framing_of(tokenizer, pad_id=manifest.pad_id, longest=manifest.longest),
             encode=encoder_of(tokenizer),
             forward=forward,

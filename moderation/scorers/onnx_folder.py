@@ -1,12 +1,15 @@
 """The folder of an exported model: what its manifest says, and that no byte of its files is another one."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from moderation.calibration import CalibrationMap
-from moderation.scores import Attribute, ScorerError
+from moderation.parts import Weighing
+from moderation.scores import Attribute, ScorerError, is_sound
 
 MANIFEST, MODEL, TOKENIZER = "model.json", "model.onnx", "tokenizer.json"
 FILES = (MODEL, TOKENIZER)
@@ -21,6 +24,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     A calibration maps the raw logit of an attribute to a probability; without one a score is the logit's sigmoid.
     Where activations are measured as the model runs, over all rows of a batch at once, `rows_alone` says that each row
     must go alone: a comment's score would else depend on the comments beside it.
+
+    Where `parts` says how they are weighed, the parts of a text are scored by themselves too, and the worst counts.
+    `highest` says what the worst texts reach in each attribute, where it was measured. Neither is written for a model
+    that has none, so that the ids of models without them stay.
     """
 
     name: str
@@ -34,6 +41,19 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     calibration: dict[Attribute, CalibrationMap] | None = None
     files: dict[str, str] = {}
     rows_alone: bool = False
+    parts: Weighing | UnsetType = UNSET
+    highest: dict[Attribute, float] | UnsetType = UNSET
+
+    @property
+    def weighing(self) -> Weighing | None:
+        """How parts are weighed, or None where they are not scored."""
+        return None if self.parts is UNSET else self.parts
+
+    @property
+    def highest_values(self) -> dict[Attribute, float]:
+        """The highest value that a text was seen to reach in each attribute, 1 where nobody measured it."""
+        measured = {} if self.highest is UNSET else self.highest
+        return {label: measured.get(label, 1.0) for label in self.labels}
 
     @property
     def model_id(self) -> str:
@@ -69,10 +89,17 @@ def check_manifest(manifest: Manifest, folder: Path) -> None:
         f"`files` does not name exactly {' and '.join(FILES)}": set(manifest.files) != set(FILES),
         "`calibration` is not for exactly its labels": manifest.calibration is not None
         and set(manifest.calibration) != set(manifest.labels),
+        "`parts` has a negative margin, or a number that is none": not _is_sound(manifest.weighing),
+        "`highest` names another label": not set(manifest.highest or {}) <= set(manifest.labels),
+        "`highest` has a value outside 0 to 1": bool(manifest.labels) and not is_sound(manifest.highest_values),
     }
     for problem, found in problems.items():
         if found:
             raise ScorerError(f"{folder / MANIFEST}: {problem}; export the model again")
+
+
+def _is_sound(weighing: Weighing | None) -> bool:
+    return weighing is None or (0 <= weighing.margin < math.inf and math.isfinite(weighing.most))
 
 
 def _check_file(path: Path, digest: str) -> None:

@@ -1,5 +1,6 @@
 """The way of a text through any transformer: normalised, cut into windows, batched, and the worst window counts.
 
+A model may be asked about the parts of a text too, each by itself; the worst of them then counts too.
 What turns texts into tokens and tokens into logits is given, so that every model takes this one way.
 """
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from moderation.batching import batches_of, windows_of
 from moderation.calibration import CalibrationMap, sigmoid
+from moderation.parts import Place, Weighing, as_sentence, parts_of
 from moderation.scores import Attribute, ScorerError, Scores, checked
 from moderation.text import normalise
 
@@ -66,10 +68,15 @@ Forward = Callable[[Tokens, Tokens], Logits]
 
 
 class Outputs(msgspec.Struct, frozen=True):
-    """What the columns of the logits are: attributes, and maps to probabilities where they were fitted."""
+    """What the columns of the logits are: attributes, and maps to probabilities where they were fitted.
+
+    Where it is said how parts are weighed they are judged by themselves too, and of two logits for an attribute the
+    higher one counts: the whole text's, or the worst part's as weighed.
+    """
 
     labels: tuple[Attribute, ...]
     calibration: Mapping[Attribute, CalibrationMap] | None = None
+    parts: Weighing | None = None
 
     def values(self, logits: Sequence[float]) -> dict[Attribute, float]:
         """Return the value in [0, 1] of each label: calibrated where there are maps, else the logit's sigmoid."""
@@ -120,6 +127,20 @@ class Transformer:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", _UNREADABLE)
 
     def _score_distinct(self, texts: Sequence[str]) -> list[Scores]:
+        parts = [self._parts(text) for text in texts]
+        # A part is often said in several texts, or is a text by itself.
+        distinct = list(dict.fromkeys([*texts, *(part for cut in parts for part in cut.values())]))
+        worst = dict(zip(distinct, self._worst(distinct), strict=True))
+        read = zip(texts, parts, strict=True)
+        return [self._scores(worst[text], self._worst_of_parts(cut, worst)) for text, cut in read]
+
+    def _parts(self, text: str) -> dict[Place, str]:
+        if self._outputs.parts is None:
+            return {}
+        return {place: as_sentence(text[slice(*place)]) for place in parts_of(text)}
+
+    def _worst(self, texts: Sequence[str]) -> list["_Worst"]:
+        """Return the highest logits of each text's windows, and the place of the first attribute's."""
         if not texts:
             return []
         encoded = [self._framing.without_marks(one) for one in self._encode(texts)]
@@ -130,7 +151,14 @@ class Transformer:
         of_text: list[list[int]] = [[] for _ in texts]
         for row, owner in enumerate(owners):
             of_text[owner].append(row)
-        return [self._scores(one, cut, logits[its]) for one, cut, its in zip(encoded, windows, of_text, strict=True)]
+        return [_worst_of(one, cut, logits[its]) for one, cut, its in zip(encoded, windows, of_text, strict=True)]
+
+    def _worst_of_parts(self, parts: Mapping[Place, str], worst: Mapping[str, "_Worst"]) -> "_Worst | None":
+        if not parts or self._outputs.parts is None:
+            return None
+        logits = np.stack([worst[part].logits for part in parts.values()])
+        weighed = np.minimum(logits.max(axis=0) - self._outputs.parts.margin, self._outputs.parts.most)
+        return _Worst(weighed.astype(np.float32), list(parts)[int(logits[:, 0].argmax())])
 
     def _windows(self, encoded: Encoded) -> list[tuple[int, int]]:
         if len(encoded.ids) > MOST_TOKENS:
@@ -166,11 +194,26 @@ class Transformer:
                 mask[place, : lengths[index]] = 1
             yield batch, ids, mask
 
-    def _scores(self, encoded: Encoded, windows: Sequence[tuple[int, int]], logits: Logits) -> Scores:
-        values = self._outputs.values(logits.max(axis=0).tolist())
-        window = None
-        if len(windows) > 1:
-            start, end = windows[int(logits[:, 0].argmax())]
-            window = (encoded.offsets[start][0], encoded.offsets[end - 1][1])
+    def _scores(self, whole: "_Worst", part: "_Worst | None") -> Scores:
+        logits, window = whole.logits, whole.window
+        if part is not None:
+            logits = np.maximum(logits, part.logits)
+            window = part.window if part.logits[0] > whole.logits[0] else window
+        values = self._outputs.values(logits.tolist())
         calibrated = self._outputs.calibration is not None
         return checked(self._model_id, values, calibrated=calibrated, window=window)
+
+
+class _Worst(msgspec.Struct, frozen=True):
+    """The highest logits of some places in a text, and the place of the first attribute's where it is not all of it."""
+
+    logits: Logits
+    window: Place | None
+
+
+def _worst_of(encoded: Encoded, windows: Sequence[tuple[int, int]], logits: Logits) -> _Worst:
+    window = None
+    if len(windows) > 1:
+        start, end = windows[int(logits[:, 0].argmax())]
+        window = (encoded.offsets[start][0], encoded.offsets[end - 1][1])
+    return _Worst(logits.max(axis=0), window)

@@ -15,13 +15,16 @@ from moderation.decision import Action, ActorKind, Status
 from service.flow import appeal
 from service.flow.context import Context
 from service.flow.open_items import open_item
+from service.flow.reporters import counted_of
 from service.flow.transition import Decision, event_row
-from service.store import appeals, comments, outbox, reports
+from service.store import appeals, comments, outbox, reports, review_items
 from service.store.types import Row
 
 REPORTED = "reported"
 KEPT, TAKEN_DOWN, DELETED = "kept", "taken_down", "deleted"
-_DECIDES = frozenset({Action.APPROVE, Action.REJECT, Action.REMOVE, Action.RESTORE})
+_KEEPS = frozenset({Action.APPROVE, Action.RESTORE})
+_DECIDES = frozenset({*_KEEPS, Action.REJECT, Action.REMOVE})
+_DOWN = frozenset({Status.REJECTED, Status.REMOVED})
 
 
 async def of_decision(
@@ -35,16 +38,48 @@ async def of_decision(
         return []
     await appeal.close_for(connection, context, site_id, decision, now=now)
     closed = await appeal.settle_by(connection, context, site_id, decision, number, now=now)
-    if decision.action is Action.REJECT and decision.to_status is Status.PUBLISHED:
+    kept = decision.action in _KEEPS and decision.to_status is Status.PUBLISHED
+    if not kept and decision.to_status not in _DOWN:
         # An edit was refused; what was reported is still there.
         return closed
-    kept = decision.to_status is Status.PUBLISHED
     rows = await reports.open_of(connection, site_id, [decision.comment_id])
-    rows = [row for row in rows if not kept or row.revision <= number]
+    if kept:
+        # Whoever decides about another text says nothing of the one that readers reported.
+        asked = await _asks_about_reports(connection, site_id, decision)
+        rows = [row for row in rows if row.revision == number or (asked and row.revision < number)]
     await _close(connection, context, site_id, rows, KEPT if kept else TAKEN_DOWN, {decision.comment_id: decision}, now)
     items = await reports.open_items(connection, site_id, decision.comment_id, REPORTED, up_to=number if kept else None)
-    await reports.supersede_items(connection, site_id, [item.id for item in items], at=now)
-    return [*closed, *(item.id for item in items)]
+    left = await counted_of(connection, site_id, decision.comment_id, now)
+    # Earlier texts that were reported are asked about by the item of the one in their place.
+    stays = {item.id for item in items if left.reasons and item.revision == number}
+    for item_id in stays:
+        await reports.set_causes(connection, site_id, item_id, causes_of(left.reasons, None))
+    ended = [item.id for item in items if item.id not in stays]
+    await reports.supersede_items(connection, site_id, ended, at=now)
+    await ask_about_reports(connection, context, site_id, [decision.comment_id], now=now)
+    return [*closed, *ended]
+
+
+async def _asks_about_reports(connection: AsyncConnection, site_id: str, decision: Decision) -> bool:
+    if decision.item_id is None:
+        return False
+    item = (await review_items.by_ids(connection, site_id, [decision.item_id]))[decision.item_id]
+    return bool(item.kind == REPORTED)
+
+
+async def of_undoing(
+    connection: AsyncConnection, context: Context, site_id: str, undone_decision: Row, *, now: datetime
+) -> appeal.Moved:
+    """Let the reports and appeals wait again that a decision had answered which somebody took back.
+
+    By undoing it, or by lifting the sanction that it was a part of. Call it in that transaction, with the thread
+    locked, after the decision that takes it back is appended and the item that was decided is open again. Close and
+    queue what it answers after the commit.
+    """
+    await reports.reopen(connection, site_id, undone_decision.comment_id, undone_decision.id)
+    moved = await appeal.reopen_or_withdraw(connection, context, site_id, undone_decision, now=now)
+    asked = await ask_about_reports(connection, context, site_id, [undone_decision.comment_id], now=now)
+    return appeal.Moved(moved.closed, [*moved.opened, *asked])
 
 
 async def of_end(
@@ -81,31 +116,29 @@ async def ask_about_reports(
 
     So it is where a machine let another text take the place of a reported one, and where an answer was taken back.
     """
-    by_comment: dict[str, list[Row]] = {}
-    for row in await reports.open_of(connection, site_id, comment_ids):
-        by_comment.setdefault(row.comment_id, []).append(row)
+    reported = {row.comment_id for row in await reports.open_of(connection, site_id, comment_ids)}
     opened = []
-    for comment_id, rows in by_comment.items():
+    for comment_id in sorted(reported):
         comment = await comments.by_id(connection, site_id, comment_id)
         assert comment is not None
         shown = await comments.revision(connection, site_id, comment_id, comment.shown_revision or 1)
         if shown is None or await reports.open_items(connection, site_id, comment_id, REPORTED):
             continue
+        counted = await counted_of(connection, site_id, comment_id, now)
+        if not counted.reasons:
+            continue
         opened.append(
             await open_item(
-                connection, context, site_id, shown.id, REPORTED, now=now, causes=causes_of(rows, None),
-                reports=len(rows), at_once=any(row.reason == reports.NOTICE for row in rows),
+                connection, context, site_id, shown.id, REPORTED, now=now, causes=causes_of(counted.reasons, None),
+                reports=counted.readers, at_once=reports.NOTICE in counted.reasons,
             )
         )  # fmt: skip
     return opened
 
 
-def causes_of(rows: Sequence[Row], hold_from: int | None) -> list[dict[str, Any]]:
-    """Answer why a text is reported: each reason with the number of reports for it."""
-    numbers: dict[str, int] = {}
-    for row in rows:
-        numbers[row.reason] = numbers.get(row.reason, 0) + 1
-    ordered = sorted(numbers.items(), key=lambda pair: (pair[0] != reports.NOTICE, -pair[1], pair[0]))
+def causes_of(reasons: Mapping[str, int], hold_from: int | None) -> list[dict[str, Any]]:
+    """Answer why a comment is reported: each reason with the number of reports for it."""
+    ordered = sorted(reasons.items(), key=lambda pair: (pair[0] != reports.NOTICE, -pair[1], pair[0]))
     return [cause(name, number, hold_from) for name, number in ordered]
 
 

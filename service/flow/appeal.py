@@ -19,7 +19,7 @@ from service.flow.open_items import open_item
 from service.flow.restriction import Restricted, restriction_of
 from service.flow.review_settings import review_of
 from service.flow.transition import Decision, event_row
-from service.store import appeals, comments, outbox, reports, sites
+from service.store import appeals, comments, outbox, people, reports, review_items, sites
 from service.store.types import Row
 
 UPHELD, OVERTURNED, WITHDRAWN = "upheld", "overturned", "withdrawn"
@@ -33,6 +33,13 @@ class Standing(NamedTuple):
     refused: str | None
     until: datetime | None
     appeal: Row | None
+
+
+class Moved(NamedTuple):
+    """The review items that ask nothing any more, and the rows of those that wait now, for who tells the queue."""
+
+    closed: list[str]
+    opened: list[dict[str, Any]]
 
 
 async def open_(
@@ -72,6 +79,10 @@ async def standing(connection: AsyncConnection, site: Row, restricted: Restricte
     )
     if answered is not None:
         return Standing("appeal.exists", None, answered)
+    waiting = next((row for row in known if row.closed_at is None and row.revision_id == restricted.revision.id), None)
+    if waiting is not None:
+        # Somebody said the same again meanwhile; the text is asked about already.
+        return Standing("appeal.exists", None, waiting)
     if not restricted.is_final:
         return Standing("appeal.not_possible", None, None)
     current = await sites.by_slug(connection, site.slug)
@@ -99,7 +110,7 @@ async def _open_item(
     decision, not_for = restricted.decision, None
     if decision.actor_kind == ActorKind.MODERATOR.value and decision.actor is not None:
         # Where nobody else could answer, the first one must: an appeal that waits for ever is worse.
-        not_for = decision.actor if await appeals.has_another_reviewer(connection, site_id, decision.actor) else None
+        not_for = decision.actor if await people.other_reviewers(connection, site_id, decision.actor) else None
     return await open_item(
         connection, context, site_id, restricted.revision.id, APPEALED, now=now, causes=decision.causes,
         not_for=not_for, decision_id=decision.id,
@@ -126,30 +137,101 @@ async def close_for(
 ) -> None:
     """Answer the appeal that a decided item asks about, if any: approving or restoring overturns, else it is upheld.
 
-    The decision's note is the answer to the author. To call it twice changes nothing.
+    The decision's note is the answer to the author. To call it twice changes nothing. Raises review.own for who would
+    uphold their own decision where the site has somebody else.
     """
     row = await appeals.of_item(connection, site_id, decision.item_id) if decision.item_id is not None else None
     if row is not None:
         outcome = OVERTURNED if decision.action in _OVERTURNS else UPHELD
+        if outcome == UPHELD:
+            await _refuse_own(connection, site_id, row, decision)
         await _close(connection, context, site_id, row, outcome, decision, now, answer=decision.note)
+
+
+async def _refuse_own(connection: AsyncConnection, site_id: str, row: Row, decision: Decision) -> None:
+    contested = await review_items.decisions_by_ids(connection, site_id, [row.decision_id])
+    actor = decision.actor.id
+    is_own = any(one.actor_kind == ActorKind.MODERATOR.value and one.actor == actor for one in contested)
+    if actor is not None and is_own and await people.other_reviewers(connection, site_id, actor):
+        raise Problem("review.own", "The appeal is against your decision; somebody else has to uphold it.")
 
 
 async def settle_by(
     connection: AsyncConnection, context: Context, site_id: str, decision: Decision, number: int, *, now: datetime
 ) -> list[str]:
-    """Answer the appeals that a person's decision settles on another way than by their item; answer those items."""
+    """Close the appeals that a person's decision overturns without being about them; answer the items that it closed.
+
+    Every other one goes on waiting, under a new item where its own was closed: who decided about something else has
+    not read the appeal, so they cannot uphold it, and what they noted is no answer to its author.
+    """
     settled: list[str] = []
     for row in await appeals.of_comments(connection, site_id, [decision.comment_id], is_open=True):
-        if row.review_item_id == decision.item_id:
+        if row.review_item_id is not None and row.review_item_id == decision.item_id:
             continue
-        is_back = decision.action in _OVERTURNS and decision.to_status is Status.PUBLISHED and row.revision <= number
-        is_down = decision.to_status in (Status.REJECTED, Status.REMOVED)
-        if is_back or is_down:
-            outcome = OVERTURNED if is_back else UPHELD
-            await _close(connection, context, site_id, row, outcome, decision, now, answer=decision.note)
+        if decision.action in _OVERTURNS and decision.to_status is Status.PUBLISHED and row.revision <= number:
+            await _close(connection, context, site_id, row, OVERTURNED, decision, now, answer=None)
             settled += [row.review_item_id] if row.review_item_id else []
+        else:
+            await _ask_again(connection, context, site_id, row, now)
     await reports.supersede_items(connection, site_id, settled, at=now)
     return settled
+
+
+async def reopen_or_withdraw(
+    connection: AsyncConnection, context: Context, site_id: str, undone_decision: Row, *, now: datetime
+) -> Moved:
+    """Let the appeals about a comment stand as they stand without a decision that somebody took back.
+
+    * An appeal **against** that decision has got what it asked for: it is closed as overturned, without an answer, and
+      its item asks nothing any more.
+    * One that the decision **answered**, by its own item or by restoring the comment, waits again: under the open
+      `appealed` item of its text if there is one, else under a new one that is not for whom it was not for before.
+
+    Call it in the transaction of the undoing, with the thread locked, after the decision that undoes is appended and
+    after the item that was decided is open again. Close and queue what it answers after the commit. To call it twice
+    changes nothing.
+    """
+    moved = Moved([], [])
+    for row in await appeals.of_comments(connection, site_id, [undone_decision.comment_id]):
+        if row.decision_id == undone_decision.id and row.closed_at is None:
+            undoing = await appeals.undoing(connection, site_id, undone_decision.id)
+            await _close(connection, context, site_id, row, OVERTURNED, undoing, now, answer=None)
+            moved.closed.extend([row.review_item_id] if row.review_item_id else [])
+        elif row.closed_at is not None and await _is_closed_by(connection, site_id, row, undone_decision):
+            await appeals.reopen(connection, site_id, row.id)
+            opened = await _ask_again(connection, context, site_id, row, now)
+            moved.opened.extend([opened] if opened else [])
+    await reports.supersede_items(connection, site_id, moved.closed, at=now)
+    return moved
+
+
+async def _is_closed_by(connection: AsyncConnection, site_id: str, row: Row, decision: Row) -> bool:
+    """Answer whether a decision closed an appeal: that of its item, else one of its time by who answered."""
+    if row.outcome == WITHDRAWN:
+        return False
+    own = await appeals.decision_of_item(connection, site_id, row.review_item_id)
+    if own is not None:
+        return own == str(decision.id)
+    return bool(row.closed_at == decision.created_at and row.answered_by and row.answered_by == decision.actor)
+
+
+async def _ask_again(
+    connection: AsyncConnection, context: Context, site_id: str, row: Row, now: datetime
+) -> dict[str, Any] | None:
+    """See to it that an open appeal has an open item; answer the item's row if it is new."""
+    waiting = await reports.open_items(connection, site_id, row.comment_id, APPEALED)
+    about = next((item for item in waiting if item.revision_id == row.revision_id), None)
+    if about is None:
+        was = (await review_items.by_ids(connection, site_id, [row.review_item_id])).get(row.review_item_id)
+        opened = await open_item(
+            connection, context, site_id, row.revision_id, APPEALED, now=now, causes=was.causes if was else (),
+            queue=was.queue if was else None, not_for=was.not_for if was else None, decision_id=row.decision_id,
+        )  # fmt: skip
+        await appeals.ask_by(connection, site_id, row.id, opened["id"])
+        return opened
+    if about.id != row.review_item_id:
+        await appeals.ask_by(connection, site_id, row.id, about.id)
+    return None
 
 
 async def withdraw(

@@ -48,6 +48,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     automated_detection: bool = False
     on_notice: bool = False
     act_id: str | None = None
+    undoes_id: str | None = None
 
 
 class Applied(NamedTuple):
@@ -56,6 +57,8 @@ class Applied(NamedTuple):
     decision: Decision
     told: Told
     closed: list[str]
+    #: Items that wait now beside the one that is told of.
+    opened: Sequence[dict[str, Any]] = ()
 
 
 async def policy_of(connection: AsyncConnection, site: Row, thread_id: str) -> tuple[str, Policy]:
@@ -186,5 +189,6 @@ def _decision(
         ground_clause=judgement.ground_clause,
         on_notice=judgement.on_notice,
         act_id=judgement.act_id,
+        undoes_id=judgement.undoes_id,
         stood=stood,
     )

@@ -1,7 +1,8 @@
 """A reader says what is wrong with a comment: one report for each reader and text, one review item for each text.
 
-Enough different readers take a text out of sight until a person has looked; a notice of illegal content
-(Regulation (EU) 2022/2065, Article 16) is looked at first, however many send one.
+Who reports is counted over all texts of the comment, so that an edit starts nothing anew. Enough different
+readers take a text out of sight until a person has looked; a notice of illegal content (Regulation (EU) 2022/2065,
+Article 16) is looked at first, however many send one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from service.flow.context import Context
 from service.flow.identify import Commenter, hash_token
 from service.flow.judgement import policy_of, reasons_named
 from service.flow.open_items import open_item, reprioritise
-from service.flow.reporters import contact_of, counted_of, first_of, network_of
+from service.flow.reporters import contact_of, counted_of, first_of, is_counted, network_of, refuse_flood
 from service.flow.review_settings import review_of
 from service.flow.transition import Actor, Decision
 from service.queue.review import Standing
@@ -104,27 +105,28 @@ async def _report(
     shown = await comments.revision(connection, site.id, comment.id, comment.shown_revision or comment.latest_revision)
     if shown is None or comment.shown_revision is None:
         raise Problem("comment.unknown", "Readers see no comment with this id.")
-    known = await reports.of_revision(connection, site.id, comment.id, shown.id)
-    first = first_of(context, known, by, hashes, wanted, now)
+    first = await first_of(connection, context, shown, by, hashes, wanted, now)
     if first is not None:
         return _Made(first.id, None, is_new=False)
     if comment.status != Status.PUBLISHED.value:
         raise Problem("comment.unknown", "Readers see no comment with this id.")
     if by is not None and comment.commenter_id == by.commenter_id:
         raise Problem("report.own", "This is your own comment; you can edit or delete it.")
+    await refuse_flood(connection, shown, by, hashes, wanted)
     token = None if by is not None else secrets.token_urlsafe(24)
-    row = _row(context, comment, shown, reporter, network_of(known, by, hashes), wanted, token, now)
+    network_hash = await network_of(connection, shown, by, hashes)
+    row = _row(context, comment, shown, reporter, network_hash, wanted, token, now)
     await reports.insert(connection, site.id, row)
-    known = await reports.of_revision(connection, site.id, comment.id, shown.id)
-    counted = await counted_of(connection, site.id, known, now)
+    kept = await reports.by_id(connection, site.id, row["id"])
+    assert kept is not None
     told, item = None, None
-    if wanted.illegal is not None or row["id"] in {one.id for one in counted}:
+    if wanted.illegal is not None or await is_counted(connection, kept, now):
         event = transition.event_row(
             context, "comment.reported", site_id=site.id, thread_id=comment.thread_id, comment_id=comment.id,
             revision_id=shown.id, at=now, report_id=row["id"], comment_status=comment.status,
         )  # fmt: skip
         await outbox.append(connection, [event])
-        told, item = await _look_again(connection, context, site, comment, shown, known, counted, now)
+        told, item = await _look_again(connection, context, site, comment, shown, now)
     telemetry.reported_total.labels(wanted.reason).inc()
     return _Made(row["id"], token, is_new=True, told=told, item=item)
 
@@ -163,35 +165,32 @@ async def _look_again(
     site: Row,
     comment: Row,
     shown: Row,
-    known: Sequence[Row],
-    counted: Sequence[Row],
     now: datetime,
 ) -> tuple[Told | None, Standing | None]:
     """Put the text before a person, or further to the front, and out of sight where enough different readers say so."""
     current = await sites.by_slug(connection, site.slug)
     assert current is not None
     hold_from = review_of(current.review).reports_hold_from
-    standing = [row for row in known if row.closed_at is None]
-    shown_causes = [row for row in standing if row in counted or row.reason == reports.NOTICE]
-    causes, at_once = causes_of(shown_causes, hold_from or None), any(row.reason == reports.NOTICE for row in standing)
+    counted = await counted_of(connection, site.id, comment.id, now)
+    causes, at_once = causes_of(counted.reasons, hold_from or None), reports.NOTICE in counted.reasons
     asked = await reports.open_items(connection, site.id, comment.id, REPORTED)
     asked = [row for row in asked if row.revision_id == shown.id]
     if asked:
         await reports.set_causes(connection, site.id, asked[0].id, causes)
         item = (await review_items.by_ids(connection, site.id, [asked[0].id]))[asked[0].id]
-        place = await reprioritise(connection, site.id, item, reports=len(counted), at_once=at_once)
+        place = await reprioritise(connection, site.id, item, reports=counted.readers, at_once=at_once)
         stands = Standing(item.id, place.order_key, place.queue)
     else:
         stands = standing_of(
             await open_item(
-                connection, context, site.id, shown.id, REPORTED, now=now, causes=causes, reports=len(counted),
+                connection, context, site.id, shown.id, REPORTED, now=now, causes=causes, reports=counted.readers,
                 at_once=at_once,
             )
         )  # fmt: skip
     told = None
-    enough = bool(hold_from) and len(counted) >= hold_from
+    enough = bool(hold_from) and counted.readers >= hold_from
     if enough and not await reports.is_approved(connection, site.id, comment.id, shown.id):
-        told = await _hold(connection, context, site, comment, shown, len(counted), hold_from, now)
+        told = await _hold(connection, context, site, comment, shown, counted.readers, hold_from, now)
     return told, stands
 
 

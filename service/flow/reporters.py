@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import schemas
+from service.errors import Problem
 from service.flow.context import Context
 from service.flow.identify import Commenter
 from service.flow.outlive import BAN_NETWORK
@@ -17,13 +18,15 @@ from service.store import reports, sanctions
 from service.store.types import Row
 
 _ONE_DAY = timedelta(days=1)
-#: Reports by guests and by readers who are not signed in, from one network, that count for one text.
-GUESTS_PER_NETWORK = 1
+NOTICES_PER_NETWORK = 20
+"""Notices of illegal content about one text from one network: many people are behind it, and still not thousands."""
+_MOST_COMPARED = NOTICES_PER_NETWORK
 
 
-def first_of(
+async def first_of(
+    connection: AsyncConnection,
     context: Context,
-    known: Sequence[Row],
+    shown: Row,
     by: Commenter | None,
     hashes: Sequence[str],
     wanted: schemas.ReportInput,
@@ -33,21 +36,33 @@ def first_of(
 
     Behind one network are many people, and each notice of illegal content is answered: only the very same one repeats.
     """
-    for row in known:
-        if (row.reason == reports.NOTICE) != (wanted.illegal is not None):
-            continue
-        if by is not None:
-            is_same = row.commenter_id == by.commenter_id
-        else:
-            is_same = row.commenter_id is None and row.network_hash in hashes and now - row.created_at < _ONE_DAY
-        if is_same and (by is not None or wanted.illegal is None or _says_the_same(context, row, wanted.illegal)):
-            return row
-    return None
+    notice, of_text = wanted.illegal, (shown.site_id, shown.id)
+    if by is not None:
+        return await reports.of_commenter(connection, *of_text, by.commenter_id, is_notice=notice is not None)
+    saying = (notice.law, notice.explanation) if notice is not None else None
+    known = await reports.of_networks(
+        connection, *of_text, hashes, since=now - _ONE_DAY, saying=saying, limit=_MOST_COMPARED
+    )
+    return next((row for row in known if notice is None or _is_from(context, row, notice)), None)
 
 
-def _says_the_same(context: Context, row: Row, notice: schemas.IllegalContent) -> bool:
-    if (row.law, row.detail) != (notice.law, notice.explanation):
-        return False
+async def refuse_flood(
+    connection: AsyncConnection, shown: Row, by: Commenter | None, hashes: Sequence[str], wanted: schemas.ReportInput
+) -> None:
+    """Raise limits.exceeded for a notice about a text that had very many from the same network already."""
+    if wanted.illegal is None or (by is not None and by.kind == "signed"):
+        return
+    if await reports.notices_of_networks(connection, shown.site_id, shown.id, hashes) >= NOTICES_PER_NETWORK:
+        seconds = int(_ONE_DAY.total_seconds())
+        raise Problem(
+            "limits.exceeded",
+            f"{NOTICES_PER_NETWORK} notices about this text came from your network; they are looked at first.",
+            headers={"retry-after": str(seconds)},
+            extra={"limit": "notices_per_network_and_text", "retry_after_seconds": seconds},
+        )
+
+
+def _is_from(context: Context, row: Row, notice: schemas.IllegalContent) -> bool:
     try:
         return _opened(context, row.contact_sealed) == contact_of(notice)
     except SealBroken:
@@ -64,48 +79,37 @@ def _opened(context: Context, sealed: str | None) -> dict[str, str] | None:
     return None if sealed is None else msgspec.json.decode(context.box.open(sealed), type=dict[str, str])
 
 
-def network_of(known: Sequence[Row], by: Commenter | None, hashes: Sequence[str]) -> str | None:
-    """Answer the hash that a guest's network is known by on this text: that of the day on which it first reported it.
+async def network_of(
+    connection: AsyncConnection, shown: Row, by: Commenter | None, hashes: Sequence[str]
+) -> str | None:
+    """Answer the hash that a guest's network is known by on this comment: that of the day on which it first reported.
 
     Under today's key alone one network would be another each day. An account is known by itself.
     """
     if by is not None and by.kind == "signed":
         return None
-    return next((row.network_hash for row in known if row.network_hash in hashes), hashes[0])
+    return await reports.first_network(connection, shown.site_id, shown.comment_id, hashes) or hashes[0]
 
 
-async def counted_of(connection: AsyncConnection, site_id: str, known: Sequence[Row], now: datetime) -> list[Row]:
-    """Answer the open reports that count, each of another reader.
+async def networks_out(connection: AsyncConnection, site_id: str, comment_id: str, now: datetime) -> set[str]:
+    """Answer from which networks no guest's report about a comment counts: a guest was shut out there lately."""
+    hashes = await reports.open_networks(connection, site_id, comment_id)
+    if not hashes:
+        return set()
+    return await sanctions.networks_of_banned_guests(connection, site_id, hashes, since=now - BAN_NETWORK, now=now)
 
-    Not those of who is shut out, nor more than one of guests and readers who are not signed in from one network, be it
-    that an earlier one was answered: else one person with many tokens could take any comment down.
+
+async def counted_of(connection: AsyncConnection, site_id: str, comment_id: str, now: datetime) -> reports.Counted:
+    """Count who reports a comment now.
+
+    Not who is shut out, nor more than one of guests and readers who are not signed in from one network, be it that an
+    earlier report about the same text was answered: else one person with many tokens could take any comment down.
     """
-    ids = {row.commenter_id for row in known if row.commenter_id is not None}
-    hashes = {row.network_hash for row in known if row.network_hash is not None}
-    out = await reports.shut_out(connection, site_id, ids, now=now) if ids else set()
-    near = (
-        await sanctions.networks_of_banned_guests(connection, site_id, hashes, since=now - BAN_NETWORK, now=now)
-        if hashes
-        else set()
-    )
-    counted, numbers = [], dict[str, int]()
-    for row in known:
-        is_guest = row.commenter_kind != "signed"
-        if is_guest and row.network_hash is not None:
-            numbers[row.network_hash] = numbers.get(row.network_hash, 0) + 1
-        if row.closed_at is not None or row.commenter_id in out:
-            continue
-        if is_guest and (row.network_hash in near or numbers.get(row.network_hash or "", 0) > GUESTS_PER_NETWORK):
-            continue
-        counted.append(row)
-    return _of_different(counted)
+    near = await networks_out(connection, site_id, comment_id, now)
+    return await reports.counted(connection, site_id, comment_id, not_from=near, now=now)
 
 
-def _of_different(rows: Sequence[Row]) -> list[Row]:
-    """Answer the first report of each commenter: a notice beside a report is no second reader."""
-    seen, found = set[str](), []
-    for row in rows:
-        if row.commenter_id is None or row.commenter_id not in seen:
-            found.append(row)
-            seen |= {row.commenter_id} if row.commenter_id is not None else set()
-    return found
+async def is_counted(connection: AsyncConnection, row: Row, now: datetime) -> bool:
+    """Answer whether a report that was just made is one more reader's."""
+    near = await networks_out(connection, row.site_id, row.comment_id, now)
+    return await reports.counts(connection, row.site_id, row.comment_id, row.id, not_from=near, now=now)

@@ -12,8 +12,8 @@ from moderation.decision import Action, Status
 from moderation.policy import Reason
 from service import schemas
 from service.errors import Problem
-from service.flow import policies, transition
-from service.flow.announce import announce, close_items
+from service.flow import aftermath, policies, transition
+from service.flow.announce import announce, close_items, queue_items, standing_of
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import Principal
@@ -292,6 +292,7 @@ async def _bring_back(
             policy_version=version,
             note=None,
             causes=why.causes if why else (),
+            undoes_id=decision.id,
         )
         one = await apply(connection, context, site.id, judgement, now)
         if was_held:
@@ -299,7 +300,8 @@ async def _bring_back(
                 connection, context, site.id, revision.id, "held", now=now, causes=one.decision.causes
             )
             one = one._replace(told=one.told.with_item(item))
-        applied.append(one)
+        moved = await aftermath.of_undoing(connection, context, site.id, decision, now=now)
+        applied.append(one._replace(closed=[*one.closed, *moved.closed], opened=moved.opened))
     return applied
 
 
@@ -332,6 +334,7 @@ async def _audit_act(
 async def _tell(context: Context, site: Row, applied: Sequence[Applied]) -> None:
     await close_items(context, site.id, [item for one in applied for item in one.closed])
     await announce(context, [one.told for one in applied])
+    await queue_items(context, site.id, [standing_of(row) for one in applied for row in one.opened])
 
 
 def _view(row: Row | None, now: datetime) -> schemas.SanctionView:

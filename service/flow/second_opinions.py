@@ -41,7 +41,7 @@ async def after(
     """Open a second, blind item about a decision if it is chosen and somebody else is there; answer its row."""
     if kind not in _ASKED_AGAIN or not is_chosen(decision.id, review_of(site.review).second_opinion_share):
         return None
-    if not {row.id for row in await people.reviewing(connection, site.id)} - {principal.actor}:
+    if not await people.other_reviewers(connection, site.id, principal.actor):
         return None
     [made] = await review_items.decisions_by_ids(connection, site.id, [decision.id])
     if await acts.open_about(connection, site.id, made.revision_id, KIND):

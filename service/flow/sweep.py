@@ -18,7 +18,7 @@ from service.flow.retention import apply_retention
 from service.flow.review_settings import DEFAULT, queue_names, review_of
 from service.flow.watch import watch
 from service.queue.review import Standing
-from service.store import accounts, network_keys, records, review_items, sanctions, scoring, sites, watched
+from service.store import accounts, appeals, network_keys, records, review_items, sanctions, scoring, sites, watched
 from service.store.database import Database
 from service.store.types import Row
 
@@ -72,6 +72,8 @@ async def _scoring(context: Context) -> int:
 
 async def _review(context: Context, now: datetime) -> int:
     """Put straight the queues of which Redis does not know as many items as are open."""
+    async with context.database.writing() as connection:
+        await appeals.release_stuck(connection, at=now)
     added, waiting = 0, await _waiting(context)
     for site_id in await _not_straight(context, waiting):
         added += await _put_straight(context, site_id, now)

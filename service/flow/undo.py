@@ -80,7 +80,8 @@ async def undo(context: Context, site: Row, principal: Principal, act_id: str) -
     closed = [*(one.closed for one in back), *(one.closed for one in lifted)]
     await close_items(context, site.id, [item_id for items_ in closed for item_id in items_])
     await announce(context, [*(one.told for one in back), *(one.told for one in lifted)])
-    await queue_items(context, site.id, [standing_of(row) for one in back for row in one.asked])
+    asked = [*(one.asked for one in back), *(one.opened for one in lifted)]
+    await queue_items(context, site.id, [standing_of(row) for rows in asked for row in rows])
     await queue_straight(context, site.id, opened.values())
     return schemas.Undone(len(back), items, left)
 
@@ -136,16 +137,15 @@ async def _take_back(
     await transition.append(connection, context, [made], event_of={made.id: told})
     # What was kept of a text that was taken down is let go of; one that stays down has its own.
     await after_decision(connection, context, site.id, decision.comment_id, None, after, [], now)
-    await acts.reopen_reports(connection, site.id, decision)
     lease = secrets.token_urlsafe(24)
     item = await _item_again(connection, context, site, principal, decision, lease, now)
-    # What readers reported was perhaps answered by deciding another item; then it has none of its own now.
-    asked = await aftermath.ask_about_reports(connection, context, site.id, [decision.comment_id], now=now)
+    moved = await aftermath.of_undoing(connection, context, site.id, decision, now=now)
     await audit(
         connection, context, site.id, principal.actor, "comment.decision_undone", decision.comment_id,
         kind="moderator", decision_id=decision.id,
     )  # fmt: skip
-    return _Back(made.id, Told.of(made, version=version), closed, item, lease, asked)
+    closed = [*closed, *moved.closed]
+    return _Back(made.id, Told.of(made, version=version), closed, item, lease, moved.opened)
 
 
 async def _restore(connection: AsyncConnection, site_id: str, standings: Standings, decision: Row) -> None:
@@ -207,7 +207,7 @@ async def _item_again(
         # Somebody asked the same anew meanwhile; that one is enough.
         return None
     priority = was.priority or {}
-    item = await open_item(
+    return await open_item(
         connection, context, site.id, was.revision_id, was.kind,
         # With the time of the first, it stands where it stood.
         now=was.opened_at, causes=was.causes, reports=priority.get("reports", 0), queue=was.queue,
@@ -216,5 +216,3 @@ async def _item_again(
         escalation_note=was.escalation_note, lease_hash=hash_token(lease),
         lease_expires_at=now + timedelta(seconds=_LEASE_SECONDS), claimed_by=principal.actor, claim_number=1,
     )  # fmt: skip
-    await acts.reopen_appeal(connection, site.id, was.id, item["id"])
-    return item

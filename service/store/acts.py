@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import appeals, commenters, comments, decisions, reports, review_items, revisions
+from service.store.tables import commenters, comments, decisions, review_items, revisions
 from service.store.types import Row
 
 
@@ -91,28 +91,6 @@ async def supersede_about(connection: AsyncConnection, site_id: str, decision: R
         .returning(review_items.c.id)
     )
     return list(closed.scalars())
-
-
-async def reopen_reports(connection: AsyncConnection, site_id: str, decision: Row) -> None:
-    """Let the reports wait again that a decision answered."""
-    await connection.execute(
-        reports.update()
-        .where(
-            reports.c.site_id == site_id,
-            reports.c.comment_id == decision.comment_id,
-            reports.c.decision_id == decision.id,
-        )
-        .values(outcome=None, decision_id=None, closed_at=None)
-    )
-
-
-async def reopen_appeal(connection: AsyncConnection, site_id: str, item_id: str, new_item_id: str) -> None:
-    """Let the appeal wait again, under another item, that deciding an item answered."""
-    await connection.execute(
-        appeals.update()
-        .where(appeals.c.site_id == site_id, appeals.c.review_item_id == item_id)
-        .values(outcome=None, answer=None, answered_by=None, closed_at=None, review_item_id=new_item_id)
-    )
 
 
 async def open_about(connection: AsyncConnection, site_id: str, revision_id: str, kind: str) -> Row | None:

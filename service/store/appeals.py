@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import api_tokens, appeals, members, revisions
+from service.store.people import is_reviewing
+from service.store.tables import appeals, decisions, members, review_items, revisions
 from service.store.types import Row
 
 _IS_OPEN = appeals.c.closed_at.is_(None)
@@ -82,17 +83,57 @@ async def close(
     return closed.rowcount == 1
 
 
-async def has_another_reviewer(connection: AsyncConnection, site_id: str, actor: str) -> bool:
-    """Answer whether somebody else than an actor can review: an active member who signs in or has a token."""
-    tokens = sa.exists().where(api_tokens.c.member_id == members.c.id, api_tokens.c.revoked_at.is_(None))
-    query = (
-        sa.select(members.c.id)
-        .where(
-            members.c.site_id == site_id,
-            members.c.id != actor,
-            members.c.disabled_at.is_(None),
-            sa.or_(members.c.account_id.is_not(None), tokens),
-        )
-        .limit(1)
+async def reopen(connection: AsyncConnection, site_id: str, appeal_id: str) -> None:
+    """Let an appeal wait again as if nobody had answered it."""
+    await connection.execute(
+        appeals.update()
+        .where(appeals.c.site_id == site_id, appeals.c.id == appeal_id)
+        .values(outcome=None, answer=None, answered_by=None, closed_at=None)
     )
-    return (await connection.execute(query)).first() is not None
+
+
+async def ask_by(connection: AsyncConnection, site_id: str, appeal_id: str, item_id: str) -> None:
+    """Let another review item ask about an appeal."""
+    await connection.execute(
+        appeals.update().where(appeals.c.site_id == site_id, appeals.c.id == appeal_id).values(review_item_id=item_id)
+    )
+
+
+async def decision_of_item(connection: AsyncConnection, site_id: str, item_id: str | None) -> str | None:
+    """Answer the decision that answered a review item, if one did."""
+    if item_id is None:
+        return None
+    query = sa.select(decisions.c.id).where(decisions.c.site_id == site_id, decisions.c.review_item_id == item_id)
+    found: str | None = (await connection.execute(query)).scalar()
+    return found
+
+
+async def undoing(connection: AsyncConnection, site_id: str, decision_id: str) -> str | None:
+    """Answer the decision that took another one back, if one did."""
+    query = sa.select(decisions.c.id).where(decisions.c.site_id == site_id, decisions.c.undoes_id == decision_id)
+    found: str | None = (await connection.execute(query)).scalar()
+    return found
+
+
+async def release_stuck(connection: AsyncConnection, *, at: datetime) -> int:
+    """Let open items of all sites go on that only one could decide who must not; answer how many there were.
+
+    So it is where everybody else left. The one who is left may decide then, as where there never was another; a second
+    opinion, which would be none, is not asked for any more.
+    """
+    others = sa.exists().where(
+        sa.or_(members.c.site_id == review_items.c.site_id, members.c.site_id.is_(None)),
+        members.c.id != review_items.c.not_for,
+        is_reviewing(),
+    )
+    stuck = (
+        review_items.c.state == sa.literal_column("'open'"),
+        review_items.c.not_for.is_not(None),
+        sa.not_(others),
+    )
+    second = review_items.c.kind == "second_opinion"
+    ended = await connection.execute(
+        review_items.update().where(*stuck, second).values(state="superseded", closed_at=at)
+    )
+    freed = await connection.execute(review_items.update().where(*stuck, sa.not_(second)).values(not_for=None))
+    return ended.rowcount + freed.rowcount

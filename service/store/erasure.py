@@ -40,8 +40,7 @@ _NOBODY: dict[str, Any] = {
 _WORDS: tuple[tuple[sa.Table, dict[str, Any]], ...] = (
     (sanctions, {"note": None}),
     (reports, {"detail": None, "network_hash": None, "contact_sealed": None}),
-    (appeals, {"text": None}),
-    (members, {"commenter_id": None}),
+    (appeals, {"text": None, "answer": None}),
 )
 
 #: What a revision is left without once nobody is behind it.
@@ -63,6 +62,8 @@ async def begin(connection: AsyncConnection, site_id: str, commenter_id: str, mo
         await connection.execute(
             table.update().where(table.c.site_id == site_id, table.c.commenter_id == commenter_id).values(values)
         )
+    # An admin of the installation is of no site, and can write on each.
+    await connection.execute(members.update().where(members.c.commenter_id == commenter_id).values(commenter_id=None))
     notes = commenter_notes.c
     await connection.execute(
         commenter_notes.delete().where(notes.site_id == site_id, notes.commenter_id == commenter_id)
@@ -182,6 +183,15 @@ async def forget_texts(connection: AsyncConnection, site_id: str, revision_ids: 
             reports.c.revision_id.in_(revision_ids),
         )
         .values(detail=None)
+    )
+    await connection.execute(
+        appeals.update()
+        .where(
+            appeals.c.site_id == site_id,
+            appeals.c.comment_id.in_(comment_ids),
+            appeals.c.revision_id.in_(revision_ids),
+        )
+        .values(text=None, answer=None)
     )
     for table, more in ((decisions, {"note": None}), (review_items, {"spans": None, "escalation_note": None})):
         await _strip_causes(connection, table, site_id, comment_ids, revision_ids, more)

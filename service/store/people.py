@@ -76,6 +76,29 @@ async def reviewing(connection: AsyncConnection, site_id: str) -> list[Row]:
     return list((await connection.execute(query)).all())
 
 
+def is_reviewing() -> sa.ColumnElement[bool]:
+    """Answer, as a condition on `members`, who is at work: signs in, or has a token that is not revoked.
+
+    Who was invited and never came is not there to look.
+    """
+    tokens = sa.exists().where(api_tokens.c.member_id == members.c.id, api_tokens.c.revoked_at.is_(None))
+    signs_in = sa.exists().where(accounts.c.id == members.c.account_id, accounts.c.disabled_at.is_(None))
+    gone = sa.exists().where(accounts.c.id == members.c.account_id, accounts.c.disabled_at.is_not(None))
+    return sa.and_(
+        members.c.disabled_at.is_(None),
+        members.c.role.in_(("moderator", "admin")),
+        sa.or_(signs_in, sa.and_(tokens, sa.not_(gone))),
+    )
+
+
+async def other_reviewers(connection: AsyncConnection, site_id: str, actor: str) -> set[str]:
+    """Answer the members beside an actor who look at comments of a site, those of the installation among them."""
+    query = sa.select(members.c.id).where(
+        sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None)), members.c.id != actor, is_reviewing()
+    )
+    return set((await connection.execute(query)).scalars())
+
+
 async def disable_members_of(connection: AsyncConnection, account_id: str, *, at: datetime) -> None:
     """Disable every membership of an account, those that wait too, and take the account from it."""
     waiting = sa.select(invitations.c.member_id).where(

@@ -67,6 +67,15 @@ sa.Index(
     postgresql_where=review_items.c.state == sa.literal_column("'open'"),
 )
 
+_BARRED = sa.and_(review_items.c.state == sa.literal_column("'open'"), review_items.c.not_for.is_not(None))
+sa.Index(
+    "ix_review_items_not_for",
+    review_items.c.site_id,
+    review_items.c.id,
+    sqlite_where=_BARRED,
+    postgresql_where=_BARRED,
+)
+
 #: Append-only: every act that changed a status, with its causes and what a statement of reasons needs.
 decisions = sa.Table(
     "decisions",

@@ -15,7 +15,7 @@ from moderation.scores import Attribute
 from moderation.signals import read_signals
 from moderation.words import WordList
 from tests.tiny_onnx import tiny_folder
-from training.evasions import EVASIONS
+from training.evasions import DISGUISES, EVASIONS
 
 RUDE = ["You are an idiot.", "What a stupid moron you are.", "Shut up, you pathetic loser."]
 CIVIL = ["The trams should run later.", "I agree with the author.", "Thank you for this article.", "What a day!"]
@@ -185,14 +185,22 @@ def test_what_is_wrong_is_one_line(
     assert message in printed.err
 
 
-@pytest.mark.parametrize("name", EVASIONS)
+@pytest.mark.parametrize("name", DISGUISES)
 def test_a_disguise_changes_the_bytes_and_not_the_words(name: str) -> None:
     """Every disguise alters a text, twice alike, and keeps its letters in their order for somebody who reads it."""
     text = "You are a pathetic little liar, and everybody knows it."
-    disguised = EVASIONS[name](text)
-    assert disguised == EVASIONS[name](text) != text
+    disguised = DISGUISES[name](text)
+    assert disguised == DISGUISES[name](text) != text
     if name not in ("look_alikes", "leet", "drawn_out"):
         assert letters(disguised) == letters(text)
+
+
+@pytest.mark.parametrize("name", sorted(set(EVASIONS) - set(DISGUISES)))
+def test_what_is_put_around_a_text_is_always_the_same(name: str) -> None:
+    """A padded or quoted text holds the text as it was, and the same words beside it every time."""
+    text = "You are a pathetic little liar, and everybody knows it."
+    assert text in EVASIONS[name](text)
+    assert EVASIONS[name](text) == EVASIONS[name](text) != text
 
 
 def letters(text: str) -> str:

@@ -19,7 +19,11 @@ from tests.seeding import START, Seeded, seed_site, seed_thread
 #: Public functions of the store that take a connection and no site, and why each may.
 WITHOUT_A_SITE = {
     "sites.by_slug": "finds the site",
-    "sites.by_id": "the site is what is asked for",
+    "accounts.forget_invitation": "an invitation is an account's",
+    "appeals.release_stuck": "the sweep crosses sites; an item and who may decide it are of one",
+    "deliveries.kept_back": "the deliveries were just found, of one endpoint",
+    "deliveries.let_go": "the deliveries were just found, of one endpoint",
+    "people.untaken": "the sweep crosses sites; each row names its own",
     "opinions.insert": "the site is in the row",
     "sites.every": "the list of an admin of the installation",
     "sites.insert": "makes the site",

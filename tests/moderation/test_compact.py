@@ -59,6 +59,47 @@ def test_abuse_in_war_and_politics_is_not_published() -> None:
     assert proposed.count(Outcome.PUBLISH) * 10 <= len(proposed)
 
 
+CIVIL = "The council meets on Tuesday at seven to vote on the new budget for the library."
+FRAMES = (f"{{}} {CIVIL}", f"{CIVIL} {{}}", 'He said: "{}"', "{} https://example.org/a/b")
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_civil_sentence_or_a_frame_does_not_publish_abuse_in_war_and_politics(frame: str) -> None:
+    """Beside a civil sentence, quoted or before an address, still nine in ten are held or rejected."""
+    proposed = outcomes([frame.replace("{}", row["text"]) for row in OPEN if row["label"] == "1"])
+    assert proposed.count(Outcome.PUBLISH) * 10 <= len(proposed)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_civil_sentence_or_a_frame_does_not_hold_a_neutral_one(frame: str) -> None:
+    """Of the neutral sentences no more are held so than by themselves, and none is rejected."""
+    proposed = outcomes([frame.replace("{}", row["text"]) for row in OPEN if row["label"] == "0"])
+    assert Outcome.REJECT not in proposed
+    assert proposed.count(Outcome.HOLD) * 25 <= len(proposed)
+
+
+def test_without_a_final_full_stop_more_is_held() -> None:
+    """A known weakness, bounded: of the neutral sentences without it at most one in twelve is held, none rejected."""
+    proposed = outcomes([row["text"].rstrip(".!?") for row in OPEN if row["label"] == "0"])
+    assert Outcome.REJECT not in proposed
+    assert proposed.count(Outcome.HOLD) * 12 <= len(proposed)
+
+
+def test_how_high_each_attribute_goes_is_known() -> None:
+    """A threshold above what the worst texts reach would be dead in silence, so the model tells what they reach."""
+    assert set(SCORER.highest) == set(SCORER.attributes)
+    assert all(value < 1 for value in SCORER.highest.values())
+    (worst,) = SCORER.score(["Kill all Jews, gas them all, you fucking subhuman scum."])
+    assert all(worst.values[attribute] <= value + 0.05 for attribute, value in SCORER.highest.items())
+
+
+def test_the_worst_is_rejected_and_a_plain_insult_is_not() -> None:
+    """Of the open abusive sentences some reach the threshold to reject; a mere insult waits for a person."""
+    proposed = outcomes([row["text"] for row in OPEN if row["label"] == "1"])
+    assert proposed.count(Outcome.REJECT) * 5 >= len(proposed)
+    assert outcomes(["You are an idiot, dear editor."]) == [Outcome.HOLD]
+
+
 @pytest.mark.parametrize(
     "text", ["Nobody should call refugees vermin.", "Muslims and Jews marched together for peace."]
 )

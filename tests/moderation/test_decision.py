@@ -11,7 +11,8 @@ EXPECTED = {
         "pending approve published, pending hold held, pending reject rejected, pending escalate held, "
         "held approve published, held reject rejected, held escalate held, published approve published, "
         "published reject removed, published remove removed, published escalate published, "
-        "rejected approve published, rejected restore published, rejected hold held, removed restore published"
+        "rejected approve published, rejected restore published, rejected hold held, rejected reject rejected, "
+        "removed restore published, removed approve published, removed reject removed"
     ),
     "machine": "pending approve published, pending hold held, pending reject rejected",
     "system": "pending hold held, published hold held",

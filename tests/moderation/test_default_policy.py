@@ -29,11 +29,44 @@ def outcome(scorer: Scorer, text: str) -> Outcome:
     return judge(scorer.score([text])[0], read_signals(text, WORDS), POLICY, languages=scorer.languages).outcome
 
 
-def test_an_insult_is_not_drowned_by_civil_words(scorer: Scorer) -> None:
-    """Around gross abuse, hundreds of civil words do not make a comment publishable."""
-    civil = "The council met on Tuesday to discuss the plans for the new library and the park beside it. " * 20
+CIVIL_SENTENCES = (
+    "The council meets on Tuesday at seven to vote on the new budget for the library.",
+    "The trains were late again this morning and nobody could say why.",
+    "My grandmother took this tram every day.",
+)
+ABUSE = (
+    "Kill all Muslims.", "Gas the Jews.", "You are an idiot.", "You fucking moron.", "Jews are rats.",
+    "I will come to your house and kill you.", "You dumb cunt.", "Go back to Africa, monkey.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("abuse", ABUSE)
+def test_one_abusive_sentence_is_not_drowned_by_civil_ones(abuse: str, count: int) -> None:
+    """Before, after or around a few words of abuse, one to three civil sentences do not make them publishable."""
+    civil = " ".join(CIVIL_SENTENCES[:count])
+    places = (f"{abuse} {civil}", f"{civil} {abuse}", f"{civil} {abuse} {CIVIL_SENTENCES[2]}", f"{civil}\n\n{abuse}")
+    assert Outcome.PUBLISH not in {outcome(SCORERS["compact"], text) for text in places}
+
+
+@pytest.mark.parametrize("frame", ['He said: "{}"', '"{}"', "The report quotes: {}", "{} https://example.org/a/b"])
+@pytest.mark.parametrize("abuse", ABUSE)
+def test_a_short_frame_does_not_publish_abuse(abuse: str, frame: str) -> None:
+    """Marked as a quotation, or with an address behind it, a few words of abuse wait for a person."""
+    assert outcome(SCORERS["compact"], frame.format(abuse)) is not Outcome.PUBLISH
+
+
+def test_gross_abuse_is_not_drowned_by_hundreds_of_civil_words(scorer: Scorer) -> None:
+    """Around many insults, hundreds of civil words do not make a comment publishable, whichever model speaks."""
+    civil = f"{CIVIL_SENTENCES[0]} " * 20
     abuse = "You are a stupid worthless idiot and I hope you die, you disgusting piece of shit, fuck you."
     assert outcome(scorer, civil + abuse + civil) is not Outcome.PUBLISH
+
+
+@pytest.mark.parametrize("text", ["Hello! Jerusalem. Gaza. Thank you.", "Good morning. Ahmed, Fatima and Yusuf. Bye."])
+def test_names_and_greetings_are_no_parts_that_hold_a_text(text: str) -> None:
+    """What is nothing but names and courtesies is not judged word by word."""
+    assert outcome(SCORERS["compact"], text) is Outcome.PUBLISH
 
 
 DISGUISES = (

@@ -85,3 +85,10 @@ async def statement(service: Service, sent: dict[str, Any], *, expect: int = 200
     path = f"/v1/sites/test/comments/{sent['comment']['id']}/statement"
     found: dict[str, Any] = (await service.call("GET", path, as_=sent["author_token"], expect=expect)).json()
     return found
+
+
+async def edit(service: Service, sent: dict[str, Any], body: str) -> None:
+    """Let the comment's author send another text, and the machine decide about it."""
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    await service.call("PATCH", path, as_=sent["author_token"], json={"body": body}, expect=200)
+    await service.drain()

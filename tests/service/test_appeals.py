@@ -7,12 +7,16 @@ import pytest
 import sqlalchemy as sa
 
 from service import schemas
+from service.flow import appeal as flow
 from service.flow import manage_people
 from service.flow.identify import find_site
+from service.store import appeals as store
+from service.store import people
 from service.store import tables as t
 from tests.service.answers import UNKNOWN_ID, fields, problem
-from tests.service.reporting import act, appeal, queue_kinds, report, statement, status_of
+from tests.service.reporting import act, appeal, edit, queue_kinds, report, statement, status_of
 from tests.service.test_event_stream import read
+from tests.service.test_reports import set_review
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -86,6 +90,9 @@ async def test_where_there_is_nobody_else_the_first_decider_answers(service: Ser
         if member["name"] != "moderator":
             path = f"/v1/admin/sites/test/members/{member['id']}"
             await service.call("DELETE", path, as_="root", expect=204)
+    async with service.context.database.writing() as connection:
+        everywhere = t.members.update().where(t.members.c.site_id.is_(None))
+        await connection.execute(everywhere.values(disabled_at=service.context.now()))
     invited = schemas.MemberInput(name="New", role="moderator", email="new@daily.example")
     await manage_people.add_member(service.context, await find_site(service.context, "test"), "test", invited)
     await appeal(service, sent)
@@ -157,20 +164,130 @@ async def test_a_refused_edit_can_be_appealed(service: Service) -> None:
     await statement(service, sent, expect=404)
 
 
-async def test_another_decision_settles_an_appeal(service: Service) -> None:
-    """Who restores the comment without the item overturned; who takes it down over an edit's appeal upheld."""
+async def test_another_decision_only_overturns_an_appeal(service: Service) -> None:
+    """Who restores the comment without the item overturned; who takes it down over an edit's appeal answers nothing."""
+    sent = await removed(service)
+    mine = (await appeal(service, sent)).json()
+    await act(service, sent, "restore", as_="moderator2", note="A note for the others.")
+    closed = await own(service, sent, mine["id"])
+    assert (closed["outcome"], closed["answer"]) == ("overturned", None)
+    await edit(service, sent, "A vile opinion.")
+    other = (await appeal(service, sent)).json()
+    await act(service, sent, "remove")
+    assert (await own(service, sent, other["id"]))["state"] == "open"
+    assert (await appeal(service, sent)).status_code == 201
+    assert await queue_kinds(service) == {"appealed": 2}
+    await service.sweep()
+    items = await service.claim("moderator2")
+    assert {item["revision"] for item in items} == {1, 2}
+    [edited] = [item for item in items if item["revision"] == 2]
+    await service.decide(edited, "reject", as_="moderator2", reasons=["insult"])
+    assert (await own(service, sent, other["id"]))["outcome"] == "upheld"
+
+
+async def test_a_blind_look_does_not_answer_an_appeal(service: Service) -> None:
+    """Who looked without having read the appeal cannot uphold it, and what they noted for others stays inside."""
+    await set_review(service, sample_share=1.0)
+    sent = await service.submit("A vile opinion.")
+    await service.drain()
+    [blind] = await service.claim()
+    mine = (await appeal(service, sent)).json()
+    await service.decide(blind, "reject", reasons=["insult"], note="A known troll.")
+    waiting = await own(service, sent, mine["id"])
+    assert (waiting["state"], waiting["answer"]) == ("open", None)
+    again = problem(await appeal(service, sent), "appeal.exists")
+    assert again["extra"] == {"appeal": mine["id"]}
+    [item] = await service.claim("moderator2")
+    assert item["kind"] == "appealed"
+    await service.decide(item, "reject", as_="moderator2", reasons=["insult"], note="Read the guidelines.")
+    assert (await own(service, sent, mine["id"]))["answer"] == "Read the guidelines."
+
+
+async def test_nobody_upholds_their_own_decision(service: Service) -> None:
+    """Also where the item was for anybody: the appeal goes on waiting for somebody else."""
+    sent = await removed(service)
+    mine = (await appeal(service, sent)).json()
+    async with service.context.database.writing() as connection:
+        await connection.execute(t.review_items.update().values(not_for=None))
+    [item] = await service.claim()
+    wanted = {"lease": item["lease"]["token"], "revision": 1, "action": "reject", "reasons": ["insult"]}
+    path = f"{REVIEW}/items/{item['item_id']}/decision"
+    problem(await service.call("POST", path, as_="moderator", json=wanted), "review.own")
+    assert (await own(service, sent, mine["id"]))["state"] == "open"
+    assert await queue_kinds(service) == {"appealed": 1}
+
+
+async def taken_back(service: Service, action: str) -> flow.Moved:
+    """Answer what becomes of appeals where the last decision by an action is taken back."""
+    site = await find_site(service.context, "test")
+    async with service.context.database.writing() as connection:
+        query = sa.select(t.decisions).where(t.decisions.c.action == action).order_by(t.decisions.c.id.desc())
+        decision = (await connection.execute(query.limit(1))).one()
+        return await flow.reopen_or_withdraw(connection, service.context, site.id, decision, now=service.context.now())
+
+
+async def test_an_appeal_against_what_is_undone_is_overturned(service: Service) -> None:
+    """Nothing is left to look at: it does not wait without an item, and no item without it."""
+    sent = await removed(service)
+    mine = (await appeal(service, sent)).json()
+    moved = await taken_back(service, "remove")
+    assert (len(moved.closed), moved.opened) == (1, [])
+    closed = await own(service, sent, mine["id"])
+    assert (closed["outcome"], closed["answer"]) == ("overturned", None)
+    assert await queue_kinds(service) == {}
+    [event] = await told(service, "appeal.closed")
+    assert event["appeal"]["outcome"] == "overturned"
+    assert await taken_back(service, "remove") == ([], [])
+
+
+async def test_an_appeal_that_a_restore_answered_waits_again_without_it(service: Service) -> None:
+    """It costs the author nothing that somebody restored in error: a new item, still not for the first decider."""
     sent = await removed(service)
     mine = (await appeal(service, sent)).json()
     await act(service, sent, "restore", as_="moderator2")
-    assert (await own(service, sent, mine["id"]))["outcome"] == "overturned"
-    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
-    await service.call("PATCH", path, as_=sent["author_token"], json={"body": "A vile opinion."}, expect=200)
-    await service.drain()
-    other = (await appeal(service, sent)).json()
-    await act(service, sent, "remove")
-    assert (await own(service, sent, other["id"]))["outcome"] == "upheld"
-    assert await queue_kinds(service) == {}
-    assert (await appeal(service, sent)).status_code == 201
+    moved = await taken_back(service, "restore")
+    assert (moved.closed, len(moved.opened)) == ([], 1)
+    waiting = await own(service, sent, mine["id"])
+    assert (waiting["state"], waiting["outcome"]) == ("open", None)
+    await service.sweep()
+    assert await service.claim() == []
+    [item] = await service.claim("moderator2")
+    assert (item["kind"], item["appeal"]["id"]) == ("appealed", mine["id"])
+    assert await taken_back(service, "restore") == ([], [])
+
+
+async def test_who_else_can_look(service: Service) -> None:
+    """Admins of the installation can; who was invited, or has only tokens that are revoked, cannot."""
+    site = await find_site(service.context, "test")
+    names = {"moderator2", "admin", "Root"}
+    invited = schemas.MemberInput(name="New", role="moderator", email="new@daily.example")
+    await manage_people.add_member(service.context, site, "test", invited)
+    async with service.context.database.writing() as connection:
+        rows = (await connection.execute(sa.select(t.members.c.id, t.members.c.name))).all()
+        ids = {row.name: row.id for row in rows}
+        others = await people.other_reviewers(connection, site.id, ids["moderator"])
+        assert {row.name for row in rows if row.id in others} == names
+        gone = t.api_tokens.update().where(t.api_tokens.c.member_id == ids["moderator2"])
+        await connection.execute(gone.values(revoked_at=service.context.now()))
+        assert ids["moderator2"] not in await people.other_reviewers(connection, site.id, ids["moderator"])
+
+
+async def test_an_appeal_is_not_left_with_nobody_who_may_answer(service: Service) -> None:
+    """Where everybody else left after it came, the first decider may; where somebody is there, not."""
+    await removed(service)
+    await appeal(service, await removed(service, "Another."))
+
+    async def release() -> int:
+        async with service.context.database.writing() as connection:
+            return await store.release_stuck(connection, at=service.context.now())
+
+    assert (await release(), await service.claim()) == (0, [])
+    async with service.context.database.writing() as connection:
+        others = t.members.update().where(t.members.c.name != "moderator")
+        await connection.execute(others.values(disabled_at=service.context.now()))
+    assert await release() == 1
+    [item] = await service.claim()
+    await service.decide(item, "reject", reasons=["insult"])
 
 
 @pytest.mark.parametrize("how", ["delete", "erase"])
@@ -189,6 +306,19 @@ async def test_deleting_the_comment_withdraws_the_appeal(service: Service, how: 
     assert await queue_kinds(service) == {}
     [event] = await told(service, "appeal.closed")
     assert (event["appeal"]["outcome"], event["appeal"]["text"]) == ("withdrawn", row.text)
+
+
+async def test_an_erasure_takes_the_answer_too(service: Service) -> None:
+    """The answer of a moderator quotes what was written; it goes with the note that it was, also where texts stay."""
+    sent = await removed(service)
+    await appeal(service, sent)
+    [item] = await service.claim("moderator2")
+    await service.decide(item, "reject", as_="moderator2", reasons=["insult"], note="You called Bert a thief.")
+    body = {"confirm": "erase", "mode": "anonymise"}
+    await service.call("DELETE", "/v1/sites/test/me", as_=sent["author_token"], json=body, expect=200)
+    async with service.context.database.reading() as connection:
+        [row] = (await connection.execute(sa.select(t.appeals))).all()
+    assert (row.text, row.answer, row.outcome) == (None, None, "upheld")
 
 
 async def test_an_answer_that_is_undone_is_asked_again(service: Service) -> None:

@@ -96,6 +96,19 @@ async def test_erasure_takes_the_words_of_a_report(service: Service, who: str) -
     assert (row.network_hash is None) == (who == "reporter")
 
 
+async def test_erasure_forgets_as_whom_an_admin_of_the_installation_writes(service: Service) -> None:
+    """They are a member of no site, and no link to who was erased stays with them."""
+    sent = await service.published("An opinion.")
+    me = (await service.call("GET", "/v1/sites/test/me", as_=sent["author_token"], expect=200)).json()["id"]
+    async with service.context.database.writing() as connection:
+        admins = t.members.update().where(t.members.c.site_id.is_(None))
+        assert (await connection.execute(admins.values(commenter_id=me))).rowcount
+    body = {"confirm": "erase", "mode": "anonymise"}
+    await service.call("DELETE", "/v1/sites/test/me", as_=sent["author_token"], json=body, expect=200)
+    async with service.context.database.reading() as connection:
+        assert set((await connection.execute(sa.select(t.members.c.commenter_id))).scalars()) == {None}
+
+
 async def test_a_reporter_exports_the_own_reports(service: Service) -> None:
     """The export of a commenter has what they reported, and the author's has nothing of it."""
     sent = await service.published("An opinion.")

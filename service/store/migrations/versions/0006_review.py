@@ -87,6 +87,10 @@ def _items() -> None:
         sqlite_where=_OPEN,
         postgresql_where=_OPEN,
     )
+    barred = sa.text("state = 'open' AND not_for IS NOT NULL")
+    op.create_index(
+        "ix_review_items_not_for", "review_items", ["site_id", "id"], sqlite_where=barred, postgresql_where=barred
+    )
 
 
 def _decisions() -> None:
@@ -186,6 +190,7 @@ def downgrade() -> None:
         op.drop_index(name, table_name="decisions")
     for name in ("stood", "undoes_id", "act_id"):
         op.drop_column("decisions", name)
+    op.drop_index("ix_review_items_not_for", table_name="review_items")
     op.drop_index("ix_review_items_open", table_name="review_items")
     for name, _, _ in _ITEM_COLUMNS:
         op.drop_column("review_items", name)
