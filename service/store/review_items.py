@@ -305,11 +305,11 @@ async def open_page(connection: AsyncConnection, site_id: str, *, after: Row | N
     query = (
         sa.select(*_OPEN_ORDER, review_items.c.lease_expires_at)
         .where(review_items.c.site_id == site_id, _IS_OPEN)
-        .order_by(*_OPEN_ORDER)
+        .order_by(*_OPEN_ORDER[1:])
         .limit(limit)
     )
     if after is not None:
-        query = query.where(sa.tuple_(*_OPEN_ORDER) > sa.tuple_(after.site_id, after.queue, after.order_key, after.id))
+        query = query.where(sa.tuple_(*_OPEN_ORDER[1:]) > sa.tuple_(after.queue, after.order_key, after.id))
     return (await connection.execute(query)).all()
 
 

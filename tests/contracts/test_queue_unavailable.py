@@ -47,6 +47,9 @@ REVIEW: dict[str, Call] = {
     "remove": lambda c, b: ReviewQueue(c).remove("s", ["a"]),
     "mark_leased": lambda c, b: ReviewQueue(c).mark_leased("s", Standing("a", 1, "q"), 1),
     "counts": lambda c, b: ReviewQueue(c).counts("s"),
+    "known": lambda c, b: ReviewQueue(c).known("s"),
+    "some": lambda c, b: ReviewQueue(c).some("s", 0, 10),
+    "note_whole": lambda c, b: ReviewQueue(c).note_whole("s"),
 }
 BOARD: dict[str, Call] = {
     "report": lambda c, b: ScorerBoard(c).report("w", UP, 1),

@@ -236,6 +236,9 @@ async def _seed_history(database: Database, seeded: Seeded) -> None:
             for number, row in enumerate(rows[:5_200])
         ]
         await connection.execute(t.review_items.insert(), items)
+        passed = {"site_id": seeded.site_id, "created_at": START}
+        skips = [passed | {"item_id": row["id"], "actor": "somebody"} for row in rows[:5_200]]
+        await connection.execute(t.review_skips.insert(), skips)
         decided = {
             "actor_kind": "machine", "action": "hold", "from_status": "pending", "to_status": "held", "reasons": [],
             "causes": [], "automated_detection": True, "automated_decision": True, "created_at": START,
