@@ -171,8 +171,12 @@ def _is_strange(words: Sequence[_Word]) -> bool:
     strange = sum(kind in _STRANGE for _, kind in words)
     known = sum(kind is _Kind.KNOWN for _, kind in words)
     least = _LEAST_SHARE * (strange + known)
+    if strange != least or not strange:
+        return strange > least
     # Of as many known words as strange ones, the small ones tell: "Mahir is a neat latinx" is built as English is.
-    return strange > least or (strange == least > 0 and _SMALL.isdisjoint(word.casefold() for word, _ in words))
+    # One strange word of two is a rare word, unless a small one of another language stands beside it.
+    is_more = strange > 1 or any(kind is _Kind.SHARED for _, kind in words)
+    return is_more and _SMALL.isdisjoint(word.casefold() for word, _ in words)
 
 
 def _is_english(words: Sequence[_Word]) -> bool:
