@@ -28,7 +28,7 @@ _HEADERS: Final = [
 ]
 
 
-class EventStream(Response[str]):
+class EventStream(Response[Any]):
     """An answer that is written by an ASGI application of its own.
 
     A handler made by `@asgi` would be the plain way, but the router of Litestar 2 fails on its path parameters.

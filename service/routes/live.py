@@ -8,6 +8,7 @@ from litestar import Request, Response, get
 from litestar.params import HeaderParameter
 from litestar.types import Receive, Scope, Send
 
+from service import schemas
 from service.access import requires_moderator
 from service.errors import unavailable
 from service.flow.context import Row
@@ -29,7 +30,7 @@ async def review_live(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
     last_event_id: LastEventId = None,
-) -> Response[str]:
+) -> Response[schemas.LiveEvent]:
     """Hear of items that are opened, claimed, returned and decided, and of the queues' counts, as it happens.
 
     `Accept: text/event-stream` keeps the stream open; any other client is answered the counts and is done.

@@ -316,3 +316,12 @@ class DecisionList(Struct, frozen=True):
     """Every decision on a comment, the first one first."""
 
     decisions: list[DecisionView]
+
+
+class LiveEvent(Struct, frozen=True, omit_defaults=True):
+    """One server-sent event: what happened, and JSON that says more; `queue` has the counts, the others an item."""
+
+    data: str
+    event: str = "message"
+    id: str | None = None
+    retry: int | None = None
