@@ -79,7 +79,8 @@ async def test_a_comment_held_by_a_fact_is_looked_into_too(service: Service, exp
     await held(service, "See" + links)
     await held(service, "You rude man, see" + links)
     assert await explainer.explain_some() == 2
-    assert await spans_of(service) == [[], ["rude"]]
+    # The one that the model is surer of comes second in the queue, whichever was sent first.
+    assert sorted(map(str, await spans_of(service))) == sorted(map(str, [[], ["rude"]]))
 
 
 async def test_a_scorer_that_fails_costs_nothing(service: Service, explainer: Explainer) -> None:

@@ -44,7 +44,8 @@ async def test_post_moderation_publishes_first_and_asks_then(service: Service) -
     await set_policy(service, mode="post-moderation")
     sent = await service.published("A civil one.")
     other = await service.published("Another one.")
-    first, second = await service.claim()
+    items = {item["comment"]["id"]: item for item in await service.claim()}
+    first, second = (items[one["comment"]["id"]] for one in (sent, other))
     assert (first["kind"], first["comment"]["status"]) == ("post_moderation", "published")
     assert (await service.decide(first, "reject", reasons=["spam"]))["comment"]["status"] == "removed"
     assert (await service.decide(second, "approve"))["comment"]["status"] == "published"
