@@ -158,6 +158,7 @@ review_skips = sa.Table(
     sa.Column("actor", sa.String(80), primary_key=True),
     site(),
     at("created_at"),
+    sa.Index("ix_review_skips_actor", "actor", "item_id"),
 )
 
 #: Append-only but for what came of it.

@@ -94,9 +94,10 @@ def test_how_high_each_attribute_goes_is_known() -> None:
 
 
 def test_the_worst_is_rejected_and_a_plain_insult_is_not() -> None:
-    """Of the open abusive sentences some reach the threshold to reject; a mere insult waits for a person."""
-    proposed = outcomes([row["text"] for row in OPEN if row["label"] == "1"])
-    assert proposed.count(Outcome.REJECT) * 5 >= len(proposed)
+    """The worst of the open abusive sentences is rejected and no neutral one is; a mere insult waits for a person."""
+    proposed = {label: outcomes([row["text"] for row in OPEN if row["label"] == label]) for label in "01"}
+    assert proposed["1"].count(Outcome.REJECT) >= 1
+    assert proposed["0"].count(Outcome.REJECT) == 0
     assert outcomes(["You are an idiot, dear editor."]) == [Outcome.HOLD]
 
 

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_review_skips_site_id")),
         sa.PrimaryKeyConstraint("item_id", "actor", name=op.f("pk_review_skips")),
     )
+    op.create_index("ix_review_skips_actor", "review_skips", ["actor", "item_id"])
     _appeals()
     _opinions()
     op.create_table(
