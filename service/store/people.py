@@ -49,27 +49,28 @@ async def change_member(connection: AsyncConnection, member_id: str, values: Map
     await connection.execute(members.update().where(members.c.id == member_id).values(**values))
 
 
+def _works_on(site_id: str) -> sa.ColumnElement[bool]:
+    """Answer, as a condition on `members`, who is a member of a site or of the installation."""
+    return sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None))
+
+
 async def commenter_of_member(connection: AsyncConnection, site_id: str, member_id: str) -> str | None:
     """Answer as whom a member of a site, or of the installation, writes on the site."""
-    query = sa.select(members.c.commenter_id).where(
-        members.c.id == member_id, sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None))
-    )
+    query = sa.select(members.c.commenter_id).where(members.c.id == member_id, _works_on(site_id))
     return (await connection.execute(query)).scalar()
 
 
 async def write_as(connection: AsyncConnection, site_id: str, member_id: str, commenter_id: str | None) -> None:
     """Remember as whom a member writes on the site."""
     await connection.execute(
-        members.update()
-        .where(members.c.id == member_id, sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None)))
-        .values(commenter_id=commenter_id)
+        members.update().where(members.c.id == member_id, _works_on(site_id)).values(commenter_id=commenter_id)
     )
 
 
 async def reviewing(connection: AsyncConnection, site_id: str) -> list[Row]:
     """Answer the members (id, role) who may look at comments of a site now, those of the installation among them."""
     query = sa.select(members.c.id, members.c.role).where(
-        sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None)),
+        _works_on(site_id),
         members.c.disabled_at.is_(None),
         members.c.role.in_(("moderator", "admin")),
     )
@@ -93,9 +94,7 @@ def is_reviewing() -> sa.ColumnElement[bool]:
 
 async def other_reviewers(connection: AsyncConnection, site_id: str, actor: str) -> set[str]:
     """Answer the members beside an actor who look at comments of a site, those of the installation among them."""
-    query = sa.select(members.c.id).where(
-        sa.or_(members.c.site_id == site_id, members.c.site_id.is_(None)), members.c.id != actor, is_reviewing()
-    )
+    query = sa.select(members.c.id).where(_works_on(site_id), members.c.id != actor, is_reviewing())
     return set((await connection.execute(query)).scalars())
 
 
