@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.store.review_items import IS_OPEN, SUPERSEDED
 from service.store.tables import commenters, comments, decisions, review_items, revisions
 from service.store.types import Row
 
@@ -85,9 +86,9 @@ async def supersede_about(connection: AsyncConnection, site_id: str, decision: R
             review_items.c.decision_id == decision.id,
             # An appeal is closed with its own words, not dropped.
             review_items.c.kind != "appealed",
-            review_items.c.state == "open",
+            IS_OPEN,
         )
-        .values(state="superseded", closed_at=at)
+        .values(state=SUPERSEDED, closed_at=at)
         .returning(review_items.c.id)
     )
     return list(closed.scalars())
@@ -99,7 +100,7 @@ async def open_about(connection: AsyncConnection, site_id: str, revision_id: str
         review_items.c.site_id == site_id,
         review_items.c.revision_id == revision_id,
         review_items.c.kind == kind,
-        review_items.c.state == sa.literal_column("'open'"),
+        IS_OPEN,
     )
     return (await connection.execute(query)).first()
 
@@ -112,9 +113,9 @@ async def end_samples(connection: AsyncConnection, site_id: str, comment_id: str
             review_items.c.site_id == site_id,
             review_items.c.comment_id == comment_id,
             review_items.c.kind == "sampled",
-            review_items.c.state == sa.literal_column("'open'"),
+            IS_OPEN,
         )
-        .values(state="superseded", closed_at=at)
+        .values(state=SUPERSEDED, closed_at=at)
         .returning(review_items.c.id)
     )
     return list(closed.scalars())
@@ -126,6 +127,6 @@ async def escalated(connection: AsyncConnection, site_id: str, comment_ids: Sequ
         review_items.c.site_id == site_id,
         review_items.c.comment_id.in_(list(comment_ids)),
         review_items.c.queue == "escalated",
-        review_items.c.state == sa.literal_column("'open'"),
+        IS_OPEN,
     )
     return set((await connection.execute(query)).scalars())

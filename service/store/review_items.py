@@ -13,7 +13,7 @@ from service.store.tables import comments, decisions, review_items, review_skips
 from service.store.types import Row
 
 OPEN, DECIDED, SUPERSEDED = "open", "decided", "superseded"
-_IS_OPEN = review_items.c.state == sa.literal_column("'open'")
+IS_OPEN = review_items.c.state == sa.literal_column("'open'")
 _OPEN_ORDER = (review_items.c.site_id, review_items.c.queue, review_items.c.order_key, review_items.c.id)
 
 
@@ -46,7 +46,7 @@ def _under_lease(site_id: str, item_id: str, lease_hash: str, now: datetime) -> 
     return (
         review_items.c.site_id == site_id,
         review_items.c.id == item_id,
-        _IS_OPEN,
+        IS_OPEN,
         review_items.c.lease_hash == lease_hash,
         review_items.c.lease_expires_at > now,
     )
@@ -60,7 +60,7 @@ async def candidates(
     Certain ones may be far apart: find them in a patient reading without `lock`, and lease them by id afterwards.
     """
     # One author's are few: said so that the index of what is open does not fit, the walk begins at their comments.
-    is_open = _IS_OPEN if wish.author_id is None else review_items.c.state.not_in([DECIDED, SUPERSEDED])
+    is_open = IS_OPEN if wish.author_id is None else review_items.c.state.not_in([DECIDED, SUPERSEDED])
     query = (
         sa.select(review_items.c.id, review_items.c.order_key)
         .where(
@@ -91,7 +91,7 @@ async def free(
         review_items.c.site_id == site_id,
         review_items.c.queue.in_(list(queues)),
         review_items.c.id.in_(list(item_ids)),
-        _IS_OPEN,
+        IS_OPEN,
         _unleased(now),
         *_may_decide(wish),
     )
@@ -154,7 +154,7 @@ async def lease(
     """Take an item if it is open and free; answer whether it is taken."""
     taken = await connection.execute(
         review_items.update()
-        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, _IS_OPEN, _unleased(now))
+        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, IS_OPEN, _unleased(now))
         .values(
             lease_hash=lease_hash,
             lease_expires_at=until,
@@ -213,7 +213,7 @@ async def move(connection: AsyncConnection, site_id: str, item_id: str, values: 
     """Change where an open item stands."""
     await connection.execute(
         review_items.update()
-        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, _IS_OPEN)
+        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, IS_OPEN)
         .values(**values)
     )
 
@@ -222,7 +222,7 @@ async def empty_queues(connection: AsyncConnection, site_id: str, *, keep: Seque
     """Move what waits in queues that are gone into another one."""
     await connection.execute(
         review_items.update()
-        .where(review_items.c.site_id == site_id, _IS_OPEN, review_items.c.queue.not_in(list(keep)))
+        .where(review_items.c.site_id == site_id, IS_OPEN, review_items.c.queue.not_in(list(keep)))
         .values(queue=into)
     )
 
@@ -231,7 +231,7 @@ async def close(connection: AsyncConnection, site_id: str, item_id: str, *, at: 
     """Mark an open item decided; answer False if it was closed before."""
     closed = await connection.execute(
         review_items.update()
-        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, _IS_OPEN)
+        .where(review_items.c.site_id == site_id, review_items.c.id == item_id, IS_OPEN)
         .values(state=DECIDED, closed_at=at)
     )
     return closed.rowcount == 1
@@ -261,7 +261,7 @@ async def supersede(
             review_items.c.site_id == site_id,
             review_items.c.comment_id == comment_id,
             review_items.c.revision_id.in_(about),
-            _IS_OPEN,
+            IS_OPEN,
         )
         .values(state=SUPERSEDED, closed_at=at)
         .returning(review_items.c.id)
@@ -294,7 +294,7 @@ async def depths(connection: AsyncConnection, site_id: str, *, now: datetime) ->
             late,
             sa.func.min(review_items.c.opened_at),
         )
-        .where(review_items.c.site_id == site_id, _IS_OPEN)
+        .where(review_items.c.site_id == site_id, IS_OPEN)
         .group_by(review_items.c.queue, review_items.c.kind)
     )
     return [Depth(*row) for row in await connection.execute(query)]
@@ -304,7 +304,7 @@ async def open_page(connection: AsyncConnection, site_id: str, *, after: Row | N
     """Answer open items of a site for the sweep, by queue and order, behind the last row of the page before."""
     query = (
         sa.select(*_OPEN_ORDER, review_items.c.lease_expires_at)
-        .where(review_items.c.site_id == site_id, _IS_OPEN)
+        .where(review_items.c.site_id == site_id, IS_OPEN)
         .order_by(*_OPEN_ORDER[1:])
         .limit(limit)
     )
@@ -322,7 +322,7 @@ async def unexplained_page(connection: AsyncConnection, *, after: Row | None, li
             revisions.c.body,
         )
         .join(revisions, revisions.c.id == review_items.c.revision_id)
-        .where(_IS_OPEN, review_items.c.spans.is_(None))
+        .where(IS_OPEN, review_items.c.spans.is_(None))
         .order_by(*_OPEN_ORDER)
         .limit(limit)
     )
