@@ -1,12 +1,14 @@
 """Nothing secret and nothing that a reader wrote reaches a log: the lines of the whole suite are searched for it.
 
 Fixtures plant what they use (`plant`): tokens, passwords, keys, texts. Every record that this process logs is written
-out as production would and searched, and so is what each started service said. One find fails the run.
+out as production would and searched, and so is what each started service said. One find fails the run, also where
+several processes share it (`pytest -n`): each searches for what it planted and tells the first what it found.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -60,10 +62,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"LEAKED INTO A LOG: {found}", red=True)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what one of several processes found."""
+    _found.extend(getattr(node, "workeroutput", {}).get("leaks", ()))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let the run fail where anything was found."""
-    if _found:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["leaks"] = _found
+    elif _found:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

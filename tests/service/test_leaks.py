@@ -23,17 +23,19 @@ def test_other() -> None:
 """
 
 
-def run(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a suite of one file with the search on."""
     (folder / "test_leaking.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.leaks", "-p", "no:cacheprovider", str(folder)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.leaks", "-p", "no:cacheprovider", *options]
+    command.append(str(folder))
     root = Path(__file__).parents[2]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
-def test_a_leak_fails_a_run_whose_tests_all_passed(tmp_path: Path) -> None:
-    """A planted text in a log line is named, and the run fails."""
-    done = run(tmp_path, LEAKING)
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two"])
+def test_a_leak_fails_a_run_whose_tests_all_passed(options: tuple[str, ...], tmp_path: Path) -> None:
+    """A planted text in a log line is named, and the run fails, however many processes shared it."""
+    done = run(tmp_path, LEAKING, *options)
     assert "2 passed" in done.stdout
     assert "LEAKED INTO A LOG" in done.stdout
     assert done.returncode == 1
