@@ -99,6 +99,6 @@ def test_parts_of_any_text_are_told(text: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["du hurensohn. ", "xqz ", "操你 ", "ab", "é. ", "'a", "https://a ", "@", "привет и "]
 )
-def test_a_megabyte_of_strange_words_is_read(piece: str) -> None:
-    """A million characters of what costs most are read without trouble."""
-    assert len(parts(piece * (1_000_000 // len(piece)))) <= 3
+def test_a_huge_text_of_strange_words_is_read(piece: str) -> None:
+    """Of what costs most three times what a body may hold is read without trouble."""
+    assert len(parts(piece * (200_000 // len(piece)))) <= 3
