@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # A version or the path of a wheel: the plain one brings CUDA on Linux, a wheel of the CPU build does not.
 TORCH ?= torch==2.13.0
+WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test check lint types contracts fast bench lock clean
+.PHONY: help setup model run test check lint fast lock clean
 
 help:  ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,14 +22,18 @@ model: $(VENV)/.model  ## Add torch and Detoxify (TORCH names another torch), fo
 run: $(VENV)/.run  ## Start everything on one port (PORT, default 8000) with a demo site.
 	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(BIN)/python -m service demo
 
-test: $(VENV)/.test  ## Run all tests.
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.test  ## Run all tests, a process for each core (WORKERS=0: one, in order).
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-check: $(VENV)/.test  ## Format, lint, types, import contracts and the fast tests; under a minute.
+check: lint fast  ## Format, lint, types, import contracts and the fast tests.
+
+lint: $(VENV)/.test  ## Format, lint, types and import contracts.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+fast: $(VENV)/.test  ## Tests that need no more than a moment each.
 	$(BIN)/python -m pytest -q -m "not slow and not browser and not postgres" tests/moderation tests/service/test_standings.py tests/service/test_access.py tests/test_architecture.py $(ARGS)
 
 lock:  ## Pin what pyproject.toml names, with hashes.

@@ -19,7 +19,7 @@ from service.webhooks.signing import new_secret, signed_headers
 from tests.eventually import eventually_now
 from tests.journey.harness import Installation
 from tests.leaks import plant
-from tests.programs import find_program, need_program
+from tests.programs import need_program
 from tests.test_docs import blocks, paste
 
 DOCS = Path(__file__).parents[2] / "docs/webhooks.md"
@@ -69,9 +69,7 @@ console.log(JSON.stringify(receive(given.headers, Buffer.from(given.body), given
 
 def by_php(headers: dict[str, str], body: bytes, secret: str) -> Any:
     """What the page shows for PHP."""
-    php = find_program("php")
-    if php is None:
-        pytest.skip("php is not installed (Debian package php-cli); the example in PHP is not run")
+    php = need_program("php", package="php-cli")
     call = """
 $given = json_decode(file_get_contents('php://stdin'), true);
 echo json_encode(receive($given['headers'], $given['body'], $given['secret']), JSON_UNESCAPED_UNICODE);
