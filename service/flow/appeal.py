@@ -110,7 +110,8 @@ async def _open_item(
     decision, not_for = restricted.decision, None
     if decision.actor_kind == ActorKind.MODERATOR.value and decision.actor is not None:
         # Where nobody else could answer, the first one must: an appeal that waits for ever is worse.
-        not_for = decision.actor if await people.other_reviewers(connection, site_id, decision.actor) else None
+        others = await people.other_reviewers(connection, site_id, decision.actor, now=now)
+        not_for = decision.actor if others else None
     return await open_item(
         connection, context, site_id, restricted.revision.id, APPEALED, now=now, causes=decision.causes,
         not_for=not_for, decision_id=decision.id,
@@ -152,7 +153,7 @@ async def _refuse_own(connection: AsyncConnection, site_id: str, row: Row, decis
     contested = await review_items.decisions_by_ids(connection, site_id, [row.decision_id])
     actor = decision.actor.id
     is_own = any(one.actor_kind == ActorKind.MODERATOR.value and one.actor == actor for one in contested)
-    if actor is not None and is_own and await people.other_reviewers(connection, site_id, actor):
+    if actor is not None and is_own and await people.other_reviewers(connection, site_id, actor, now=decision.at):
         raise Problem("review.own", "The appeal is against your decision; somebody else has to uphold it.")
 
 

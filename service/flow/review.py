@@ -175,7 +175,7 @@ async def skip(context: Context, site: Row, principal: Principal, item_id: str, 
         await review_skips.add(connection, site.id, item_id, principal.actor, at=now)
         item = await review_items.by_id(connection, site.id, item_id)
         assert item is not None
-        if await _is_enough(connection, site.id, item):
+        if await _is_enough(connection, site.id, item, now):
             # Whoever is asked next is asked anew; it must not wait for ever.
             await review_skips.clear(connection, site.id, item_id)
             if item.queue != ESCALATED:
@@ -187,10 +187,10 @@ async def skip(context: Context, site: Row, principal: Principal, item_id: str, 
         await context.reviews.put_back(site.id, item_id)
 
 
-async def _is_enough(connection: AsyncConnection, site_id: str, item: Row) -> bool:
+async def _is_enough(connection: AsyncConnection, site_id: str, item: Row, now: datetime) -> bool:
     """Answer whether so many passed an item on that the rest need not be asked, or nobody is left to ask."""
-    asked = await people.reviewing(connection, site_id)
-    could = {row.id for row in asked if item.queue != ESCALATED or row.role == "admin"} - {item.not_for}
+    asked = await people.reviewers(connection, site_id, now=now)
+    could = {one for one, role in asked.items() if item.queue != ESCALATED or role == "admin"} - {item.not_for}
     passed = await review_skips.of_item(connection, site_id, item.id)
     return len(passed) >= MOST_PASSED or could <= passed
 

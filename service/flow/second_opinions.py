@@ -41,7 +41,7 @@ async def after(
     """Open a second, blind item about a decision if it is chosen and somebody else is there; answer its row."""
     if kind not in _ASKED_AGAIN or not is_chosen(decision.id, review_of(site.review).second_opinion_share):
         return None
-    if not await people.other_reviewers(connection, site.id, principal.actor):
+    if not await people.other_reviewers(connection, site.id, principal.actor, now=decision.created_at):
         return None
     [made] = await review_items.decisions_by_ids(connection, site.id, [decision.id])
     if await acts.open_about(connection, site.id, made.revision_id, KIND):
@@ -85,13 +85,14 @@ async def keep(
         return first, None
     opened = await open_item(
         connection, context, site.id, item.revision_id, "disagreement",
-        now=now, causes=item.causes, decision_id=first.id, not_for=await _first_decider(connection, site, first),
+        now=now, causes=item.causes, decision_id=first.id, not_for=await _first_decider(connection, site, first, now),
         queue=ESCALATED,
     )  # fmt: skip
     return first, opened
 
 
-async def _first_decider(connection: AsyncConnection, site: Row, first: Row) -> str | None:
+async def _first_decider(connection: AsyncConnection, site: Row, first: Row, now: datetime) -> str | None:
     """Answer who decided first, unless nobody else is there to decide what the two differ about."""
-    admins = {row.id for row in await people.reviewing(connection, site.id) if row.role == "admin"}
+    found = await people.reviewers(connection, site.id, now=now)
+    admins = {one for one, role in found.items() if role == "admin"}
     return str(first.actor) if admins - {first.actor} else None

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.people import is_reviewing
+from service.store.people import may_review
 from service.store.tables import appeals, decisions, members, review_items, revisions
 from service.store.types import Row
 
@@ -124,7 +124,7 @@ async def release_stuck(connection: AsyncConnection, *, at: datetime) -> int:
     others = sa.exists().where(
         sa.or_(members.c.site_id == review_items.c.site_id, members.c.site_id.is_(None)),
         members.c.id != review_items.c.not_for,
-        is_reviewing(),
+        may_review(at),
     )
     stuck = (
         review_items.c.state == sa.literal_column("'open'"),

@@ -67,35 +67,36 @@ async def write_as(connection: AsyncConnection, site_id: str, member_id: str, co
     )
 
 
-async def reviewing(connection: AsyncConnection, site_id: str) -> list[Row]:
-    """Answer the members (id, role) who may look at comments of a site now, those of the installation among them."""
-    query = sa.select(members.c.id, members.c.role).where(
-        _works_on(site_id),
-        members.c.disabled_at.is_(None),
-        members.c.role.in_(("moderator", "admin")),
-    )
-    return list((await connection.execute(query)).all())
+def may_review(now: datetime) -> sa.ColumnElement[bool]:
+    """Answer, as a condition on `members`, who can look at comments: active, and able to come in.
 
-
-def is_reviewing() -> sa.ColumnElement[bool]:
-    """Answer, as a condition on `members`, who is at work: signs in, or has a token that is not revoked.
-
-    Who was invited and never came is not there to look.
+    They sign in, or hold a token for review that works. Who was invited and never came is not there to look.
     """
-    tokens = sa.exists().where(api_tokens.c.member_id == members.c.id, api_tokens.c.revoked_at.is_(None))
-    signs_in = sa.exists().where(accounts.c.id == members.c.account_id, accounts.c.disabled_at.is_(None))
-    gone = sa.exists().where(accounts.c.id == members.c.account_id, accounts.c.disabled_at.is_not(None))
+    tokens = sa.exists().where(
+        api_tokens.c.member_id == members.c.id,
+        api_tokens.c.revoked_at.is_(None),
+        sa.or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > now),
+        sa.cast(api_tokens.c.scopes, sa.String).contains('"review"'),
+    )
+    account = sa.exists().where(accounts.c.id == members.c.account_id)
     return sa.and_(
         members.c.disabled_at.is_(None),
         members.c.role.in_(("moderator", "admin")),
-        sa.or_(signs_in, sa.and_(tokens, sa.not_(gone))),
+        # An account that is disabled is out everywhere, with the tokens of all its members.
+        sa.not_(account.where(accounts.c.disabled_at.is_not(None))),
+        sa.or_(account, tokens),
     )
 
 
-async def other_reviewers(connection: AsyncConnection, site_id: str, actor: str) -> set[str]:
-    """Answer the members beside an actor who look at comments of a site, those of the installation among them."""
-    query = sa.select(members.c.id).where(_works_on(site_id), members.c.id != actor, is_reviewing())
-    return set((await connection.execute(query)).scalars())
+async def reviewers(connection: AsyncConnection, site_id: str, *, now: datetime) -> dict[str, str]:
+    """Answer who can look at comments of a site now, with their roles, those of the installation among them."""
+    query = sa.select(members.c.id, members.c.role).where(_works_on(site_id), may_review(now))
+    return {row.id: row.role for row in await connection.execute(query)}
+
+
+async def other_reviewers(connection: AsyncConnection, site_id: str, actor: str, *, now: datetime) -> set[str]:
+    """Answer the members beside an actor who can look at comments of a site now."""
+    return {*await reviewers(connection, site_id, now=now)} - {actor}
 
 
 async def disable_members_of(connection: AsyncConnection, account_id: str, *, at: datetime) -> None:

@@ -257,19 +257,21 @@ async def test_an_appeal_that_a_restore_answered_waits_again_without_it(service:
 
 
 async def test_who_else_can_look(service: Service) -> None:
-    """Admins of the installation can; who was invited, or has only tokens that are revoked, cannot."""
-    site = await find_site(service.context, "test")
+    """Admins of the installation can; who was invited, or has only tokens that are of no use here, cannot."""
+    site, now = await find_site(service.context, "test"), service.context.now()
     names = {"moderator2", "admin", "Root"}
     invited = schemas.MemberInput(name="New", role="moderator", email="new@daily.example")
     await manage_people.add_member(service.context, site, "test", invited)
     async with service.context.database.writing() as connection:
         rows = (await connection.execute(sa.select(t.members.c.id, t.members.c.name))).all()
         ids = {row.name: row.id for row in rows}
-        others = await people.other_reviewers(connection, site.id, ids["moderator"])
+        others = await people.other_reviewers(connection, site.id, ids["moderator"], now=now)
         assert {row.name for row in rows if row.id in others} == names
-        gone = t.api_tokens.update().where(t.api_tokens.c.member_id == ids["moderator2"])
-        await connection.execute(gone.values(revoked_at=service.context.now()))
-        assert ids["moderator2"] not in await people.other_reviewers(connection, site.id, ids["moderator"])
+        for useless in ({"scopes": ["threads"]}, {"expires_at": now}, {"revoked_at": now}):
+            tokens = t.api_tokens.update().where(t.api_tokens.c.member_id == ids["moderator2"])
+            await connection.execute(tokens.values({"scopes": ["review"], "expires_at": None, **useless}))
+            others = await people.other_reviewers(connection, site.id, ids["moderator"], now=now)
+            assert {row.name for row in rows if row.id in others} == names - {"moderator2"}
 
 
 async def test_an_appeal_is_not_left_with_nobody_who_may_answer(service: Service) -> None:

@@ -63,9 +63,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.decided: list[str] = []
 
     async def member(self, number: int) -> Principal:
-        """Name a moderator."""
+        """Name a moderator with a token, since who cannot come in is not asked."""
         wanted = schemas.MemberInput(name=f"M{number}", role="moderator")
         made = await manage_people.add_member(self.context, self.site, "test", wanted)
+        key = schemas.KeyInput(name=f"M{number}", scopes=["review"], member_id=made.id)
+        await manage_people.create_key(self.context, self.site, "test", key)
         return Principal("token", self.site.id, made.id, made.name, "moderator", frozenset({"review"}))
 
     def run(self, step: Awaitable[T]) -> T:
