@@ -33,6 +33,7 @@ from service.routes import (
     pages,
     privacy,
     problems,
+    reader_acts,
     reports,
     review,
     sanctions,
@@ -50,6 +51,7 @@ from service.settings import Settings
 HANDLERS: list[BaseRouteHandler] = [
     *comments.HANDLERS,
     *threads.HANDLERS,
+    *reader_acts.HANDLERS,
     *review.HANDLERS,
     *live.HANDLERS,
     *search.HANDLERS,

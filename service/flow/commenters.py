@@ -10,7 +10,7 @@ from service.errors import Problem
 from service.flow import outlive
 from service.flow.audit import audit
 from service.flow.context import Context
-from service.flow.identify import Commenter
+from service.flow.identify import Commenter, new_author_key
 from service.flow.publisher_tokens import PublisherClaims
 from service.store import commenters, sanctions
 from service.store.types import Row
@@ -27,6 +27,7 @@ async def account_of(context: Context, site: Row, claims: PublisherClaims) -> Co
     now, said = context.now(), _said(claims)
     if row is None:
         made = {"id": context.new_id(), "site_id": site.id, "kind": "signed", "subject": claims.subject}
+        made |= {"author_key": new_author_key()}
         async with context.database.writing() as connection:
             await commenters.insert_account(connection, made | said | {"first_seen_at": now, "last_seen_at": now})
             row = await commenters.by_subject(connection, site.id, claims.subject)
@@ -39,8 +40,9 @@ async def account_of(context: Context, site: Row, claims: PublisherClaims) -> Co
         async with context.database.writing() as connection:
             await commenters.change_commenter(connection, site.id, row.id, changed)
     return Commenter(
-        row.id, "signed", claims.name, row.token_generation, badges=claims.badges, avatar_url=claims.avatar_url
-    )
+        row.id, "signed", claims.name, row.token_generation, badges=claims.badges, avatar_url=claims.avatar_url,
+        key=row.author_key,
+    )  # fmt: skip
 
 
 def _said(claims: PublisherClaims) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
@@ -50,6 +52,7 @@ class Commenter:
     generation: int
     badges: tuple[str, ...] = ()
     avatar_url: str | None = None
+    key: str | None = None
 
 
 def new_api_token() -> str:
@@ -107,4 +110,23 @@ async def commenter_of(context: Context, site_id: str, token: str) -> Commenter:
         row = await commenters.commenter(connection, site_id, claims.commenter_id)
     if row is None or row.erased_at is not None or row.token_generation != claims.generation:
         raise Problem("auth.invalid", "The author token was revoked.")
-    return Commenter(row.id, row.kind, row.name, row.token_generation)
+    return Commenter(row.id, row.kind, row.name, row.token_generation, key=row.author_key)
+
+
+def new_guest(context: Context, name: str | None) -> Commenter:
+    """Answer a guest who was not here before."""
+    return Commenter(context.new_id(), "guest", name, 1, key=new_author_key())
+
+
+def new_author_key() -> str:
+    """Answer the key of a new commenter: 64 random bits, so that it tells nothing of the id or the account."""
+    return secrets.token_hex(8)
+
+
+async def add_guest(connection: AsyncConnection, site_id: str, guest: Commenter, now: datetime) -> None:
+    """Keep a new guest, in the transaction of what they do first."""
+    row = {
+        "id": guest.commenter_id, "site_id": site_id, "kind": "guest", "name": guest.name, "author_key": guest.key,
+        "first_seen_at": now,
+    }  # fmt: skip
+    await commenters.insert_commenter(connection, row)

@@ -19,6 +19,8 @@ GENEROUS = schemas.Rates(
     change_per_network=_MANY,
     report_per_commenter=_MANY,
     report_per_network=_MANY,
+    reaction_per_commenter=_MANY,
+    reaction_per_network=_MANY,
     read_per_network=schemas.Rate(1_000_000, 60),
     staff_per_member=_MANY,
 )

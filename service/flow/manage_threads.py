@@ -114,7 +114,7 @@ async def _view(connection: AsyncConnection, context: Context, site: Row, page: 
         state="closed" if threads.state_at(thread, context.now()) == "closed" else "open",
         closes_at=thread.closes_at,
         count=thread.published_count,
-        version=thread.version,
+        version=threads.version_at(thread, context.now()),
         policy_version=thread.policy_version,
         created_at=thread.created_at,
     )

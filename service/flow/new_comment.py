@@ -46,6 +46,7 @@ def new_comment(
         "author_name": author.name,
         "author_kind": author.kind,
         "author_shown": shown_of(author),
+        "author_key": author.key,
         "status": Status.PENDING.value,
         "latest_revision": 1,
         "created_at": now,
@@ -91,7 +92,12 @@ def pending_view(comment: dict[str, Any], revision: dict[str, Any]) -> schemas.C
     return schemas.Comment(
         id=comment["id"],
         parent_id=comment["parent_id"],
-        author=schemas.Author(comment["author_name"], comment["author_kind"], **(comment["author_shown"] or {})),
+        author=schemas.Author(
+            comment["author_name"],
+            comment["author_kind"],
+            key=comment["author_key"],
+            **(comment["author_shown"] or {}),
+        ),
         body=revision["body"],
         html=revision["html"],
         created_at=comment["created_at"],

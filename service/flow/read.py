@@ -14,7 +14,7 @@ from service.errors import Problem
 from service.flow import cursors, views
 from service.flow.context import Context
 from service.flow.page_cache import PageCache, Rendered
-from service.store import comments, pages, threads
+from service.store import comments, pages, picks, threads
 from service.store.types import Row
 
 MAXIMUM_COUNTED_PAGES = 500
@@ -68,7 +68,20 @@ async def _build(
     for root in roots:
         under, more = replies.get(root.id, ([], None))
         built.append(views.reader_view(root, replies=under, replies_next=more))
-    return schemas.ThreadPage(view, built, next_)
+    pinned = await _pinned(connection, site_id, thread.id) if wanted.after is None else []
+    return schemas.ThreadPage(view, built, next_, pinned)
+
+
+async def _pinned(connection: AsyncConnection, site_id: str, thread_id: str) -> list[schemas.Comment]:
+    """Answer the pinned comments, the last pinned first, without replies but with the cursor to them."""
+    ids = await picks.pinned_in(connection, site_id, thread_id)
+    rows = {row.id: row for row in await pages.by_ids(connection, site_id, ids)}
+    return [
+        views.reader_view(
+            row, replies_next=cursors.write("replies-of", 0, row.path) if row.visible_replies > 0 else None
+        )
+        for row in (rows[comment_id] for comment_id in ids)
+    ]
 
 
 def _cursor_behind(root: Row, sort: schemas.Sort) -> str:

@@ -20,12 +20,12 @@ from service.flow import challenge, sanitise, views
 from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.find_thread import find_or_create
-from service.flow.identify import Commenter
+from service.flow.identify import Commenter, add_guest, new_guest
 from service.flow.ids import first_id_at
 from service.flow.new_comment import NOTHING_NOTICED, Sent, new_comment, pending_view
 from service.flow.sanctions import refuse_restricted
 from service.flow.transition import event_row
-from service.store import commenters, comments, outbox, records, threads
+from service.store import comments, outbox, records, threads
 from service.store.paths import child_path, depth
 from service.store.types import Row
 
@@ -126,7 +126,7 @@ async def _write(
         raise Problem("thread.closed", "This thread takes no more comments.")
     path = child_path(await _parent_path(connection, site, thread.id, request.input.parent_id), comment_id)
     if request.commenter is None:
-        await _add_guest(connection, site.id, author, now)
+        await add_guest(connection, site.id, author, now)
     body_hash = sanitise.hash_of(request.input.body)
     await _refuse_twin(connection, site, thread.id, request, author, body_hash, now)
     comment, revision = new_comment(
@@ -189,15 +189,10 @@ def _author(context: Context, request: Request) -> Commenter:
     """Answer who writes, a new guest where no token was sent; a name may differ from comment to comment."""
     name = sanitise.shown_name(request.input.author.name) if request.input.author else None
     if request.commenter is None:
-        return Commenter(context.new_id(), "guest", name, 1)
+        return new_guest(context, name)
     known = request.commenter
     # An account is called what its publisher calls it.
     return known if known.kind == "signed" else replace(known, name=name or known.name)
-
-
-async def _add_guest(connection: AsyncConnection, site_id: str, author: Commenter, now: datetime) -> None:
-    row = {"id": author.commenter_id, "site_id": site_id, "kind": "guest", "name": author.name, "first_seen_at": now}
-    await commenters.insert_commenter(connection, row)
 
 
 async def _refuse_twin(

@@ -25,7 +25,7 @@ def thread_view(site: Row, thread: Row | None, page: str, *, now: datetime) -> s
         url=thread.url,
         state="closed" if threads.state_at(thread, now) == "closed" else "open",
         count=thread.published_count,
-        version=thread.version,
+        version=threads.version_at(thread, now),
     )
 
 
@@ -45,6 +45,8 @@ def reader_view(
         status=Status(row.status),
         reply_count=row.reply_count,
         likes=row.likes if published else 0,
+        featured=row.featured_at is not None,
+        pinned=row.pinned_at is not None,
         replies=replies if replies is not None else [],
         replies_next=replies_next,
     )
@@ -53,7 +55,9 @@ def reader_view(
 def shown_author(row: Row) -> schemas.Author:
     """Answer who wrote, with what the publisher said of them when they did."""
     shown = row.author_shown or {}
-    return schemas.Author(row.author_name, row.author_kind, shown.get("badges", []), shown.get("avatar_url"))
+    return schemas.Author(
+        row.author_name, row.author_kind, shown.get("badges", []), shown.get("avatar_url"), row.author_key
+    )
 
 
 async def full_views(connection: AsyncConnection, site_id: str, ids: Sequence[str]) -> dict[str, schemas.Comment]:
@@ -87,6 +91,8 @@ def full_view(row: Row, decision: Row | None) -> schemas.Comment:
         status=status,
         reply_count=row.reply_count,
         likes=row.likes,
+        featured=row.featured_at is not None,
+        pinned=row.pinned_at is not None,
         revision=row.shown_revision or row.latest_revision,
         reasons=reasons,
         pending_edit=edit,

@@ -16,6 +16,7 @@ from service.schemas.base import (
     Origin,
     PageKey,
     Prompt,
+    Reaction,
     Slug,
     ThreadState,
     Title,
@@ -37,6 +38,8 @@ class SiteInput(Input, frozen=True):
     max_depth: Annotated[int, Meta(ge=0, le=20, description="Levels under a root; 0: no replies.")] = 8
     edit_window_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] = 900
     duplicate_window_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 60
+    reaction: Reaction | None = "like"
+    second_chance: bool = False
 
 
 class SiteChange(Input, frozen=True):
@@ -51,6 +54,8 @@ class SiteChange(Input, frozen=True):
     max_depth: Annotated[int, Meta(ge=0, le=20)] | UnsetType = UNSET
     edit_window_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] | UnsetType = UNSET
     duplicate_window_seconds: Annotated[int, Meta(ge=0, le=86_400)] | UnsetType = UNSET
+    reaction: Reaction | UnsetType | None = UNSET
+    second_chance: bool | UnsetType = UNSET
     emergency_pre_moderation: bool | UnsetType = UNSET
 
 
@@ -67,6 +72,8 @@ class SiteView(Struct, frozen=True):
     max_depth: int
     edit_window_seconds: int
     duplicate_window_seconds: int
+    reaction: str | None
+    second_chance: bool
     emergency_pre_moderation: bool
     policy_version: str
     created_at: datetime

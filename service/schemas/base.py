@@ -30,6 +30,9 @@ Url = Annotated[str, Meta(max_length=2048, pattern=URL_PATTERN)]
 Origin = Annotated[str, Meta(max_length=300, pattern=ORIGIN_PATTERN)]
 Prompt = Annotated[str, Meta(min_length=1, max_length=300)]
 UuidText = Annotated[str, Meta(pattern=UUID_PATTERN, description="A UUID.")]
+Reaction = Annotated[
+    str, Meta(pattern=r"^[^\W\d_]{1,20}" + _END, description="The word of the readers' reaction: 1 to 20 letters.")
+]
 Note = Annotated[str, Meta(max_length=2000)]
 Code = Annotated[str, Meta(pattern=CODE_PATTERN)]
 Sort = Literal["newest", "oldest", "replies", "likes"]

@@ -26,5 +26,7 @@ class Rates(Input, frozen=True, kw_only=True):
     change_per_network: Rate = Rate(120, 60)
     report_per_commenter: Rate = Rate(20, 3600)
     report_per_network: Rate = Rate(30, 3600)
+    reaction_per_commenter: Rate = Rate(60, 60)
+    reaction_per_network: Rate = Rate(120, 60)
     read_per_network: Rate = Rate(1_200, 60)
     staff_per_member: Rate = Rate(1_200, 60)

@@ -54,6 +54,9 @@ class Author(Struct, frozen=True):
     kind: Literal["guest", "signed"]
     badges: list[str] = []
     avatar_url: str | None = None
+    key: Annotated[
+        str | None, Meta(description="The same in all comments of one commenter of the site; says nothing else.")
+    ] = None
 
 
 class ReasonView(Struct, frozen=True):
@@ -76,6 +79,8 @@ class Comment(Struct, frozen=True, omit_defaults=False):
     status: Status
     reply_count: int
     likes: int
+    featured: bool = False
+    pinned: bool = False
     replies: list[Comment] = []
     replies_next: str | None = None
     revision: int | UnsetType = UNSET
@@ -111,11 +116,15 @@ class ThreadView(Struct, frozen=True):
 
 
 class ThreadPage(Struct, frozen=True):
-    """One page of a thread: roots with their first replies, and the cursor of the next page."""
+    """One page of a thread: roots with their first replies, and the cursor of the next page.
+
+    `pinned` is on the first page alone; what is in it also stands at its place, with its replies.
+    """
 
     thread: ThreadView
     comments: list[Comment]
     next: str | None
+    pinned: list[Comment] = []
 
 
 class CommentWithAncestors(Struct, frozen=True):

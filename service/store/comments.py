@@ -137,11 +137,14 @@ async def standing(connection: AsyncConnection, site_id: str, ids: Iterable[str]
     return (await connection.execute(_STANDINGS, {"of_site": site_id, "ids": list(ids)})).all()
 
 
+_PICKS = (comments.c.featured_at, comments.c.pinned_at)
 _SAVE_STANDING = (
     comments.update()
     .where(comments.c.site_id == sa.bindparam("of_site"), comments.c.id == sa.bindparam("of_comment"))
     .values(
-        {
+        # What is not published is neither featured nor pinned.
+        {column: sa.case((sa.bindparam("new_status") == Status.PUBLISHED.value, column)) for column in _PICKS}
+        | {
             name: sa.bindparam(f"new_{name}")
             for name in (
                 "status", "status_by_person", "shown_revision", "visible", "visible_replies", "reply_count",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moderation.decision import Status
 from service.store.paths import AFTER, SEGMENT, ancestor_ids
 from service.store.tables import comments, revisions
 from service.store.types import Row
@@ -24,12 +25,15 @@ _COLUMNS = (
     comments.c.author_name,
     comments.c.author_kind,
     comments.c.author_shown,
+    comments.c.author_key,
     comments.c.status,
     comments.c.shown_revision,
     comments.c.latest_revision,
     comments.c.reply_count,
     comments.c.visible_replies,
     comments.c.likes,
+    comments.c.featured_at,
+    comments.c.pinned_at,
     comments.c.created_at,
     comments.c.edited_at,
 )
@@ -204,4 +208,26 @@ async def of_commenter(
         query = query.where(comments.c.thread_id == thread_id)
     if after is not None:
         query = query.where(comments.c.id < after)
+    return list((await connection.execute(query)).scalars())
+
+
+async def unsettled_of(
+    connection: AsyncConnection, site_id: str, commenter_id: str, thread_id: str, *, limit: int
+) -> list[str]:
+    """Answer a commenter's comments in a thread that others do not see, or not with their newest text; newest first."""
+    hidden = comments.c.status.not_in([Status.PUBLISHED.value, Status.DELETED.value])
+    edited = sa.and_(
+        comments.c.status == Status.PUBLISHED.value, comments.c.latest_revision != comments.c.shown_revision
+    )
+    query = (
+        sa.select(comments.c.id)
+        .where(
+            comments.c.site_id == site_id,
+            comments.c.commenter_id == commenter_id,
+            comments.c.thread_id == thread_id,
+            sa.or_(hidden, edited),
+        )
+        .order_by(comments.c.id.desc())
+        .limit(limit)
+    )
     return list((await connection.execute(query)).scalars())

@@ -21,6 +21,8 @@ commenters = sa.Table(
     sa.Column("badges", Json, nullable=False, server_default="[]"),
     # Set by a moderator.
     flag("trusted"),
+    # What readers hide an author by; erasure takes it.
+    sa.Column("author_key", sa.String(16), nullable=True),
     sa.Column("token_generation", sa.Integer, nullable=False, server_default="1"),
     at("first_seen_at"),
     at("last_seen_at", nullable=True),

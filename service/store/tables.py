@@ -53,6 +53,10 @@ sites = sa.Table(
     sa.Column("edit_window_seconds", sa.Integer, nullable=False),
     sa.Column("duplicate_window_seconds", sa.Integer, nullable=False),
     flag("emergency_pre_moderation"),
+    # The word that readers' reaction goes by; null: there is none.
+    sa.Column("reaction", sa.String(20), nullable=True, server_default="like"),
+    # Whether an author is asked to think again before sending what a model finds insulting.
+    flag("second_chance"),
     sa.Column("policy_version", sa.String(40), nullable=False),
     # How the publisher's accounts sign, what is limited, how spam is met and how long things are kept; null: defaults.
     sa.Column("identity", NullableJson, nullable=True),
@@ -92,6 +96,8 @@ threads = sa.Table(
     at("closing_told_at", nullable=True),
     count("published_count"),
     count("version"),
+    # From when the likes since the last version make a new one; null: there are none.
+    at("likes_turn_at", nullable=True),
     sa.Column("policy_version", sa.String(40), nullable=True),
     at("created_at"),
     one_of("state", ["open", "closed"]),
@@ -125,6 +131,8 @@ comments = sa.Table(
     sa.Column("author_kind", sa.String(10), nullable=False),
     # Badges and avatar as the publisher's token said when the comment was written; null where it said none.
     sa.Column("author_shown", NullableJson, nullable=True),
+    # The commenter's own, so that readers can hide an author; erasure takes it.
+    sa.Column("author_key", sa.String(16), nullable=True),
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("status_by_person", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("shown_revision", sa.Integer, nullable=True),
@@ -134,6 +142,9 @@ comments = sa.Table(
     count("visible_replies"),
     count("reply_count"),
     count("likes"),
+    # Set by moderators, and only while it is published.
+    at("featured_at", nullable=True),
+    at("pinned_at", nullable=True),
     at("created_at"),
     at("edited_at", nullable=True),
     at("deleted_at", nullable=True),
@@ -157,6 +168,8 @@ sa.Index(
     sqlite_where=_REPLIES,
     postgresql_where=_REPLIES,
 )
+_PINNED = comments.c.pinned_at.is_not(None)
+sa.Index("ix_comments_pinned", comments.c.thread_id, sqlite_where=_PINNED, postgresql_where=_PINNED)
 sa.Index("ix_comments_author", comments.c.commenter_id, comments.c.id)
 sa.Index("ix_comments_author_thread", comments.c.commenter_id, comments.c.thread_id, comments.c.id)
 sa.Index("ix_comments_thread", comments.c.thread_id, comments.c.id)
@@ -170,6 +183,21 @@ sa.Index(
     comments.c.id,
     sqlite_where=_UNPUBLISHED,
     postgresql_where=_UNPUBLISHED,
+)
+
+#: That a reader likes a comment; `comments.likes` is their number.
+reactions = sa.Table(
+    "reactions",
+    metadata,
+    own_id(),
+    site(),
+    ref("thread_id", "threads"),
+    ref("comment_id", "comments"),
+    ref("commenter_id", "commenters"),
+    at("created_at"),
+    sa.UniqueConstraint("comment_id", "commenter_id"),
+    sa.Index("ix_reactions_commenter_id_thread_id", "commenter_id", "thread_id"),
+    sa.Index("ix_reactions_thread_id", "thread_id"),
 )
 
 #: One immutable text. `body` and `html` can become null by erasure; `network_hash` is a keyed, rotating hash.

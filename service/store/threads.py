@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import comments, decisions, outbox, review_items, thread_pages, threads
+from service.store.tables import comments, decisions, outbox, reactions, review_items, thread_pages, threads
 from service.store.types import Row
 
 _JOINED = thread_pages.join(threads, threads.c.id == thread_pages.c.thread_id)
@@ -32,6 +32,16 @@ async def by_page(connection: AsyncConnection, site_id: str, page: str, *, keep:
     """
     query = _BY_PAGE_KEPT if keep and connection.dialect.name == "postgresql" else _BY_PAGE
     return (await connection.execute(query, {"site_id": site_id, "page": page})).first()
+
+
+async def by_pages(connection: AsyncConnection, site_id: str, pages: Sequence[str]) -> dict[str, Row]:
+    """Answer the threads that page keys lead to, by page key."""
+    query = (
+        sa.select(thread_pages.c.page.label("asked"), threads)
+        .select_from(_JOINED)
+        .where(thread_pages.c.site_id == site_id, thread_pages.c.page.in_(sa.bindparam("pages", expanding=True)))
+    )
+    return {row.asked: row for row in await connection.execute(query, {"pages": list(pages)})}
 
 
 async def by_ids(connection: AsyncConnection, site_id: str, thread_ids: Sequence[str]) -> dict[str, Row]:
@@ -97,19 +107,23 @@ async def told_closing(connection: AsyncConnection, site_id: str, thread_id: str
     return told.first()
 
 
+#: Past every version that was shown: where likes were waiting for their turn it may have come without a write.
+_NEXT_VERSION = threads.c.version + sa.case((threads.c.likes_turn_at.is_(None), 1), else_=2)
+
+
 async def change(connection: AsyncConnection, site_id: str, thread_id: str, values: Mapping[str, Any]) -> None:
     """Change columns of a thread and bump its version."""
     await connection.execute(
         threads.update()
         .where(threads.c.site_id == site_id, threads.c.id == thread_id)
-        .values(version=threads.c.version + 1, **values)
+        .values(version=_NEXT_VERSION, likes_turn_at=None, **values)
     )
 
 
 _BUMP = (
     threads.update()
     .where(threads.c.site_id == sa.bindparam("of_site"), threads.c.id == sa.bindparam("of_thread"))
-    .values(published_count=threads.c.published_count + sa.bindparam("by"), version=threads.c.version + 1)
+    .values(published_count=threads.c.published_count + sa.bindparam("by"), version=_NEXT_VERSION, likes_turn_at=None)
     .returning(threads.c.version)
 )
 
@@ -118,6 +132,32 @@ async def bump(connection: AsyncConnection, site_id: str, thread_id: str, by: in
     """Add to the count of published comments and answer the new version."""
     row = await connection.execute(_BUMP, {"of_site": site_id, "of_thread": thread_id, "by": by})
     return int(row.scalar_one())
+
+
+#: Likes are on every page after this long at the latest.
+LIKES_TURN_SECONDS = 10.0
+#: How much the clocks of two processes may differ, or a commit may take, without a like being left out of its turn.
+_LEEWAY_SECONDS = 1.0
+
+
+async def turn_by_likes(connection: AsyncConnection, site_id: str, thread_id: str, *, now: datetime) -> None:
+    """Let likes make a new version, once in `LIKES_TURN_SECONDS`; lock the thread first and take the time then."""
+    turn = now + timedelta(seconds=LIKES_TURN_SECONDS)
+    settled = threads.c.likes_turn_at.is_(None)
+    await connection.execute(
+        threads.update()
+        .where(
+            threads.c.site_id == site_id,
+            threads.c.id == thread_id,
+            sa.or_(settled, threads.c.likes_turn_at <= now + timedelta(seconds=_LEEWAY_SECONDS)),
+        )
+        .values(version=threads.c.version + sa.case((settled, 0), else_=1), likes_turn_at=turn)
+    )
+
+
+def version_at(row: Row, now: datetime) -> int:
+    """Answer a thread's version; likes whose turn has come make one without anybody's act."""
+    return int(row.version) + (row.likes_turn_at is not None and row.likes_turn_at <= now)
 
 
 async def lock(connection: AsyncConnection, thread_ids: Iterable[str], *, to_remove: bool = False) -> None:
@@ -145,19 +185,23 @@ async def counts(connection: AsyncConnection, site_id: str, pages: Sequence[str]
 async def absorb(connection: AsyncConnection, site_id: str, source_id: str, target_id: str) -> None:
     """Move everything of one thread into another and remove the empty one; its page keys keep working.
 
-    Readers of either page see the version grow. Both threads must be locked to be removed.
+    Readers of either page see the version grow. Of pinned comments the target's stay. Both threads must be locked to
+    be removed.
     """
-    for table in (comments, review_items, decisions, outbox, thread_pages):
+    pins = comments.update().where(comments.c.site_id == site_id, comments.c.thread_id == source_id)
+    await connection.execute(pins.values(pinned_at=None))
+    for table in (comments, reactions, review_items, decisions, outbox, thread_pages):
         await connection.execute(
             table.update().where(table.c.site_id == site_id, table.c.thread_id == source_id).values(thread_id=target_id)
         )
     both = await by_ids(connection, site_id, [source_id, target_id])
     count = both[source_id].published_count + both[target_id].published_count
-    version = max(both[source_id].version, both[target_id].version) + 1
+    # One more than the next, for likes whose turn has come.
+    version = max(both[source_id].version, both[target_id].version) + 2
     await connection.execute(
         threads.update()
         .where(threads.c.site_id == site_id, threads.c.id == target_id)
-        .values(published_count=count, version=version)
+        .values(published_count=count, version=version, likes_turn_at=None)
     )
     await connection.execute(threads.delete().where(threads.c.site_id == site_id, threads.c.id == source_id))
 

@@ -27,6 +27,7 @@ UNINDEXED = {
     ("scores", "site_id"): "every query names a revision too",
     ("decisions", "revision_id"): "decisions are listed by comment; revisions are never deleted",
     ("appeals", "revision_id"): "appeals are found by comment; revisions are never deleted",
+    ("reactions", "site_id"): "likes are found by comment or commenter",
     ("review_skips", "site_id"): "skips are found by their item",
     ("commenter_notes", "site_id"): "notes are found by their commenter",
     ("reports", "revision_id"): "reports are found by comment; revisions are never deleted",
