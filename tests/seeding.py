@@ -14,7 +14,7 @@ from service.store import sites, threads
 from service.store.commenters import insert_commenter
 from service.store.database import Database
 from service.store.paths import child_path
-from service.store.tables import comments, revisions
+from service.store.tables import comments, reactions, revisions
 from service.store.tables import threads as thread_table
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,8 +80,9 @@ async def seed_thread(
         assert await threads.create(connection, values)
         for person in people_ids:
             row = {"id": person, "site_id": site_id, "kind": "guest", "name": None, "first_seen_at": start}
+            row |= {"author_key": _key_of(person)}
             await insert_commenter(connection, row)
-        await _insert(connection, rows, texts)
+        await _insert(connection, rows, texts, _likes(rows, people_ids))
         await connection.execute(
             thread_table.update()
             .where(thread_table.c.site_id == site_id, thread_table.c.id == thread_id)
@@ -117,10 +118,32 @@ def _tree(
             "commenter_id": random.choice(commenter_ids), "path": path, "author_name": f"Reader {index % 97}",
             "author_kind": "guest", "status": "rejected" if hidden else "published", "status_by_person": False,
             "shown_revision": None if hidden else 1, "latest_revision": 1, "visible": not hidden,
-            "visible_replies": 0, "reply_count": 0, "likes": random.randrange(50), "created_at": at,
+            "visible_replies": 0, "reply_count": 0, "likes": min(max(0, random.randrange(50) - 40), len(commenter_ids)),
+            "created_at": at,
         })  # fmt: skip
         if not hidden and depth < max_depth:
             answerable.append((comment_id, path, depth + 1))
+    for row in rows:
+        row["author_key"] = _key_of(row["commenter_id"])
+    return rows
+
+
+def _key_of(commenter_id: str) -> str:
+    return commenter_id.replace("-", "")[-16:]
+
+
+def _likes(comments: list[dict[str, Any]], commenter_ids: list[str]) -> list[dict[str, Any]]:
+    """Answer who likes the comments, so many of the commenters as each counts."""
+    random, rows = Random(f"likes {comments[0]['id'] if comments else ''}"), []
+    for comment in comments:
+        rows += [
+            {
+                "id": id_at(comment["created_at"], random), "site_id": comment["site_id"],
+                "thread_id": comment["thread_id"], "comment_id": comment["id"], "commenter_id": commenter_id,
+                "created_at": comment["created_at"],
+            }
+            for commenter_id in random.sample(commenter_ids, comment["likes"])
+        ]  # fmt: skip
     return rows
 
 
@@ -144,7 +167,12 @@ def _count(rows: list[dict[str, Any]]) -> int:
     return sum(row["visible"] for row in rows)
 
 
-async def _insert(connection: AsyncConnection, rows: list[dict[str, Any]], texts: list[dict[str, Any]]) -> None:
-    for table, values in ((comments, rows), (revisions, texts)):
+async def _insert(
+    connection: AsyncConnection,
+    rows: list[dict[str, Any]],
+    texts: list[dict[str, Any]],
+    likes: list[dict[str, Any]],
+) -> None:
+    for table, values in ((comments, rows), (revisions, texts), (reactions, likes)):
         for first in range(0, len(values), _CHUNK):
             await connection.execute(table.insert(), values[first : first + _CHUNK])

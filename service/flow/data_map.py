@@ -41,11 +41,11 @@ DATA_MAP: Mapping[str, Kept] = {
     "commenters": Kept(
         what="chosen name, or what the publisher's account says: subject, avatar, badges, verified",
         why="to show who wrote, to know an author again",
-        sees="readers (name, avatar, badges); moderators",
+        sees="readers (name, avatar, badges, a random key that tells one author from another); moderators",
         lasts="until erasure, which empties it at once",
         exported=(
-            "id", "kind", "name", "subject", "avatar_url", "verified", "badges", "trusted", "token_generation",
-            "first_seen_at", "last_seen_at", "erased_at", "erasure",
+            "id", "kind", "name", "subject", "avatar_url", "verified", "badges", "trusted", "author_key",
+            "token_generation", "first_seen_at", "last_seen_at", "erased_at", "erasure",
         ),
         withheld={"site_id": _SITE},
     ),
@@ -53,13 +53,24 @@ DATA_MAP: Mapping[str, Kept] = {
         what="the place of a comment in its thread, its status, the name shown with it",
         why="to show the discussion",
         sees="readers while published; the author and moderators in every status",
-        lasts="the row stays; erasure takes the name, and the comment where the site removes",
+        lasts="the row stays; erasure takes name and key, and the comment where the site removes",
         exported=(
-            "id", "thread_id", "parent_id", "author_name", "author_kind", "author_shown", "status", "status_by_person",
-            "shown_revision", "latest_revision", "visible", "visible_replies", "reply_count", "likes", "created_at",
-            "edited_at", "deleted_at",
+            "id", "thread_id", "parent_id", "author_name", "author_kind", "author_shown", "author_key", "status",
+            "status_by_person", "shown_revision", "latest_revision", "visible", "visible_replies", "reply_count",
+            "likes", "featured_at", "pinned_at", "created_at", "edited_at", "deleted_at",
         ),
         withheld={"site_id": _SITE, "commenter_id": "it is the commenter of the export", "path": _INNER},
+    ),
+    "reactions": Kept(
+        what="that somebody likes a comment",
+        why="to count it once",
+        sees="the one who likes; readers see the number",
+        lasts="until it is taken back, the comment is deleted or who likes it erased",
+        exported=("comment_id", "created_at"),
+        withheld={
+            "id": _INNER, "site_id": _SITE, "thread_id": _INNER,
+            "commenter_id": "it is the commenter of the export",
+        },
     ),
     "revisions": Kept(
         what="the text as written and as shown, its language, a keyed hash of the network it came from",

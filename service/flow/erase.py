@@ -1,4 +1,4 @@
-"""A commenter is erased: identity at once, comments in bounded batches that go on after a crash.
+"""A commenter is erased: identity at once, likes and comments in bounded batches that go on after a crash.
 
 Under `anonymise` what readers see stays without a name; under `remove` it goes too, leaving a tombstone where others
 answered. What readers do not see goes in both. Decisions stay, with codes and numbers, without text and notes.
@@ -21,6 +21,7 @@ from service.flow.announce import Told, announce, close_items
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.forget_words import forget_words
+from service.flow.react import forget_likes
 from service.flow.retention import retention_of
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
@@ -84,7 +85,7 @@ async def erase(
             await erasure.begin(connection, site.id, commenter_id, mode, at=now)
             await audit_store.erase_data(connection, site.id, [commenter_id], at=now)
             await audit(connection, context, site.id, actor, "commenter.erased", commenter_id, kind=kind, mode=mode)
-    finished = await _erase_comments(context, site.id, commenter_id, mode)
+    finished = await _erase_acts(context, site.id, commenter_id, mode)
     finished = await forget_words(context) and finished
     return schemas.Erasure(commenter_id, mode, finished)
 
@@ -95,7 +96,7 @@ async def erase_what_is_left(context: Context, *, limit: int = 20) -> int:
         rows = await erasure.unfinished(connection, limit=limit)
     finished = 0
     for row in rows:
-        done = await _erase_comments(context, row.site_id, row.id, row.erasure)
+        done = await _erase_acts(context, row.site_id, row.id, row.erasure)
         if done and context.now() - row.erased_at >= SETTLED:
             finished += await _finish(context, row)
     return finished
@@ -110,6 +111,12 @@ async def _finish(context: Context, row: Row) -> int:
         )
         await outbox.append(connection, [event])
     return 1
+
+
+async def _erase_acts(context: Context, site_id: str, commenter_id: str, mode: schemas.ErasureMode) -> bool:
+    """Erase likes and comments, up to a bound; answer whether none is left."""
+    no_likes = await forget_likes(context, site_id, commenter_id)
+    return await _erase_comments(context, site_id, commenter_id, mode) and no_likes
 
 
 async def _erase_comments(context: Context, site_id: str, commenter_id: str, mode: schemas.ErasureMode) -> bool:

@@ -20,7 +20,7 @@ FORMAT = 1
 _PAGE = 100
 #: What is kept once for a commenter, and the column that leads to it.
 _OF_COMMENTER = {
-    "sanctions": "commenter_id", "reports": "commenter_id", "appeals": "commenter_id",
+    "reactions": "commenter_id", "sanctions": "commenter_id", "reports": "commenter_id", "appeals": "commenter_id",
     "commenter_notes": "commenter_id", "audit_events": "subject",
 }  # fmt: skip
 #: What is kept under each comment; scores hang on its revisions.

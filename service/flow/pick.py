@@ -10,7 +10,7 @@ from service.flow import live_news, transition
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import Principal
-from service.store import outbox, picks, threads
+from service.store import comments, outbox, picks, threads
 from service.store.picks import Pick
 from service.store.types import Row
 
@@ -33,9 +33,11 @@ async def pick(context: Context, site: Row, principal: Principal, comment_id: st
         if not await picks.set_pick(connection, site.id, comment_id, what, now):
             return
         version = await threads.bump(connection, site.id, comment.thread_id, 0)
+        shown = await comments.revision(connection, site.id, comment_id, comment.shown_revision)
+        assert shown is not None
         event = transition.event_row(
-            context, f"comment.{what}", site_id=site.id, thread_id=comment.thread_id, comment_id=comment_id, at=now,
-            comment_status=comment.status,
+            context, f"comment.{what}", site_id=site.id, thread_id=comment.thread_id, comment_id=comment_id,
+            revision_id=shown.id, at=now, comment_status=comment.status,
         )  # fmt: skip
         await outbox.append(connection, [event])
         await audit(connection, context, site.id, principal.actor, f"comment.{what}", comment_id, kind="moderator")

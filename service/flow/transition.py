@@ -14,7 +14,7 @@ from moderation.policy import Reason
 from service.errors import Problem
 from service.flow.context import Context
 from service.flow.standings import Standing, Standings
-from service.store import comments, outbox, scoring, threads
+from service.store import comments, outbox, reactions, scoring, threads
 from service.store.paths import ancestor_ids
 from service.store.types import Row
 
@@ -127,6 +127,8 @@ async def save(connection: AsyncConnection, site_id: str, thread_id: str, standi
     """Write what changed; answer the thread's new version if readers can see a difference."""
     changed = sorted(standings.changed.values(), key=lambda node: node.id)
     await comments.save_standing(connection, site_id, [node.values() for node in changed])
+    if gone := [node.id for node in changed if node.status is Status.DELETED]:
+        await reactions.forget_comments(connection, site_id, gone)
     if standings.seen_by_readers:
         return await threads.bump(connection, site_id, thread_id, standings.published_delta)
     return None

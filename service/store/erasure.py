@@ -33,6 +33,7 @@ _NOBODY: dict[str, Any] = {
     "verified": False,
     "badges": [],
     "trusted": False,
+    "author_key": None,
     "last_seen_at": None,
 }
 
@@ -106,6 +107,7 @@ async def left_of(
     left = sa.or_(
         comments.c.author_name.is_not(None),
         comments.c.author_shown.is_not(None),
+        comments.c.author_key.is_not(None),
         sa.and_(stays, sa.or_(other_texts, traced)),
         sa.and_(sa.not_(stays), sa.or_(comments.c.status != Status.DELETED.value, texts)),
     )
@@ -121,9 +123,11 @@ async def left_of(
 
 
 async def forget_names(connection: AsyncConnection, site_id: str, comment_ids: Sequence[str]) -> None:
-    """Take the author's name from comments, and what was kept for a repeated request of theirs."""
+    """Take the author's name and key from comments, and what was kept for a repeated request of theirs."""
     mine = (comments.c.site_id == site_id, comments.c.id.in_(comment_ids))
-    await connection.execute(comments.update().where(*mine).values(author_name=None, author_shown=None))
+    await connection.execute(
+        comments.update().where(*mine).values(author_name=None, author_shown=None, author_key=None)
+    )
     # A key is kept in the transaction of its comment, at the same time: so an index finds it.
     times = sa.select(comments.c.created_at).where(*mine)
     await connection.execute(

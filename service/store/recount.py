@@ -1,4 +1,4 @@
-"""The recount: what every stored counter of a site should be, from statuses alone (promise 8)."""
+"""The recount: what every stored counter of a site should be, from statuses and likes alone (promise 8)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
-from service.store.tables import comments, threads
+from service.store.tables import comments, reactions, threads
 
 _SITE: sa.BindParameter[str] = sa.bindparam("site_id")
 _PUBLISHED = sa.and_(comments.c.site_id == _SITE, comments.c.status == Status.PUBLISHED.value)
@@ -60,6 +60,12 @@ def _comments() -> sa.Select[*tuple[Any, ...]]:
         .group_by(comments.c.parent_id)
         .cte("replies")
     )
+    likes = (
+        sa.select(reactions.c.comment_id, sa.func.count().label("number"))
+        .where(reactions.c.site_id == _SITE)
+        .group_by(reactions.c.comment_id)
+        .cte("liked")
+    )
     return (
         sa.select(
             comments.c.id,
@@ -69,11 +75,13 @@ def _comments() -> sa.Select[*tuple[Any, ...]]:
             sa.func.coalesce(replies.c.visible, 0).label("counted_visible_replies"),
             comments.c.reply_count,
             sa.func.coalesce(replies.c.published, 0).label("counted_reply_count"),
+            comments.c.likes,
+            sa.func.coalesce(likes.c.number, 0).label("counted_likes"),
         )
         .select_from(
-            comments.outerjoin(seen, seen.c.id == comments.c.id).outerjoin(
-                replies, replies.c.parent_id == comments.c.id
-            )
+            comments.outerjoin(seen, seen.c.id == comments.c.id)
+            .outerjoin(replies, replies.c.parent_id == comments.c.id)
+            .outerjoin(likes, likes.c.comment_id == comments.c.id)
         )
         .where(comments.c.site_id == _SITE)
         .order_by(comments.c.id)

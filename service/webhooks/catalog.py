@@ -42,6 +42,8 @@ EVENTS: Final[Mapping[str, Event]] = {
     "comment.restored": Event(1, "A comment that was taken down, or refused, is back.", _DECIDED, _PUBLIC),
     "comment.edited": Event(1, "A published comment shows its author's new text.", _DECIDED, _PUBLIC),
     "comment.deleted": Event(1, "A comment is gone by its author's wish, or by erasure.", _DECIDED),
+    "comment.featured": Event(1, "A moderator picked a published comment.", _COMMENT, _PUBLIC),
+    "comment.pinned": Event(1, "A moderator put a published comment above its discussion.", _COMMENT, _PUBLIC),
     "review.decided": Event(1, "A person decided; the comment's own event comes beside it if its state changed.", (
         *_DECIDED, "review",
     )),
@@ -76,23 +78,19 @@ EVENTS: Final[Mapping[str, Event]] = {
     )),
 }  # fmt: skip
 
-#: Names that will be used for what is not there yet. Nothing sends them; subscribing to them is no mistake.
-RESERVED: Final[Mapping[str, str]] = {
-    "comment.featured": "A comment was picked by the editors.",
-}
 EVERYTHING: Final = "*"
-KINDS: Final = tuple(dict.fromkeys(name.partition(".")[0] for name in (*EVENTS, *RESERVED)))
+KINDS: Final = tuple(dict.fromkeys(name.partition(".")[0] for name in EVENTS))
 
 
 def is_pattern(text: str) -> bool:
     """Answer whether a text names an event, all of a kind (`comment.*`) or everything (`*`)."""
     kind, _, rest = text.partition(".")
-    return text == EVERYTHING or text in EVENTS or text in RESERVED or (rest == "*" and kind in KINDS)
+    return text == EVERYTHING or text in EVENTS or (rest == "*" and kind in KINDS)
 
 
 def why_no_pattern(text: str) -> str:
     """Answer in a sentence what is wrong with a text that is no pattern, and what may have been meant."""
-    near = [f"{text}.*"] if text in KINDS else get_close_matches(text, (*EVENTS, *RESERVED), 1, 0.8)
+    near = [f"{text}.*"] if text in KINDS else get_close_matches(text, EVENTS, 1, 0.8)
     hint = f"; {near[0]} is one" if near else "; docs/webhooks.md lists them"
     several = ", and each is given by itself" if "," in text else ""
     return f"names no event: {text!r}{hint}{several}"
@@ -105,9 +103,9 @@ def is_wanted(type_: str, patterns: Iterable[str]) -> bool:
 
 
 def overlap(patterns: Iterable[str], others: Iterable[str]) -> bool:
-    """Answer whether some event is wanted by both, one that nothing sends yet included."""
+    """Answer whether some event is wanted by both."""
     both = list(patterns), list(others)
-    return any(all(is_wanted(name, one) for one in both) for name in (*EVENTS, *RESERVED))
+    return any(all(is_wanted(name, one) for one in both) for name in EVENTS)
 
 
 def types_of(patterns: Iterable[str]) -> list[str]:

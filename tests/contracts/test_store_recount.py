@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
@@ -169,16 +170,20 @@ async def test_a_recount_names_what_is_wrong(database: Database) -> None:
     await seed_thread(database, other, comments=50, hidden_share=0)
     last = seeded.comment_ids[-1]
     async with database.writing() as connection:
-        wrong = {"visible": False, "visible_replies": 3, "reply_count": 2}
+        wrong = {"visible": False, "visible_replies": 3, "reply_count": 2, "likes": 99}
         await connection.execute(t.comments.update().where(t.comments.c.id == last).values(**wrong))
         await connection.execute(
             t.threads.update().where(t.threads.c.id == seeded.thread_id).values(published_count=49)
         )
     async with database.reading() as connection:
+        liked = await connection.scalar(
+            sa.select(sa.func.count()).select_from(t.reactions).where(t.reactions.c.comment_id == last)
+        )
         assert set(await recount(connection, site_id)) == {
             Mismatch("comments", last, "visible", 0, 1),
             Mismatch("comments", last, "visible_replies", 3, 0),
             Mismatch("comments", last, "reply_count", 2, 0),
+            Mismatch("comments", last, "likes", 99, liked),
             Mismatch("threads", seeded.thread_id, "published_count", 49, 50),
         }
         assert await recount(connection, other) == []

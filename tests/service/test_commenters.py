@@ -70,7 +70,7 @@ async def test_an_account_gets_its_tokens_from_its_publisher(service: Service) -
 
 
 async def test_an_erased_account_leaves_nothing_and_begins_anew(service: Service) -> None:
-    """After erasure badges and avatar are gone from the comments, and the same subject is somebody new."""
+    """After erasure badges, avatar and key are gone from the comments, and the same subject is somebody new."""
     await configure(service, badges={"editor": "staff"})
     token = sign(claims(service.clock(), roles=["editor"], picture="https://news.example/ada.png"))
     await service.published("Mine.", token=token)
@@ -78,7 +78,8 @@ async def test_an_erased_account_leaves_nothing_and_begins_anew(service: Service
     await service.call("DELETE", ME, as_=token, json={"confirm": "erase"}, expect=200)
     await service.sweep()
     [comment] = (await service.thread())["comments"]
-    assert comment["author"] == {"name": None, "kind": "signed", "badges": [], "avatar_url": None}
+    nobody = {"name": None, "kind": "signed", "badges": [], "avatar_url": None, "key": None}
+    assert comment["author"] == nobody
     assert (await service.call("GET", ME, as_=token, expect=200)).json()["id"] != before
 
 

@@ -57,6 +57,8 @@ async def comments_live(service: Service) -> str:
     await service.call("PATCH", own, as_=token, json={"body": "A better opinion."}, expect=200)
     await service.drain()
     await service.call("POST", f"{own}/reports", json={"reason": "spam"}, expect=201)
+    for pick in ("featured", "pinned"):
+        await service.call("PUT", f"{REVIEW}/comments/{sent['comment']['id']}/{pick}", as_="moderator", expect=204)
     remove = {"action": "remove", "revision": 2, "reasons": ["other"]}
     await service.call("POST", path, as_="moderator", json=remove, expect=200)
     await service.call("POST", f"{own}/appeals", as_=token, json={"text": "Why?"}, expect=201)

