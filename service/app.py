@@ -42,6 +42,7 @@ from service.routes import (
     stats,
     threads,
     webhooks,
+    widget,
 )
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
@@ -68,6 +69,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *operations.HANDLERS,
     *pages.HANDLERS,
     *console.HANDLERS,
+    *widget.HANDLERS,
 ]
 
 

@@ -35,12 +35,15 @@ async def main(target: Path) -> None:
         async with Installation(Path(folder) / "home") as installation, async_playwright() as playwright:
             await installation.start()
             browser = await playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
-            async with Reader.at(browser, installation.url) as others:
-                await fill(others)
-            async with Reader.at(browser, installation.url, scale=0.8) as reader:
-                for body in reversed(OWN):
-                    await expect(await reader.write(body, "Mara")).to_be_focused()
-                await take(reader.page, target)
+            for scheme in ("light", "dark"):
+                async with Reader.at(browser, installation.url) as others:
+                    if scheme == "light":
+                        await fill(others)
+                async with Reader.at(browser, installation.url, scale=0.8, color_scheme=scheme) as reader:
+                    if scheme == "light":
+                        for body in reversed(OWN):
+                            await expect(await reader.write(body, "Mara")).to_be_focused()
+                    await take(reader.page, target.with_stem(target.stem + "-dark") if scheme == "dark" else target)
             await browser.close()
 
 
@@ -48,24 +51,22 @@ async def fill(reader: Reader) -> None:
     """Write what other readers wrote before."""
     for name, body in reversed(OTHERS):
         await reader.write(body, name)
-        root = reader.card(body[:40])
-        await expect(root).to_be_focused()
+        card = reader.card(body[:40])
+        await expect(card).to_be_focused()
     for name, body in REPLIES:
-        await root.get_by_role("button", name="Reply to").click()
-        await root.get_by_label("Name").fill(name)
-        await root.get_by_role("textbox", name="Your reply to").fill(body)
-        await root.get_by_role("button", name="Send reply").click()
+        await reader.reply(card, body, name)
         await expect(reader.card(body[:40])).to_be_focused()
 
 
 async def take(page: Page, target: Path) -> None:
     """Take the page as a reader finds it, down to the end of the thread."""
     await page.reload()
-    await expect(page.locator(".card")).to_have_count(len(OTHERS) + len(REPLIES) + len(OWN))
+    await page.locator("colloquy-thread").scroll_into_view_if_needed()
+    await expect(page.locator("colloquy-thread")).to_have_attribute("data-ready", "")
     await page.get_by_role("link", name="Skip to the discussion").scroll_into_view_if_needed()
-    end = await page.locator("#thread").bounding_box()
+    end = await page.locator("#discussion").bounding_box()
     assert end is not None
-    clip: FloatRect = {"x": 0, "y": 0, "width": 1100, "height": end["y"] + end["height"] + 30}
+    clip: FloatRect = {"x": 0, "y": 0, "width": 1100, "height": end["y"] + end["height"] + 10}
     await page.screenshot(path=target, full_page=True, clip=clip)
 
 
