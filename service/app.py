@@ -75,25 +75,9 @@ HANDLERS: list[BaseRouteHandler] = [
 
 def create_litestar(settings: Settings, context: Context | None = None) -> Litestar:
     """Answer the application; without a context it opens one for as long as it runs."""
-
-    @asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        if context is not None:
-            async with _serving(app, context):
-                yield
-            return
-        async with open_context(settings) as opened:
-            await opened.author_tokens.ensure_key(now=opened.now())
-            await opened.hub.start()
-            try:
-                async with _serving(app, opened):
-                    yield
-            finally:
-                await opened.hub.stop()
-
     app = Litestar(
         route_handlers=[Router("/", route_handlers=HANDLERS)],
-        lifespan=[lifespan],
+        lifespan=[_running],
         exception_handlers={
             Problem: problems.on_problem,
             HTTPException: problems.on_http_exception,
@@ -104,13 +88,36 @@ def create_litestar(settings: Settings, context: Context | None = None) -> Lites
         openapi_config=openapi_config(),
         logging_config=None,
     )
+    for handler in own_handlers(app):
+        guard_of(handler)
+    plug(app, settings, context)
+    return app
+
+
+def plug(app: Litestar, settings: Settings, context: Context | None) -> None:
+    """Give a stopped application what it runs with from its next start on; nothing of a former run stays."""
+    app.state.runs_with = settings, context
     app.state.page_cache = PageCache()
     app.state.local_limits = LocalLimits()
     app.state.figures = Figures()
     app.state.trusted_proxies = parse_networks(settings.trusted_proxies)
-    for handler in own_handlers(app):
-        guard_of(handler)
-    return app
+
+
+@asynccontextmanager
+async def _running(app: Litestar) -> AsyncIterator[None]:
+    settings, context = app.state.runs_with
+    if context is not None:
+        async with _serving(app, context):
+            yield
+        return
+    async with open_context(settings) as opened:
+        await opened.author_tokens.ensure_key(now=opened.now())
+        await opened.hub.start()
+        try:
+            async with _serving(app, opened):
+                yield
+        finally:
+            await opened.hub.stop()
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -385,6 +385,7 @@ def _is_loopback_name(host: str) -> bool:
         return False
 
 
+@cache
 def _ssl_context() -> ssl.SSLContext:
     """The machine's authorities, which a company adds its own to, and the public ones where it has none."""
     context = ssl.create_default_context()

@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
 
 from moderation.policy import default_policy
 from moderation.scores import Attribute, Scores
 from service import schemas
-from service.app import create_litestar
+from service.app import create_litestar, plug
 from service.composition import open_context
 from service.embedded_redis import EmbeddedRedis
 from service.flow import manage_admins, manage_people, manage_sites
@@ -161,6 +162,7 @@ class Service:
         await self.context.scorers.report("test", ScorerStatus(state), 60)
 
 
+_USUAL = Settings(colloquy_home="unused")
 SiteMaker = Callable[..., AsyncIterator[Service]]
 
 
@@ -197,10 +199,18 @@ async def context(settings: Settings, clock: Clock) -> AsyncIterator[Context]:
         await opened.hub.stop()
 
 
+@pytest.fixture(scope="session")
+def litestar() -> Litestar:
+    """The application for all tests, plugged anew for each: making it takes longer than most tests do."""
+    return create_litestar(_USUAL)
+
+
 @pytest.fixture
-async def client(settings: Settings, context: Context) -> AsyncIterator[httpx.AsyncClient]:
+async def client(litestar: Litestar, settings: Settings, context: Context) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client on the application, without a network between."""
-    app = create_litestar(settings, context)
+    is_usual = settings.max_body_bytes == _USUAL.max_body_bytes
+    app = litestar if is_usual else create_litestar(settings)
+    plug(app, settings, context)
     async with app.lifespan():
         transport = httpx.ASGITransport(app=Edge(app, lambda: context, settings), raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
