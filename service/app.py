@@ -18,6 +18,7 @@ from service.ending import told_of_the_end
 from service.errors import Problem
 from service.flow.context import Context
 from service.flow.live import QueueNews
+from service.flow.live_threads import ThreadNews
 from service.flow.page_cache import PageCache
 from service.flow.stats import Figures
 from service.queue.limits import LocalLimits
@@ -40,6 +41,7 @@ from service.routes import (
     search,
     spam,
     stats,
+    thread_live,
     threads,
     webhooks,
     widget,
@@ -52,6 +54,7 @@ from service.settings import Settings
 HANDLERS: list[BaseRouteHandler] = [
     *comments.HANDLERS,
     *threads.HANDLERS,
+    *thread_live.HANDLERS,
     *reader_acts.HANDLERS,
     *review.HANDLERS,
     *live.HANDLERS,
@@ -124,10 +127,12 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
 async def _serving(app: Litestar, context: Context) -> AsyncIterator[None]:
     app.state.context = context
     app.state.queue_news = news = QueueNews(context)
+    app.state.thread_news = of_threads = ThreadNews(context)
     # A server waits for open streams before it tells the application that it stops.
     with told_of_the_end(context.fanout.end):
         yield
     await news.stop()
+    await of_threads.stop()
 
 
 def own_handlers(app: Litestar) -> list[BaseRouteHandler]:

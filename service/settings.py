@@ -133,6 +133,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     oidc_client_id: Annotated[str, Meta(description="Our id at the provider.")] = ""
     oidc_client_secret: Annotated[str, Meta(description="Our secret at the provider.")] = ""
+    live_streams: Annotated[
+        int, Meta(ge=0, le=50_000, description="Live streams that readers may have open in one API process.")
+    ] = 3_000
+    live_streams_per_network: Annotated[
+        int, Meta(ge=1, le=50_000, description="The same from one network, in one API process.")
+    ] = 100
     max_body_bytes: Annotated[int, Meta(ge=1024, le=10_000_000, description="Largest request body.")] = 65536
     log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line shown.")] = (
         "INFO"

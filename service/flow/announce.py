@@ -29,10 +29,18 @@ class Told(msgspec.Struct, frozen=True):
     status: str
     version: int | None
     item: Standing | None = None
+    parent_id: str | None = None
 
     @classmethod
-    def of(cls, decision: Decision, *, version: int | None, item: Mapping[str, Any] | None = None) -> Told:
-        """Tell of a decision."""
+    def of(
+        cls,
+        decision: Decision,
+        *,
+        version: int | None,
+        parent_id: str | None = None,
+        item: Mapping[str, Any] | None = None,
+    ) -> Told:
+        """Tell of a decision on a comment that answers the one with `parent_id`."""
         return cls(
             decision.site_id,
             decision.thread_id,
@@ -41,6 +49,7 @@ class Told(msgspec.Struct, frozen=True):
             decision.to_status.value,
             version,
             standing_of(item) if item else None,
+            parent_id,
         )
 
     @classmethod
@@ -74,7 +83,7 @@ async def announce(context: Context, told: Sequence[Told]) -> None:
         live_news.of_item(one.site_id, live_news.OPENED, one.item.item_id, one.comment_id) for one in told if one.item
     ]
     seen = [
-        live_news.of_thread(one.thread_id, one.comment_id, one.status, one.version)
+        live_news.of_comment(one.thread_id, one.comment_id, one.parent_id, one.status, one.version)
         for one in told
         if one.version is not None
     ]

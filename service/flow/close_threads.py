@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.flow import live_news
 from service.flow.context import Context
 from service.flow.transition import event_row
 from service.store import outbox, threads
@@ -22,5 +23,7 @@ async def close_threads(context: Context) -> int:
                 continue
             event = event_row(context, "thread.closed", site_id=row.site_id, thread_id=row.id, at=now)
             await outbox.append(connection, [event])
+            pages = await threads.pages_of(connection, row.site_id, row.id)
             told += 1
+        await live_news.tell_pages(context, row.site_id, pages)
     return told

@@ -125,7 +125,7 @@ async def delete(context: Context, site: Row, commenter: Commenter, comment_id: 
         await transition.append(connection, context, [decision], event_of={decision.id: ["comment.deleted"]})
         await aftermath.of_end(connection, context, site.id, [decision], now=now)
     await close_items(context, site.id, closed)
-    await announce(context, [Told.of(decision, version=version)])
+    await announce(context, [Told.of(decision, version=version, parent_id=comment.parent_id)])
 
 
 async def _own(connection: AsyncConnection, site_id: str, commenter: Commenter, comment_id: str) -> Row:

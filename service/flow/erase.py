@@ -174,7 +174,10 @@ async def _erase_in_thread(connection: AsyncConnection, batch: _Batch, thread_id
     events = {decision.id: ["comment.deleted"] for decision in decisions}
     await transition.append(connection, batch.context, decisions, event_of=events)
     await aftermath.of_end(connection, batch.context, site_id, decisions, now=batch.now)
-    batch.told += [Told.of(decision, version=version) for decision in decisions]
+    batch.told += [
+        Told.of(decision, version=version, parent_id=standings.nodes[decision.comment_id].parent_id)
+        for decision in decisions
+    ]
 
 
 def _delete(batch: _Batch, thread_id: str, standings: Standings, comment_id: str, revision_id: str) -> Decision:

@@ -122,7 +122,7 @@ async def apply(
         now,
     )
     telemetry.decided_total.labels("moderator", node.status.value).inc()
-    return Applied(decision, Told.of(decision, version=version), closed)
+    return Applied(decision, Told.of(decision, version=version, parent_id=node.parent_id), closed)
 
 
 def is_edit_of_shown(status: Status, shown: int | None, number: int) -> bool:

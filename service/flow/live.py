@@ -64,6 +64,11 @@ class QueueNews:
             if not self._listening[site.id]:
                 await self._stop(site.id)
 
+    @property
+    def listening(self) -> int:
+        """How many streams are open."""
+        return self._listening.total()
+
     async def once(self, site: Row, *, is_admin: bool) -> Heard:
         """Answer the counts as they are now."""
         return _heard(await queue_depths.queue_of(self._context, site, is_admin=is_admin))

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import schemas
 from service.errors import Problem
+from service.flow import live_news
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.find_thread import being_moved, create, existing, locked
@@ -25,7 +26,8 @@ async def create_thread(context: Context, site: Row, actor: str, wanted: schemas
         if not await create(connection, context, site.id, wanted.page, values):
             raise Problem("thread.exists", "The page has a thread; change it instead.")
         await audit(connection, context, site.id, actor, "thread.created", wanted.page)
-        return await _view(connection, context, site, wanted.page)
+        made = await _view(connection, context, site, wanted.page)
+    return await _told(context, site, made)
 
 
 async def change_thread(
@@ -53,7 +55,8 @@ async def change_thread(
                 event = "thread.closed" if after == "closed" else "thread.opened"
                 row = event_row(context, event, site_id=site.id, thread_id=thread.id, at=now)
                 await outbox.append(connection, [row])
-        return await _view(connection, context, site, page)
+        changed_thread = await _view(connection, context, site, page)
+    return await _told(context, site, changed_thread)
 
 
 async def move_thread(
@@ -65,7 +68,8 @@ async def move_thread(
             async with context.database.writing(heavy=True) as connection:
                 await _move(connection, site.id, page, wanted)
                 await audit(connection, context, site.id, actor, "thread.moved", page, to_page=wanted.to_page)
-                return await _view(connection, context, site, wanted.to_page)
+                moved = await _view(connection, context, site, wanted.to_page)
+            return await _told(context, site, moved)
         except (_MovedMeanwhile, IntegrityError):
             # Another move, or the first comment under the new page, came between our reading and writing.
             continue
@@ -101,6 +105,12 @@ async def read_thread(context: Context, site: Row, page: str) -> schemas.AdminTh
     """Answer a thread as the publisher's systems see it."""
     async with context.database.reading() as connection:
         return await _view(connection, context, site, page)
+
+
+async def _told(context: Context, site: Row, thread: schemas.AdminThread) -> schemas.AdminThread:
+    """Let open pages hear, after the commit, that the thread under them is another one or in another state."""
+    await live_news.tell_pages(context, site.id, thread.pages)
+    return thread
 
 
 async def _view(connection: AsyncConnection, context: Context, site: Row, page: str) -> schemas.AdminThread:

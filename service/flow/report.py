@@ -229,4 +229,4 @@ async def _hold(
     )
     await transition.append(connection, context, [decision], event_of={decision.id: ["comment.held"]})
     telemetry.decided_total.labels("system", after.value).inc()
-    return Told.of(decision, version=version)
+    return Told.of(decision, version=version, parent_id=comment.parent_id)

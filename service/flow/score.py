@@ -231,7 +231,15 @@ async def _record_thread(
     edited = [one.row.comment_id for one in judged if _is_shown_edit(one, standings)]
     asked = await aftermath.ask_about_reports(connection, context, site_id, edited, now=now) if edited else []
     opened = {item["comment_id"]: item for item in [*asked, *items]}
-    return [Told.of(decision, version=version, item=opened.get(decision.comment_id)) for decision in decisions]
+    return [
+        Told.of(
+            decision,
+            version=version,
+            parent_id=standings.nodes[decision.comment_id].parent_id,
+            item=opened.get(decision.comment_id),
+        )
+        for decision in decisions
+    ]
 
 
 def _is_shown_edit(one: _Judged, standings: Standings) -> bool:

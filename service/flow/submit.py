@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.decision import Status
 from service import schemas, telemetry
 from service.errors import Problem
-from service.flow import challenge, sanitise, views
+from service.flow import challenge, live_news, sanitise, views
 from service.flow.await_decision import enqueue_and_wait
 from service.flow.context import Context
 from service.flow.find_thread import find_or_create
@@ -56,6 +56,7 @@ class _Written(NamedTuple):
     comment_id: str
     revision_id: str | None
     view: schemas.Comment | None
+    opens: bool = False
 
 
 async def submit(context: Context, site: Row, request: Request) -> Submitted:
@@ -76,6 +77,8 @@ async def submit(context: Context, site: Row, request: Request) -> Submitted:
     if written.revision_id is None or written.view is None:
         return Submitted(await _as_it_is_now(context, site.id, written.comment_id), None)
     telemetry.submitted_total.inc()
+    if written.opens:
+        await live_news.tell_pages(context, site.id, [request.page])
     if await enqueue_and_wait(context, written.revision_id, request.wait_seconds):
         with suppress(Problem):
             return Submitted(await _as_it_is_now(context, site.id, written.comment_id), token)
@@ -150,7 +153,7 @@ async def _write(
         revision_id=revision_id, at=now, comment_status=Status.PENDING.value,
     )  # fmt: skip
     await outbox.append(connection, [event])
-    return _Written(comment_id, revision_id, pending_view(comment, revision))
+    return _Written(comment_id, revision_id, pending_view(comment, revision), thread.version == 0)
 
 
 def _hash_request(request: Request) -> str:

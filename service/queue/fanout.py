@@ -47,14 +47,21 @@ RESET: Final = Heard("reset", "{}")
 class Subscription:
     """What one listener hears, in order; it never holds back who tells, nor any other listener."""
 
-    def __init__(self, fanout: Fanout, topics: frozenset[str], waiting: int, after: _Id | None) -> None:
+    def __init__(
+        self, fanout: Fanout, topics: frozenset[str], waiting: int, after: _Id | None, is_there: asyncio.Event | None
+    ) -> None:
         self._fanout = fanout
-        self._topics = topics
+        self.topics = topics
         self._queue: deque[Heard] = deque(maxlen=waiting)
-        self._is_there = asyncio.Event()
+        self._is_there = is_there or asyncio.Event()
         self._dropped = False
         self._after = after
         self.is_over = False
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something waits."""
+        return bool(self._queue)
 
     async def next(self, within_seconds: float) -> Heard | None:
         """Return what comes next, or None when time is up or it is over."""
@@ -72,7 +79,7 @@ class Subscription:
 
     def put(self, topic: str, heard: Heard) -> None:
         """Take what was told, if it is of a topic of this one and was not heard before."""
-        if topic not in self._topics:
+        if topic not in self.topics:
             return
         if heard.id is not None and self._after is not None and _parsed(heard.id) <= self._after:
             return
@@ -83,6 +90,10 @@ class Subscription:
         self._dropped |= len(self._queue) == self._queue.maxlen
         self._queue.append(heard)
         self._is_there.set()
+
+    def turn_to(self, topics: Iterable[str], *, after: str | None) -> None:
+        """Listen to other topics; of those that are new, what was told behind the id `after` is heard first."""
+        self._fanout.turn(self, frozenset(topics), _read(after))
 
     def clear(self) -> None:
         """Pass over what waits."""
@@ -117,6 +128,12 @@ class Fanout:
         self._lapsed = False
         self._is_over = False
         self._listening: set[Subscription] = set()
+        self._by_topic: dict[str, set[Subscription]] = {}
+
+    @property
+    def last_id(self) -> str | None:
+        """The id of the last that was heard here, None before the first."""
+        return self._last
 
     @property
     def listening(self) -> int:
@@ -133,28 +150,64 @@ class Fanout:
 
     def tell(self, topic: str, heard: Heard) -> None:
         """Hand something to the listeners of this process alone."""
-        for one in tuple(self._listening):
+        for one in tuple(self._by_topic.get(topic, ())):
             one.put(topic, heard)
 
-    def subscribe(self, topics: Iterable[str], *, after: str | None = None, waiting: int = WAITING) -> Subscription:
-        """Begin to listen; behind the id `after`, what came since is heard first, else `reset`."""
-        wanted, seen = frozenset(topics), _read(after)
-        one = Subscription(self, wanted, waiting, seen)
+    def subscribe(
+        self,
+        topics: Iterable[str],
+        *,
+        after: str | None = None,
+        waiting: int = WAITING,
+        is_there: asyncio.Event | None = None,
+    ) -> Subscription:
+        """Begin to listen; behind the id `after`, what came since is heard first, else `reset`.
+
+        `is_there` is set whenever something comes, for who waits for several at once.
+        """
+        one = Subscription(self, frozenset(topics), waiting, _read(after), is_there)
         if self._is_over:
             one.end()
             return one
         if after is not None:
-            if seen is None or not self._ring or seen < self._ring[0][0]:
-                one.push(RESET)
-            else:
-                for _, topic, heard in self._ring:
-                    one.put(topic, heard)
+            self._replay(one, one.topics, _read(after))
         self._listening.add(one)
+        self._enter(one)
         return one
+
+    def turn(self, one: Subscription, topics: frozenset[str], after: _Id | None) -> None:
+        """Let a listener hear other topics; without `after`, all that is kept of those that are new."""
+        new = topics - one.topics
+        self._leave(one)
+        one.topics = topics
+        if one in self._listening:
+            self._enter(one)
+            if self._ring:
+                self._replay(one, new, after or self._ring[0][0], whole=after is None)
 
     def forget(self, one: Subscription) -> None:
         """Hand nothing to a listener any more."""
         self._listening.discard(one)
+        self._leave(one)
+
+    def _replay(self, one: Subscription, topics: frozenset[str], after: _Id | None, *, whole: bool = False) -> None:
+        if after is None or not self._ring or after < self._ring[0][0]:
+            one.push(RESET)
+            return
+        for at, topic, heard in self._ring:
+            if topic in topics and (whole or at > after):
+                one.put(topic, heard)
+
+    def _enter(self, one: Subscription) -> None:
+        for topic in one.topics:
+            self._by_topic.setdefault(topic, set()).add(one)
+
+    def _leave(self, one: Subscription) -> None:
+        for topic in one.topics:
+            others = self._by_topic.get(topic, set())
+            others.discard(one)
+            if not others:
+                self._by_topic.pop(topic, None)
 
     def end(self) -> None:
         """End every subscription, those to come too: the process is about to stop."""

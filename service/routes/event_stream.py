@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from litestar import Response
@@ -45,14 +46,16 @@ class EventStream(Response[Any]):
 
 async def answer_once(send: Send, events: Sequence[Heard]) -> None:
     """Answer these events and end."""
-    await _begin(send)
+    await _begin(send, RETRY_MS)
     await send(_body(b"".join(map(_encoded, events)), more=False))
 
 
-async def answer_stream(receive: Receive, send: Send, listener: Subscription) -> None:
+async def answer_stream(
+    receive: Receive, send: Send, listener: Subscription, *, retry_ms: int = RETRY_MS, longest_seconds: float = 0.0
+) -> None:
     """Send what a subscription hears for as long as it is listened to; who stops reading is dropped."""
     gone = asyncio.create_task(_until_gone(receive))
-    writing = asyncio.create_task(_write(send, listener))
+    writing = asyncio.create_task(_write(send, listener, retry_ms, longest_seconds or LONGEST_SECONDS))
     try:
         await asyncio.wait((gone, writing), return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -61,9 +64,9 @@ async def answer_stream(receive: Receive, send: Send, listener: Subscription) ->
         await asyncio.gather(gone, writing, return_exceptions=True)
 
 
-async def _write(send: Send, listener: Subscription) -> None:
+async def _write(send: Send, listener: Subscription, retry_ms: int, longest_seconds: float) -> None:
     loop = asyncio.get_running_loop()
-    until = loop.time() + LONGEST_SECONDS
+    until = loop.time() + longest_seconds
 
     async def write(message: HTTPResponseBodyEvent) -> None:
         # The last one is written when the time is over.
@@ -71,7 +74,7 @@ async def _write(send: Send, listener: Subscription) -> None:
             await send(message)
 
     async with asyncio.timeout(WRITE_SECONDS):
-        await _begin(send)
+        await _begin(send, retry_ms)
     while not listener.is_over and (left := until - loop.time()) > 0:
         heard = await listener.next(min(PING_SECONDS, left))
         if not listener.is_over:
@@ -83,9 +86,9 @@ def _body(body: bytes, *, more: bool = True) -> HTTPResponseBodyEvent:
     return {"type": "http.response.body", "body": body, "more_body": more}
 
 
-async def _begin(send: Send) -> None:
+async def _begin(send: Send, retry_ms: int) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-    await send(_body(f"retry: {RETRY_MS}\n\n".encode()))
+    await send(_body(f"retry: {retry_ms}\n\n".encode()))
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -93,7 +96,8 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
+@lru_cache(maxsize=64)
 def _encoded(heard: Heard) -> bytes:
-    """Write one event; its data is JSON, which has no line end outside of its texts, where it is escaped."""
+    """Write one event, for all who hear it; JSON has no line end outside of its texts, where it is escaped."""
     which = f"id: {heard.id}\n" if heard.id is not None else ""
     return f"{which}event: {heard.event}\ndata: {heard.data}\n\n".encode()

@@ -18,8 +18,8 @@ from service.routes import requests
 from service.routes.event_stream import EVENT_STREAM, EventStream, answer_once, answer_stream
 from service.routes.requests import SiteSlug
 
-#: Streams of one process; each costs a connection and a few kilobytes.
-MOST_STREAMS: Final = 2_000
+#: Streams of moderators in one process, whatever readers have open; each costs a connection and a few kilobytes.
+MOST_STREAMS: Final = 1_000
 LastEventId = Annotated[
     str | None, HeaderParameter(name="Last-Event-ID", description="The id of the last event that was heard.")
 ]
@@ -35,11 +35,11 @@ async def review_live(
 
     `Accept: text/event-stream` keeps the stream open; any other client is answered the counts and is done.
     """
-    context, found, visit = requests.visited(request)
+    _, found, visit = requests.visited(request)
     member, news = requests.as_member(visit), request.app.state.queue_news
     admin = is_admin(member, found)
     wants_stream = EVENT_STREAM in request.headers.get("accept", "")
-    if wants_stream and context.fanout.listening >= MOST_STREAMS:
+    if wants_stream and news.listening >= MOST_STREAMS:
         raise unavailable("live stream", retry_after_seconds=30)
     stream = _Live(news, found, member.actor, admin, last_event_id) if wants_stream else _Once(news, found, admin)
     return EventStream(stream)

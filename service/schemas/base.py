@@ -11,6 +11,7 @@ from moderation.rules import CODE_PATTERN
 PAGE_KEY_CHARACTERS = 512
 #: In UTF-8 this many take at most 40,000 bytes, so they fit into a request of MAX_BODY_BYTES as it is by default.
 BODY_CHARACTERS = 10_000
+NAME_CHARACTERS = 80
 DEFAULT_PROMPT = "What is your opinion on this topic?"
 
 # NUL breaks PostgreSQL text; it is refused for every string before these patterns are reached.
@@ -22,7 +23,7 @@ SITE_PATH_PATTERN = r"^[a-z0-9-]{1,63}$"
 URL_PATTERN = r"^https?://[^\s/?#]+"
 ORIGIN_PATTERN = r"^https?://[^\s/?#]+" + _END
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" + _END
-Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=NAME_PATTERN)]
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARACTERS, pattern=NAME_PATTERN)]
 Slug = Annotated[str, Meta(pattern=SLUG_PATTERN, description="Public key of a site.")]
 PageKey = Annotated[str, Meta(min_length=1, max_length=PAGE_KEY_CHARACTERS)]
 Title = Annotated[str, Meta(max_length=300)]

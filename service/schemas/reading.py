@@ -127,6 +127,23 @@ class ThreadPage(Struct, frozen=True):
     pinned: list[Comment] = []
 
 
+class LiveComment(Struct, frozen=True):
+    """A live event: a comment was published, changed or taken down; pages of this version show it."""
+
+    id: str
+    parent_id: str | None
+    status: Status
+    version: int
+
+
+class LiveThread(Struct, frozen=True):
+    """A live event: how a thread is now."""
+
+    state: ThreadState
+    count: int
+    version: int
+
+
 class CommentWithAncestors(Struct, frozen=True):
     """One comment and what it answers, the root first."""
 

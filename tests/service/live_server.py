@@ -18,7 +18,10 @@ import httpx
 from service.settings import Settings
 from tests.eventually import eventually
 
-SETTINGS = ("colloquy_home", "database_url", "redis_url", "redis_prefix", "secret_key")
+SETTINGS = (
+    "colloquy_home", "database_url", "redis_url", "redis_prefix", "secret_key",
+    "live_streams", "live_streams_per_network",
+)  # fmt: skip
 WITHIN_SECONDS = 20.0
 START_SECONDS = 60.0
 
@@ -85,9 +88,10 @@ class LiveServer:
             return False
 
     @asynccontextmanager
-    async def stream(self, path: str, token: str, **headers: str) -> AsyncIterator[Stream]:
+    async def stream(self, path: str, token: str | None = None, **headers: str) -> AsyncIterator[Stream]:
         """Open a stream."""
-        sent = {"authorization": f"Bearer {token}", "accept": "text/event-stream", **headers}
+        who = {"authorization": f"Bearer {token}"} if token is not None else {}
+        sent = {"accept": "text/event-stream", **who, **headers}
         async with self.client.stream("GET", path, headers=sent) as answer:
             yield Stream(answer)
 
