@@ -41,7 +41,7 @@ async def pick(context: Context, site: Row, principal: Principal, comment_id: st
         )  # fmt: skip
         await outbox.append(connection, [event])
         await audit(connection, context, site.id, principal.actor, f"comment.{what}", comment_id, kind="moderator")
-    await live_news.tell(context, [live_news.of_thread(comment.thread_id, comment_id, comment.status, version)])
+    await _tell(context, comment, version)
 
 
 async def unpick(context: Context, site: Row, principal: Principal, comment_id: str, what: Pick) -> None:
@@ -52,4 +52,9 @@ async def unpick(context: Context, site: Row, principal: Principal, comment_id: 
             return
         version = await threads.bump(connection, site.id, comment.thread_id, 0)
         await audit(connection, context, site.id, principal.actor, f"comment.un{what}", comment_id, kind="moderator")
-    await live_news.tell(context, [live_news.of_thread(comment.thread_id, comment_id, comment.status, version)])
+    await _tell(context, comment, version)
+
+
+async def _tell(context: Context, comment: Row, version: int) -> None:
+    news = live_news.of_comment(comment.thread_id, comment.id, comment.parent_id, comment.status, version)
+    await live_news.tell(context, [news])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
@@ -83,7 +84,7 @@ def full_view(row: Row, decision: Row | None) -> schemas.Comment:
     return schemas.Comment(
         id=row.id,
         parent_id=row.parent_id,
-        author=shown_author(row),
+        author=msgspec.structs.replace(shown_author(row), key=None) if deleted else shown_author(row),
         body=None if deleted else body,
         html=None if deleted else html,
         created_at=row.created_at,

@@ -8,11 +8,12 @@ import msgspec
 
 from service import schemas
 from service.errors import Problem
-from service.flow import decide, edit, manage_sites, manage_threads, read, review, submit
+from service.flow import decide, edit, erase, manage_sites, manage_threads, pick, react, read, review, submit
 from service.flow.context import Context
-from service.flow.identify import Commenter, Principal
+from service.flow.identify import Commenter, Principal, add_guest, new_guest
 from service.flow.page_cache import PageCache
 from service.store import comments, sites
+from service.store.picks import Pick
 from service.store.recount import Mismatch, recount
 from service.store.types import Row
 from service.workers.loop import Parts
@@ -59,7 +60,7 @@ class Walker:
         try:
             return await flow
         except Problem as problem:
-            if problem.status not in (404, 409, 422):
+            if problem.status not in (404, 409, 422) and problem.code != "reaction.own":
                 raise
             self.refused.append(problem.code)
             return None
@@ -96,6 +97,29 @@ class Walker:
     async def delete(self, written: Written) -> None:
         """Delete an own comment."""
         await self.attempt(edit.delete(self.context, self.site, written.commenter, written.id))
+
+    async def new_reader(self) -> Commenter:
+        """Answer a guest who has written nothing."""
+        reader = new_guest(self.context, None)
+        async with self.context.database.writing() as connection:
+            await add_guest(connection, self.site.id, reader, self.context.now())
+        return reader
+
+    async def like(self, written: Written, reader: Commenter) -> None:
+        """Like a comment."""
+        await self.attempt(react.like(self.context, self.site, reader, written.id))
+
+    async def unlike(self, written: Written, reader: Commenter) -> None:
+        """Like a comment no more."""
+        await self.attempt(react.take_back(self.context, self.site, reader, written.id))
+
+    async def pick(self, written: Written, what: Pick) -> None:
+        """Feature or pin a comment."""
+        await self.attempt(pick.pick(self.context, self.site, MODERATOR, written.id, what))
+
+    async def erase(self, commenter: Commenter, mode: schemas.ErasureMode) -> None:
+        """Erase somebody, with what they wrote and like."""
+        await erase.erase(self.context, self.site, commenter.commenter_id, "admin", mode=mode)
 
     async def claim(self, limit: int = 50) -> list[schemas.ReviewItem]:
         """Take review items."""
@@ -137,10 +161,10 @@ class Walker:
         async with self.context.database.reading() as connection:
             return await recount(connection, self.site.id)
 
-    async def seen(self, page: str) -> tuple[int, Any]:
-        """Answer the version that readers of a page are told, and what they see."""
+    async def seen(self, page: str, cache: PageCache | None = None) -> tuple[int, Any]:
+        """Answer the version that readers of a page are told, and what they see; anew, or from a process's cache."""
         wanted = read.PageWanted(page, "oldest", 100, 100, None)
-        rendered = await read.thread_page(self.context, PageCache(), self.site, wanted)
+        rendered = await read.thread_page(self.context, cache or PageCache(), self.site, wanted)
         found = msgspec.json.decode(rendered.body)
         version = found["thread"].pop("version")
         return version, found

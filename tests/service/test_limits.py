@@ -72,6 +72,7 @@ async def test_a_site_has_a_limit_of_its_own(service: Service) -> None:
     [
         ("read_per_network", "GET", COUNTS, None),
         ("report_per_network", "POST", "/v1/sites/test/comments/none/reports", None),
+        ("reaction_per_network", "PUT", "/v1/sites/test/comments/none/reaction", None),
         ("change_per_network", "DELETE", "/v1/sites/test/mine/tokens", None),
         ("staff_per_member", "GET", "/v1/review/test/queue", "moderator"),
     ],
@@ -79,7 +80,7 @@ async def test_a_site_has_a_limit_of_its_own(service: Service) -> None:
 async def test_each_kind_of_request_has_its_limit(
     service: Service, name: str, method: str, path: str, as_: str | None
 ) -> None:
-    """Reading, changing, reporting and the work of moderators are counted apart."""
+    """Reading, changing, reporting, liking and the work of moderators are counted apart."""
     await limit(service, **{name: (1, 600)})
     await service.call(method, path, as_=as_)
     again = await service.call(method, path, as_=as_)
