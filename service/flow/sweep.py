@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import telemetry
 from service.flow.announce import close_items
@@ -111,10 +112,12 @@ def _passed(first: int, then: int) -> range:
 
 async def _put_straight(context: Context, site_id: str, now: datetime) -> int:
     added, after = 0, None
+    async with context.database.reading() as connection:
+        queues = await _queues_of(connection, site_id)
     while True:
         async with context.database.reading() as connection:
             rows = await review_items.open_page(connection, site_id, after=after, limit=_PAGE)
-        items = await _at_home(context, site_id, list(rows))
+        items = await _at_home(context, site_id, queues, list(rows))
         free = [row for row in items if row.lease_expires_at is None or row.lease_expires_at <= now]
         added += await context.reviews.add(site_id, [Standing(row.id, row.order_key, row.queue) for row in free])
         if len(rows) < _PAGE:
@@ -134,15 +137,17 @@ async def _forget_closed(context: Context, site_id: str) -> None:
         )
 
 
-async def _at_home(context: Context, site_id: str, items: list[Row]) -> list[Row]:
+async def _queues_of(connection: AsyncConnection, site_id: str) -> list[str]:
+    return queue_names(review_of((await sites.by_id(connection, site_id)).review), is_admin=True)
+
+
+async def _at_home(context: Context, site_id: str, queues: Sequence[str], items: list[Row]) -> list[Row]:
     """Answer the items; those of queues that the site has no more, which nobody takes from, go to `default` first."""
-    async with context.database.reading() as connection:
-        settings = review_of((await sites.by_id(connection, site_id)).review)
-    names = [*queue_names(settings, is_admin=True)]
-    if all(row.queue in names for row in items):
+    if all(row.queue in queues for row in items):
         return items
     async with context.database.writing() as connection:
-        await review_items.empty_queues(connection, site_id, keep=names, into=DEFAULT)
+        # Read again: a queue that was made meanwhile keeps what it has.
+        await review_items.empty_queues(connection, site_id, keep=await _queues_of(connection, site_id), into=DEFAULT)
         return [*(await review_items.by_ids(connection, site_id, [row.id for row in items])).values()]
 
 
