@@ -42,12 +42,12 @@ async def of_decision(
     if not kept and decision.to_status not in _DOWN:
         # An edit was refused; what was reported is still there.
         return closed
-    rows = await reports.open_of(connection, site_id, [decision.comment_id])
+    rows = (await reports.open_of(connection, site_id, [decision.comment_id])).get(decision.comment_id, [])
     if kept:
         # Whoever decides about another text says nothing of the one that readers reported.
         asked = await _asks_about_reports(connection, site_id, decision)
         rows = [row for row in rows if row.revision == number or (asked and row.revision < number)]
-    await _close(connection, context, site_id, rows, KEPT if kept else TAKEN_DOWN, {decision.comment_id: decision}, now)
+    await _close(connection, context, decision, rows, KEPT if kept else TAKEN_DOWN, now)
     items = await reports.open_items(connection, site_id, decision.comment_id, REPORTED, up_to=number if kept else None)
     left = await counted_of(connection, site_id, decision.comment_id, now)
     # Earlier texts that were reported are asked about by the item of the one in their place.
@@ -86,11 +86,11 @@ async def of_end(
     connection: AsyncConnection, context: Context, site_id: str, decisions: Sequence[Decision], *, now: datetime
 ) -> None:
     """Close what was open about comments that their author deleted; their items are closed by whoever calls."""
-    by_comment = {decision.comment_id: decision for decision in decisions}
-    if by_comment:
-        rows = await reports.open_of(connection, site_id, by_comment)
-        await _close(connection, context, site_id, rows, DELETED, by_comment, now)
+    if not decisions:
+        return
+    reported = await reports.open_of(connection, site_id, [decision.comment_id for decision in decisions])
     for decision in decisions:
+        await _close(connection, context, decision, reported.get(decision.comment_id, []), DELETED, now)
         await appeal.withdraw(connection, context, site_id, [decision.comment_id], now=now, decision_id=decision.id)
 
 
@@ -116,9 +116,8 @@ async def ask_about_reports(
 
     So it is where a machine let another text take the place of a reported one, and where an answer was taken back.
     """
-    reported = {row.comment_id for row in await reports.open_of(connection, site_id, comment_ids)}
     opened = []
-    for comment_id in sorted(reported):
+    for comment_id in sorted(await reports.open_of(connection, site_id, comment_ids)):
         comment = await comments.by_id(connection, site_id, comment_id)
         assert comment is not None
         shown = await comments.revision(connection, site_id, comment_id, comment.shown_revision or 1)
@@ -159,24 +158,18 @@ def cause(name: str | None, number: int, hold_from: int | None, reason: str | No
 async def _close(
     connection: AsyncConnection,
     context: Context,
-    site_id: str,
+    decision: Decision,
     rows: Sequence[Row],
     outcome: str,
-    by_comment: Mapping[str, Decision],
     now: datetime,
 ) -> None:
-    events: list[dict[str, Any]] = []
-    for comment_id, decision in by_comment.items():
-        mine = [row for row in rows if row.comment_id == comment_id]
-        if not mine:
-            continue
-        await reports.close(
-            connection, site_id, [row.id for row in mine], outcome=outcome, decision_id=decision.id, at=now
-        )
-        if any(row.reason == reports.NOTICE for row in mine):
-            await reports.mark_on_notice(connection, site_id, decision.id)
-        events += [_event(context, decision, row, outcome, now) for row in mine]
-    await outbox.append(connection, events)
+    if not rows:
+        return
+    ids = [row.id for row in rows]
+    await reports.close(connection, decision.site_id, ids, outcome=outcome, decision_id=decision.id, at=now)
+    if any(row.reason == reports.NOTICE for row in rows):
+        await reports.mark_on_notice(connection, decision.site_id, decision.id)
+    await outbox.append(connection, [_event(context, decision, row, outcome, now) for row in rows])
 
 
 def _event(context: Context, decision: Decision, row: Row, outcome: str, now: datetime) -> dict[str, Any]:

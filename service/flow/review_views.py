@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.decision import Status
 from service import schemas
 from service.flow import views
-from service.store import commenters, comments, pages, review_facts, review_items, scoring, threads
+from service.store import commenters, comments, pages, reports, review_facts, review_items, scoring, threads
 from service.store.paths import ancestor_ids
 from service.store.types import Row
 
@@ -43,7 +43,7 @@ async def item_views(
         ),
         records=await comments.record_of(connection, site.id, {row.commenter_id for row in latest.values()}),
         decisions=await review_facts.decisions_of(connection, site.id, comment_ids),
-        reports=await review_facts.open_reports(connection, site.id, comment_ids),
+        reports=await reports.open_of(connection, site.id, comment_ids),
         appeals=await review_facts.appeals_of(connection, site.id, [*items]),
     )
     return [

@@ -9,18 +9,17 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, Status
-from moderation.policy import Reason
 from service import schemas
 from service.errors import Problem
-from service.flow import aftermath, policies, transition
+from service.flow import policies
 from service.flow.announce import announce, close_items, queue_items, standing_of
 from service.flow.audit import audit
 from service.flow.context import Context
 from service.flow.identify import Principal
 from service.flow.judgement import Applied, Judgement, apply, policy_of, reasons_named
 from service.flow.moments import checked_moment
-from service.flow.open_items import open_item
 from service.flow.reviewer import is_admin, refuse_about_oneself
+from service.flow.take_back import obstacle, take_back
 from service.flow.transition import event_row
 from service.store import acts, commenters, comments, outbox, review_items, sanctions, sites, threads
 from service.store.types import Row
@@ -160,6 +159,9 @@ async def lock_for(
     connection: AsyncConnection, site: Row, comment: Row, wanted: schemas.SanctionInput | None, now: datetime
 ) -> None:
     """Take the locks of a decision about a comment and of a sanction of its author, in the order that all keep."""
+    if connection.dialect.name != "postgresql":
+        # Whoever writes there is alone.
+        return
     found: Sequence[Row] = ()
     if wanted is not None:
         await sanctions.lock_commenter(connection, site.id, comment.commenter_id)
@@ -266,54 +268,15 @@ async def _take_down(
 async def _bring_back(
     connection: AsyncConnection, context: Context, site: Row, actor: str, swept: Sequence[str], now: datetime
 ) -> list[Applied]:
-    """Undo those decisions that are still the last word on their comments."""
-    applied = []
-    for decision in await review_items.decisions_by_ids(connection, site.id, swept):
-        try:
-            comment = await transition.locked_comment(connection, site.id, decision.comment_id)
-        except Problem:
-            continue
-        latest = (await review_items.latest_decisions(connection, site.id, [comment.id])).get(comment.id)
-        if latest is None or latest.id != decision.id or comment.status != decision.to_status:
-            continue
-        revision = (await comments.revisions_by_ids(connection, site.id, [decision.revision_id]))[decision.revision_id]
-        if revision.erased_at is not None:
-            continue
-        was_held = decision.from_status == Status.HELD.value
-        why = await _held_by(connection, decision) if was_held else None
-        version, _ = await policy_of(connection, site, comment.thread_id)
-        judgement = Judgement(
-            comment_id=comment.id,
-            thread_id=comment.thread_id,
-            revision=revision,
-            action=Action.HOLD if was_held else Action.RESTORE,
-            actor=actor,
-            reasons=[Reason(one["code"], one["text"]) for one in why.reasons] if why else [],
-            policy_version=version,
-            note=None,
-            causes=why.causes if why else (),
-            undoes_id=decision.id,
-        )
-        one = await apply(connection, context, site.id, judgement, now)
-        if was_held:
-            item = await open_item(
-                connection, context, site.id, revision.id, "held", now=now, causes=one.decision.causes
-            )
-            one = one._replace(told=one.told.with_item(item))
-        moved = await aftermath.of_undoing(connection, context, site.id, decision, now=now)
-        applied.append(one._replace(closed=[*one.closed, *moved.closed], opened=moved.opened))
-    return applied
-
-
-async def _held_by(connection: AsyncConnection, rejection: Row) -> Row | None:
-    """Answer the decision by which a comment waited that was then rejected: its author goes on reading why."""
-    before = None
-    for one in await review_items.decisions_of(connection, rejection.site_id, rejection.comment_id):
-        if one.id == rejection.id:
-            break
-        if one.to_status == Status.HELD.value and one.revision_id == rejection.revision_id:
-            before = one
-    return before
+    """Take those decisions back that are still the last word on their comments."""
+    decisions = await review_items.decisions_by_ids(connection, site.id, swept)
+    await threads.lock(connection, sorted({row.thread_id for row in decisions}))
+    # Read again behind the locks: a thread may have become a part of another meanwhile.
+    return [
+        await take_back(connection, context, site.id, actor, decision, now)
+        for decision in await review_items.decisions_by_ids(connection, site.id, swept)
+        if await obstacle(connection, site.id, decision) is None
+    ]
 
 
 async def _audit_act(

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.review_items import IS_OPEN, SUPERSEDED
+from service.store.review_items import IS_OPEN, supersede_where
 from service.store.tables import commenters, comments, decisions, review_items, revisions
 from service.store.types import Row
 
@@ -32,15 +32,16 @@ async def undone(connection: AsyncConnection, site_id: str, decision_ids: Sequen
 
 
 async def before(connection: AsyncConnection, site_id: str, decision: Row) -> Row | None:
-    """Answer the decision on the same comment before one."""
+    """Answer the earlier decision by which a comment came to stand where it stood before one, about its text if any."""
     query = (
         sa.select(decisions)
         .where(
             decisions.c.site_id == site_id,
             decisions.c.comment_id == decision.comment_id,
             decisions.c.id < decision.id,
+            decisions.c.to_status == decision.from_status,
         )
-        .order_by(decisions.c.id.desc())
+        .order_by((decisions.c.revision_id == decision.revision_id).desc(), decisions.c.id.desc())
         .limit(1)
     )
     return (await connection.execute(query)).first()
@@ -78,20 +79,9 @@ async def is_anything_erased(connection: AsyncConnection, site_id: str, decision
 
 async def supersede_about(connection: AsyncConnection, site_id: str, decision: Row, *, at: datetime) -> list[str]:
     """Close the open items that ask what somebody else makes of a decision; answer their ids."""
-    closed = await connection.execute(
-        review_items.update()
-        .where(
-            review_items.c.site_id == site_id,
-            review_items.c.comment_id == decision.comment_id,
-            review_items.c.decision_id == decision.id,
-            # An appeal is closed with its own words, not dropped.
-            review_items.c.kind != "appealed",
-            IS_OPEN,
-        )
-        .values(state=SUPERSEDED, closed_at=at)
-        .returning(review_items.c.id)
-    )
-    return list(closed.scalars())
+    about = (review_items.c.comment_id == decision.comment_id, review_items.c.decision_id == decision.id)
+    # An appeal is closed with its own words, not dropped.
+    return await supersede_where(connection, site_id, *about, review_items.c.kind != "appealed", at=at)
 
 
 async def open_about(connection: AsyncConnection, site_id: str, revision_id: str, kind: str) -> Row | None:
@@ -107,18 +97,8 @@ async def open_about(connection: AsyncConnection, site_id: str, revision_id: str
 
 async def end_samples(connection: AsyncConnection, site_id: str, comment_id: str, *, at: datetime) -> list[str]:
     """Close the blind looks at a comment that a person has decided about: their answer would come second."""
-    closed = await connection.execute(
-        review_items.update()
-        .where(
-            review_items.c.site_id == site_id,
-            review_items.c.comment_id == comment_id,
-            review_items.c.kind == "sampled",
-            IS_OPEN,
-        )
-        .values(state=SUPERSEDED, closed_at=at)
-        .returning(review_items.c.id)
-    )
-    return list(closed.scalars())
+    samples = (review_items.c.comment_id == comment_id, review_items.c.kind == "sampled")
+    return await supersede_where(connection, site_id, *samples, at=at)
 
 
 async def escalated(connection: AsyncConnection, site_id: str, comment_ids: Sequence[str]) -> set[str]:

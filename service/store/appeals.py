@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.people import may_review
+from service.store.review_items import IS_OPEN, supersede_where
 from service.store.tables import appeals, decisions, members, review_items, revisions
 from service.store.types import Row
 
@@ -126,14 +127,8 @@ async def release_stuck(connection: AsyncConnection, *, at: datetime) -> int:
         members.c.id != review_items.c.not_for,
         may_review(at),
     )
-    stuck = (
-        review_items.c.state == sa.literal_column("'open'"),
-        review_items.c.not_for.is_not(None),
-        sa.not_(others),
-    )
+    stuck = (review_items.c.not_for.is_not(None), sa.not_(others))
     second = review_items.c.kind == "second_opinion"
-    ended = await connection.execute(
-        review_items.update().where(*stuck, second).values(state="superseded", closed_at=at)
-    )
-    freed = await connection.execute(review_items.update().where(*stuck, sa.not_(second)).values(not_for=None))
-    return ended.rowcount + freed.rowcount
+    ended = await supersede_where(connection, None, *stuck, second, at=at)
+    freed = await connection.execute(review_items.update().where(IS_OPEN, *stuck, sa.not_(second)).values(not_for=None))
+    return len(ended) + freed.rowcount

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, ActorKind, Status
+from service.store.review_items import IS_OPEN as ITEM_IS_OPEN
+from service.store.review_items import supersede_where
 from service.store.sanctions import SHUT_OUT
 from service.store.tables import commenters, comments, decisions, reports, review_items, revisions, sanctions
 from service.store.types import Row
@@ -215,12 +217,15 @@ def _counting(site_id: str, comment_id: str, not_from: Collection[str], now: dat
     )
 
 
-async def open_of(connection: AsyncConnection, site_id: str, comment_ids: Iterable[str]) -> Sequence[Row]:
-    """Answer the open reports about comments, the first one first."""
+async def open_of(connection: AsyncConnection, site_id: str, comment_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """Answer the open reports about each comment that has any, the first one first."""
     query = _WITH_REVISION.where(
         reports.c.site_id == site_id, reports.c.comment_id.in_(list(comment_ids)), _IS_OPEN
     ).order_by(reports.c.id)
-    return (await connection.execute(query)).all()
+    found: dict[str, list[Row]] = {}
+    for row in await connection.execute(query):
+        found.setdefault(row.comment_id, []).append(row)
+    return found
 
 
 async def page(
@@ -321,7 +326,7 @@ async def open_items(
             review_items.c.site_id == site_id,
             review_items.c.comment_id == comment_id,
             review_items.c.kind == kind,
-            review_items.c.state == "open",
+            ITEM_IS_OPEN,
         )
         .order_by(review_items.c.id)
     )
@@ -332,11 +337,8 @@ async def open_items(
 
 async def supersede_items(connection: AsyncConnection, site_id: str, item_ids: Sequence[str], *, at: datetime) -> None:
     """Close open review items that have nothing left to ask."""
-    await connection.execute(
-        review_items.update()
-        .where(review_items.c.site_id == site_id, review_items.c.id.in_(list(item_ids)), review_items.c.state == "open")
-        .values(state="superseded", closed_at=at)
-    )
+    if item_ids:
+        await supersede_where(connection, site_id, review_items.c.id.in_(list(item_ids)), at=at)
 
 
 async def set_causes(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +13,6 @@ from service.store.tables import (
     commenters,
     comments,
     decisions,
-    reports,
     revisions,
     scores,
     sites,
@@ -64,20 +62,6 @@ async def decisions_of(connection: AsyncConnection, site_id: str, comment_ids: S
         .where(decisions.c.site_id == site_id, decisions.c.comment_id.in_(list(comment_ids)))
         .order_by(decisions.c.id)
     )
-    return await _by_comment(connection, query)
-
-
-async def open_reports(connection: AsyncConnection, site_id: str, comment_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Answer what readers found wrong with comments and nobody answered yet, the first one first."""
-    query = (
-        sa.select(reports)
-        .where(reports.c.site_id == site_id, reports.c.comment_id.in_(list(comment_ids)), reports.c.closed_at.is_(None))
-        .order_by(reports.c.id)
-    )
-    return await _by_comment(connection, query)
-
-
-async def _by_comment(connection: AsyncConnection, query: sa.Select[Any]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in await connection.execute(query):
         found[row.comment_id].append(row)

@@ -165,6 +165,17 @@ async def lease(
     return taken.rowcount == 1
 
 
+async def held_by(connection: AsyncConnection, site_id: str, actor: str, *, now: datetime) -> dict[str, str]:
+    """Answer the items that a member holds, each with the hash of its lease."""
+    query = sa.select(review_items.c.id, review_items.c.lease_hash).where(
+        review_items.c.site_id == site_id,
+        IS_OPEN,
+        review_items.c.claimed_by == actor,
+        review_items.c.lease_expires_at > now,
+    )
+    return {row.id: row.lease_hash for row in await connection.execute(query)}
+
+
 async def renew(
     connection: AsyncConnection, site_id: str, item_id: str, *, now: datetime, until: datetime, lease_hash: str
 ) -> bool:
@@ -255,18 +266,18 @@ async def supersede(
         about = about.where(revisions.c.number < before)
     if keep is not None:
         about = about.where(revisions.c.number != keep)
-    closed = await connection.execute(
-        review_items.update()
-        .where(
-            review_items.c.site_id == site_id,
-            review_items.c.comment_id == comment_id,
-            review_items.c.revision_id.in_(about),
-            IS_OPEN,
-        )
-        .values(state=SUPERSEDED, closed_at=at)
-        .returning(review_items.c.id)
-    )
-    return list(closed.scalars())
+    of_comment = review_items.c.comment_id == comment_id
+    return await supersede_where(connection, site_id, of_comment, review_items.c.revision_id.in_(about), at=at)
+
+
+async def supersede_where(
+    connection: AsyncConnection, site_id: str | None, *which: sa.ColumnElement[bool], at: datetime
+) -> list[str]:
+    """Close the open items of a site, or of all, that have nothing left to ask, and answer their ids."""
+    ended = review_items.update().where(IS_OPEN, *which).values(state=SUPERSEDED, closed_at=at)
+    if site_id is not None:
+        ended = ended.where(review_items.c.site_id == site_id)
+    return list((await connection.execute(ended.returning(review_items.c.id))).scalars())
 
 
 class Depth(NamedTuple):

@@ -122,6 +122,20 @@ async def test_a_sanction_that_is_over_stops_no_undo(service: Service) -> None:
     assert (await undo(service, decided["decision"]["act_id"]))["undone"] == 1
 
 
+async def test_a_lifted_sanction_asks_about_a_reported_comment_once(service: Service) -> None:
+    """What reports held, and a ban took down, waits under the item of its reports alone when the ban is lifted."""
+    sent = await service.published()
+    for number in range(3):
+        await made(await report(service, sent, network=f"10.{number}.1.1"))
+    [item] = await service.claim()
+    path = f"/v1/review/test/commenters/{item['author_record']['commenter_id']}/sanctions"
+    ban = {"kind": "ban", "reason": "insult", "reject_hours": 1}
+    banned = (await service.call("POST", path, as_="moderator", json=ban, expect=201)).json()
+    assert (await status_of(service, sent), await queue_kinds(service)) == ("rejected", {})
+    await service.call("POST", f"{path}/{banned['id']}/lift", as_="moderator", json={"restore": True}, expect=200)
+    assert (await status_of(service, sent), await queue_kinds(service)) == ("held", {"reported": 1})
+
+
 async def test_a_notice_stays_first_wherever_it_goes(service: Service) -> None:
     """A notice of illegal content is due at once, also when it was handed to the admins and when it comes back."""
     sent = await service.published()
