@@ -176,9 +176,8 @@ async def test_a_recount_names_what_is_wrong(database: Database) -> None:
             t.threads.update().where(t.threads.c.id == seeded.thread_id).values(published_count=49)
         )
     async with database.reading() as connection:
-        liked = await connection.scalar(
-            sa.select(sa.func.count()).select_from(t.reactions).where(t.reactions.c.comment_id == last)
-        )
+        likes = sa.select(sa.func.count()).select_from(t.reactions).where(t.reactions.c.comment_id == last)
+        liked = (await connection.execute(likes)).scalar_one()
         assert set(await recount(connection, site_id)) == {
             Mismatch("comments", last, "visible", 0, 1),
             Mismatch("comments", last, "visible_replies", 3, 0),

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from typing import Any
+
 import pytest
 
 from tests.service.answers import problem
@@ -78,7 +80,7 @@ async def test_an_erased_account_leaves_nothing_and_begins_anew(service: Service
     await service.call("DELETE", ME, as_=token, json={"confirm": "erase"}, expect=200)
     await service.sweep()
     [comment] = (await service.thread())["comments"]
-    nobody = {"name": None, "kind": "signed", "badges": [], "avatar_url": None, "key": None}
+    nobody: dict[str, Any] = {"name": None, "kind": "signed", "badges": [], "avatar_url": None, "key": None}
     assert comment["author"] == nobody
     assert (await service.call("GET", ME, as_=token, expect=200)).json()["id"] != before
 
