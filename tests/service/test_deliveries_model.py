@@ -1,25 +1,19 @@
 """Any sequence of events, workers, their deaths, answers, acts of admins and time loses no event and mixes up none."""
 
-import asyncio
-import shutil
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
 from service import schemas
-from service.composition import open_context
 from service.embedded_redis import EmbeddedRedis
 from service.errors import Problem
 from service.flow import manage_sites, manage_webhooks, webhook_log
 from service.flow.deliver import Done, turn
 from service.flow.identify import find_site
-from service.flow.ids import Uuid7
 from service.flow.relay import relay_all
 from service.flow.transition import event_row
 from service.settings import Settings
@@ -27,23 +21,18 @@ from service.store import outbox
 from service.store import tables as t
 from service.store.types import Row
 from service.webhooks.retries import DISABLED_AFTER, PLAN, Result, error_of
-from tests.service_fixture import Clock
+from tests.service.state_machine import Ground, ServiceMachine, follow
 
-T = TypeVar("T")
 COMMENTS = [f"0190a0a0-0000-7000-8000-00000000000{number}" for number in range(3)]
 CONCURRENCY = 3
 ANSWERS = {"ok": 204, "error": 500, "busy": 503, "redirect": 302, "timeout": None}
 
 
-class DeliveryMachine(RuleBasedStateMachine):
+class DeliveryMachine(ServiceMachine):
     """One endpoint, two workers. The model is what the receiver has taken, and what it must still get."""
 
     def __init__(self, configured: Settings) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.clock = Clock()
-        self.opening = open_context(configured, consumer="model", now=self.clock, new_id=Uuid7(self.clock.nanoseconds))
-        self.context = self.run(self.opening.__aenter__())
+        super().__init__(configured)
         self.site = self.run(self._begin())
         wanted = schemas.WebhookInput(url="https://receiver.example/", events=["comment.*"])
         self.endpoint = self.run(manage_webhooks.create(self.context, self.site, "model", wanted)).id
@@ -58,14 +47,6 @@ class DeliveryMachine(RuleBasedStateMachine):
     async def _begin(self) -> Row:
         await manage_sites.create_site(self.context, "model", schemas.SiteInput(slug="model", name="Model"))
         return await find_site(self.context, "model")
-
-    def run(self, step: Awaitable[T]) -> T:
-        """Run one step on the real flows."""
-
-        async def complete() -> T:
-            return await step
-
-        return self.runner.run(complete())
 
     @rule(comment=st.sampled_from(COMMENTS), number=st.integers(1, 4))
     def something_happens(self, comment: str, number: int) -> None:
@@ -237,8 +218,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             if not self.owed:
                 break
         assert not self.owed
-        self.run(self.opening.__aexit__(None, None, None))
-        self.runner.close()
+        super().teardown()
 
 
 @pytest.mark.slow
@@ -246,27 +226,5 @@ def test_deliveries_follow_the_model(
     sqlite_template: Path, redis_server: EmbeddedRedis, redis_prefix: str, tmp_path: Path
 ) -> None:
     """What is owed is delivered in the end, in the order of each comment, whoever dies and whatever is answered."""
-    made = 0
-
-    class Machine(DeliveryMachine):
-        def __init__(self) -> None:
-            nonlocal made
-            made += 1
-            home = tmp_path / str(made)
-            home.mkdir()
-            shutil.copy(sqlite_template, home / "colloquy.db")
-            super().__init__(
-                Settings.from_environment(
-                    {
-                        "COLLOQUY_HOME": str(home),
-                        "REDIS_URL": redis_server.url,
-                        "REDIS_PREFIX": redis_prefix,
-                        "WEBHOOK_CONCURRENCY": str(CONCURRENCY),
-                    }
-                )
-            )
-
-    run_state_machine_as_test(
-        Machine, settings=hypothesis_settings(max_examples=40, stateful_step_count=40, deadline=None)
-    )
-    assert made >= 40
+    ground = Ground(sqlite_template, redis_server.url, redis_prefix, tmp_path)
+    follow(DeliveryMachine, ground, examples=40, steps=40, WEBHOOK_CONCURRENCY=str(CONCURRENCY))

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
 from service import schemas
-from service.composition import open_context
 from service.embedded_redis import EmbeddedRedis
-from service.errors import Problem
-from service.flow import decide, edit, manage_people, review, undo
-from service.flow.identify import Principal
+from service.flow import decide, edit, review, undo
 from service.flow.sweep import sweep
 from service.flow.verify_audit import verify
 from service.queue.client import connect
 from service.settings import Settings
 from service.store import comments
 from service.store.recount import recount
-from tests.contracts.walker import Walker
-from tests.service_fixture import Clock
+from tests.service.state_machine import Ground, SiteMachine, follow
 
-T = TypeVar("T")
 PEOPLE = st.integers(0, 2)
 LEASE_SECONDS, UNDO_SECONDS = 60, 300
 
@@ -45,45 +36,15 @@ class Held:
         self.status = "held"
 
 
-class QueueMachine(RuleBasedStateMachine):
+class QueueMachine(SiteMachine):
     """Three moderators, none of them an admin, and comments that are all held."""
 
     def __init__(self, configured: Settings) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.clock = Clock()
-        self.opening = open_context(configured, consumer="model", now=self.clock)
-        self.context = self.run(self.opening.__aenter__())
-        self.run(self.context.author_tokens.ensure_key(now=self.clock()))
-        self.walker = self.run(Walker(self.context).begin())
-        self.site = self.walker.site
-        self.people = [self.run(self.member(number)) for number in range(3)]
+        super().__init__(configured)
+        self.people = [self.moderator(number) for number in range(3)]
         self.redis = connect(configured.redis_url)
         self.comments: dict[str, Held] = {}
         self.decided: list[str] = []
-
-    async def member(self, number: int) -> Principal:
-        """Name a moderator with a token, since who cannot come in is not asked."""
-        wanted = schemas.MemberInput(name=f"M{number}", role="moderator")
-        made = await manage_people.add_member(self.context, self.site, "test", wanted)
-        key = schemas.KeyInput(name=f"M{number}", scopes=["review"], member_id=made.id)
-        await manage_people.create_key(self.context, self.site, "test", key)
-        return Principal("token", self.site.id, made.id, made.name, "moderator", frozenset({"review"}))
-
-    def run(self, step: Awaitable[T]) -> T:
-        """Run one step on the real flows."""
-
-        async def complete() -> T:
-            return await step
-
-        return self.runner.run(complete())
-
-    def attempt(self, step: Awaitable[T]) -> tuple[T | None, str | None]:
-        """Run one step that may be refused; answer what came of it, or the code of the refusal."""
-        try:
-            return self.run(step), None
-        except Problem as problem:
-            return None, problem.code
 
     @property
     def now(self) -> float:
@@ -105,13 +66,8 @@ class QueueMachine(RuleBasedStateMachine):
     def write(self) -> None:
         written = self.run(self.walker.submit("rude", "page"))
         assert written is not None
-        self.run(self.drain())
+        self.run(self.walker.drain())
         self.comments[written.id] = Held(written)
-
-    async def drain(self) -> None:
-        """Let the worker decide everything."""
-        while await self.walker.worker.drain_once(block_ms=1):
-            continue
 
     @rule(who=PEOPLE, limit=st.integers(1, 4))
     def claim(self, who: int, limit: int) -> None:
@@ -196,7 +152,7 @@ class QueueMachine(RuleBasedStateMachine):
         step = edit.edit(self.context, self.site, one.written.commenter, comment_id, body, wait_seconds=0)
         _, code = self.attempt(step)
         if code is None:
-            self.run(self.drain())
+            self.run(self.walker.drain())
             one.lease, one.passed = None, set()
         else:
             assert code == "edit.too_late"
@@ -216,8 +172,7 @@ class QueueMachine(RuleBasedStateMachine):
 
         assert len(self.decided) == len(set(self.decided))
         self.run(check())
-        self.run(self.opening.__aexit__(None, None, None))
-        self.runner.close()
+        super().teardown()
 
 
 @pytest.mark.slow
@@ -225,15 +180,5 @@ def test_the_queue_follows_the_model(
     sqlite_template: Path, redis_server: EmbeddedRedis, redis_prefix: str, tmp_path: Path
 ) -> None:
     """An item is in one hand at a time, is decided once, is never lost, and an undo brings it back to who decided."""
-    shutil.copy(sqlite_template, tmp_path / "colloquy.db")
-    configured = Settings.from_environment(
-        {"COLLOQUY_HOME": str(tmp_path), "REDIS_URL": redis_server.url, "REDIS_PREFIX": redis_prefix}
-    )
-
-    class Machine(QueueMachine):
-        def __init__(self) -> None:
-            super().__init__(configured)
-
-    run_state_machine_as_test(
-        Machine, settings=hypothesis_settings(max_examples=20, stateful_step_count=30, deadline=None)
-    )
+    ground = Ground(sqlite_template, redis_server.url, redis_prefix, tmp_path)
+    follow(QueueMachine, ground, examples=20, steps=30)

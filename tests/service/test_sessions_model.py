@@ -1,28 +1,21 @@
 """Any sequence of signing in, time, changes and ends leaves each session open exactly where a plain model says so."""
 
-import asyncio
-import shutil
-from collections.abc import Awaitable
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
 from service import schemas
-from service.composition import open_context
 from service.embedded_redis import EmbeddedRedis
-from service.errors import Problem
 from service.flow import manage_accounts, manage_admins, sessions
 from service.flow.sessions import IDLE, LONGEST
 from service.settings import Settings
 from service.store import accounts
-from tests.service_fixture import Clock
+from tests.service.state_machine import Ground, ServiceMachine, follow
 
-T = TypeVar("T")
 EMAIL = "person@daily.example"
 PASSWORDS = ("a long and quiet river", "a short and noisy street")
 
@@ -35,15 +28,11 @@ class Kept(NamedTuple):
     used_at: datetime
 
 
-class SessionMachine(RuleBasedStateMachine):
+class SessionMachine(ServiceMachine):
     """One account and its sessions, beside a list of those that must work."""
 
     def __init__(self, configured: Settings) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.clock = Clock()
-        self.opening = open_context(configured, consumer="model", now=self.clock)
-        self.context = self.run(self.opening.__aenter__())
+        super().__init__(configured)
         # Weak on purpose: the model is of sessions, and a real hash takes most of its time.
         self.context.passwords.hash = self._hash  # type: ignore[method-assign]
         self.context.passwords.fits = self._fits  # type: ignore[method-assign]
@@ -62,21 +51,6 @@ class SessionMachine(RuleBasedStateMachine):
 
     async def _fits(self, password: str, stored: str | None) -> bool:
         return stored == f"hash of {password}"
-
-    def run(self, step: Awaitable[T]) -> T:
-        """Run one step on the real flows."""
-
-        async def complete() -> T:
-            return await step
-
-        return self.runner.run(complete())
-
-    def attempt(self, step: Awaitable[T]) -> tuple[T | None, str | None]:
-        """Run one step that may be refused; answer what came of it, or the code of the refusal."""
-        try:
-            return self.run(step), None
-        except Problem as problem:
-            return None, problem.code
 
     def works(self, kept: Kept) -> bool:
         """Answer whether the model lets a session in now."""
@@ -164,26 +138,11 @@ class SessionMachine(RuleBasedStateMachine):
         for token in self.ended[-3:]:
             assert self.attempt(sessions.session_of(self.context, token))[1] == "auth.invalid"
 
-    def teardown(self) -> None:
-        """Close what the machine opened."""
-        self.run(self.opening.__aexit__(None, None, None))
-        self.runner.close()
-
 
 @pytest.mark.slow
 def test_sessions_follow_the_model(
     sqlite_template: Path, redis_server: EmbeddedRedis, redis_prefix: str, tmp_path: Path
 ) -> None:
     """A session works until it is idle, old, ended, or its account is disabled, and a password opens only new ones."""
-    shutil.copy(sqlite_template, tmp_path / "colloquy.db")
-    configured = Settings.from_environment(
-        {"COLLOQUY_HOME": str(tmp_path), "REDIS_URL": redis_server.url, "REDIS_PREFIX": redis_prefix}
-    )
-
-    class Machine(SessionMachine):
-        def __init__(self) -> None:
-            super().__init__(configured)
-
-    run_state_machine_as_test(
-        Machine, settings=hypothesis_settings(max_examples=25, stateful_step_count=30, deadline=None)
-    )
+    ground = Ground(sqlite_template, redis_server.url, redis_prefix, tmp_path)
+    follow(SessionMachine, ground, examples=25, steps=30)
