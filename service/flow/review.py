@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from hashlib import sha256
 from heapq import merge
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,23 +38,27 @@ async def claim(
     context: Context, site: Row, principal: Principal, wanted: schemas.ClaimInput
 ) -> list[schemas.ReviewItem]:
     """Take up to `limit` items for `lease_seconds`; an item is never in two hands."""
-    now = context.now()
+    now, hand = context.now(), wanted.hand or secrets.token_urlsafe(24)
     until, queues = now + timedelta(seconds=wanted.lease_seconds), _queues(site, principal, wanted)
     particular = wanted.filter != schemas.ItemFilter()
+    left = await _left(context, site.id, principal.actor, wanted.left, now)
     # Redis knows what comes next, and nothing of what an item is about.
     if particular:
         named = await _found(context, site, principal, wanted, queues, now)
     else:
-        named = await _named_by_redis(context, site.id, queues, wanted.limit, now, until)
+        named = await _named_by_redis(context, site.id, queues, wanted.limit - len(left), now, until)
     async with context.database.writing() as connection:
         wish = await wish_of(connection, site, principal, now=now, wanted=wanted.filter)
-        leases = await _lease(connection, site.id, queues, wish, named, now, until)
+        freed = await _give_back(connection, site.id, left, now)
+        first = [*([] if particular else freed), *named][: wanted.limit]
+        leases = await _lease(connection, site.id, queues, wish, first, hand, now, until)
         if len(leases) < wanted.limit and not particular:
             known = await _candidates(connection, site.id, queues, wish, now, wanted.limit - len(leases))
-            leases |= await _lease(connection, site.id, queues, wish, known, now, until)
+            leases |= await _lease(connection, site.id, queues, wish, known, hand, now, until)
         views_ = await item_views(connection, site, leases, until=until, now=now)
-    if not particular:
-        await _put_straight(context, site.id, [item_id for item_id in named if item_id not in leases], now)
+    # Of certain items Redis named none.
+    told = freed if particular else [*freed, *named]
+    await _put_straight(context, site.id, [item_id for item_id in told if item_id not in leases], now)
     await live_news.tell_items(context, site.id, live_news.CLAIMED, [(one.item_id, one.comment.id) for one in views_])
     return views_
 
@@ -61,10 +67,37 @@ def _queues(site: Row, principal: Principal, wanted: schemas.ClaimInput) -> list
     return queues_wanted(review_of(site.review), wanted.queue, admin=is_admin(principal, site))
 
 
+async def _left(context: Context, site_id: str, actor: str, hands: Sequence[str], now: datetime) -> dict[str, str]:
+    """Answer the items that a member took in claims whose answers never came, with the token of each lease."""
+    if not hands:
+        return {}
+    async with context.database.reading(patience_seconds=_PATIENCE_SECONDS) as connection:
+        held = await review_items.held_by(connection, site_id, actor, now=now)
+    tokens = {item_id: [_token(hand, item_id) for hand in hands] for item_id in held}
+    return {
+        item_id: token for item_id, of_item in tokens.items() for token in of_item if hash_token(token) == held[item_id]
+    }
+
+
+async def _give_back(connection: AsyncConnection, site_id: str, left: Mapping[str, str], now: datetime) -> list[str]:
+    return [
+        item_id
+        for item_id, token in sorted(left.items())
+        if await review_items.release(connection, site_id, item_id, now=now, lease_hash=hash_token(token))
+    ]
+
+
+def _token(hand: str, item_id: str) -> str:
+    """Answer the token of a lease, which whoever has the hand can find again, and nobody else."""
+    return urlsafe_b64encode(sha256(f"{hand}:{item_id}".encode()).digest()).decode().rstrip("=")
+
+
 async def _named_by_redis(
     context: Context, site_id: str, queues: Sequence[str], limit: int, now: datetime, until: datetime
 ) -> list[str]:
     """Ask Redis for the order; while it is down, or has forgotten, SQL knows the same items."""
+    if limit <= 0:
+        return []
     try:
         return await context.reviews.take(site_id, queues, limit, now_ms=_ms(now), until_ms=_ms(until))
     except QueueUnavailable:
@@ -110,6 +143,7 @@ async def _lease(
     queues: Sequence[str],
     wish: Wish,
     item_ids: list[str],
+    hand: str,
     now: datetime,
     until: datetime,
 ) -> dict[str, str]:
@@ -117,7 +151,7 @@ async def _lease(
     leases: dict[str, str] = {}
     free = await review_items.free(connection, site_id, queues, item_ids, wish, now=now) if item_ids else set()
     for item_id in [item_id for item_id in item_ids if item_id in free]:
-        token = secrets.token_urlsafe(24)
+        token = _token(hand, item_id)
         if await review_items.lease(
             connection, site_id, item_id, now=now, until=until, lease_hash=hash_token(token), claimed_by=wish.actor
         ):

@@ -14,6 +14,7 @@ from service.schemas.review_settings import ItemKind, QueueName, Trust
 from service.schemas.sanctions import SanctionInput
 
 LeaseToken = Annotated[str, Meta(min_length=1, max_length=200)]
+Hand = Annotated[str, Meta(min_length=32, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
 class ItemFilter(Input, frozen=True):
@@ -30,12 +31,18 @@ class ItemFilter(Input, frozen=True):
 
 
 class ClaimInput(Input, frozen=True):
-    """How many items to take, for how long, and which; without a queue the most pressing of all queues."""
+    """How many items to take, for how long, and which; without a queue the most pressing of all queues.
+
+    `hand` is a secret of the caller's, another one for each claim. Where no answer came, a later claim that names it in
+    `left` takes up first what it took.
+    """
 
     limit: Annotated[int, Meta(ge=1, le=50)] = 1
     lease_seconds: Annotated[int, Meta(ge=1, le=3600)] = 300
     queue: QueueName | None = None
     filter: ItemFilter = field(default_factory=ItemFilter)
+    hand: Hand | None = None
+    left: Annotated[list[Hand], Meta(max_length=10)] = field(default_factory=list)
 
 
 class LeaseInput(Input, frozen=True, kw_only=True):
