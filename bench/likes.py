@@ -3,7 +3,8 @@
     python -m bench.likes [--seconds 60] [--likes 20] [--reads 100] [--comments 1000] [--database-url URL]
 
 Time is made up, so that a minute of a storm takes as long as its work, and what is measured is the processor's time.
-Each second so many likes and reads of the first page are mixed; one reader among them asks every second whether the page changed.
+Each second so many likes and reads of the first page are mixed; one reader among them asks every second whether the
+page changed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Profiles of commenters, and fresh tokens for guests."""
 
 from datetime import datetime
-
 from typing import Any
 
 import pytest

@@ -80,7 +80,7 @@ export default {
 
   "list.what": "Up to {n} claimed comments. Choose some and decide them alike; one undo takes all of them back.", "list.all": "Choose all", "list.no": "Choose none", "list.chosen": { one: "{n} chosen", other: "{n} chosen" },
   "list.approve": "Approve {n}", "list.reject": "Reject {n}", "list.choose": "Choose the comment by {name}", "list.nothing": "Choose comments first.", "list.failed": { one: "One comment could not be decided:", other: "{n} comments could not be decided:" },
-  take_down: "Take down", restore: "Bring back", "acted.remove": "Taken down.", "acted.restore": "Brought back.", comment: "Comment", "comment.by": "Comment by {name}", "comment.open": "Open the comment", "comment.edit": "An edit that is not shown",
+  featured: "Feature", unfeatured: "Feature no more", pinned: "Pin", unpinned: "Pin no more", take_down: "Take down", restore: "Bring back", "acted.remove": "Taken down.", "acted.restore": "Brought back.", comment: "Comment", "comment.by": "Comment by {name}", "comment.open": "Open the comment", "comment.edit": "An edit that is not shown",
   thread: "Thread", "threads.all": "All threads", "threads.find": "Find an article", "state.open": "Open", "state.closed": "Closed",
   "reports.n": { one: "One report", other: "{n} reports" }, "reports.open": "Open reports are decided in the queue, once for a comment however many reported it.", "reports.review": "Review them", "reports.none": "No reports.",
   "report.insult": "Insult", "report.hate": "Hate", "report.threat": "Threat", "report.spam": "Spam", "report.off_topic": "Off topic", "report.privacy": "Privacy", "report.illegal_content": "Illegal content", "report.other": "Other",
@@ -102,7 +102,7 @@ export default {
   sessions: "Where you are signed in", "sessions.this": "here", "sessions.end": "Sign out everywhere",
 
   "settings.policy": "Policy", "settings.words": "Words", "settings.reasons": "Reasons", "settings.review": "Review", "settings.members": "Moderators", "settings.keys": "API keys", "settings.webhooks": "Webhooks", "settings.site": "Site",
-  "site.name": "Name", "site.prompt": "The question put to readers", "site.origins": "Where comments are embedded (origins)", "site.guests": "Guests may write",
+  "site.name": "Name", "site.prompt": "The question put to readers", "site.origins": "Where comments are embedded (origins)", "site.guests": "Guests may write", "site.reaction": "Word of the readers' reaction (empty: none)", "site.second": "Ask an author to think again before sending an insult",
   emergency: "Emergency", "emergency.on": "In force: every comment waits for a person.", "emergency.off": "Off. When on, every comment waits for a person.", "emergency.begin": "Hold every comment", "emergency.end": "End the emergency",
   "policy.version": "In force:", "policy.mode": "Mode", "mode.model-first": "The rules decide", "mode.pre-moderation": "Everything waits", "mode.post-moderation": "Published first, looked at after", "policy.failure": "When the model does not work", "failure.wait": "comments wait for it", "failure.hold": "people decide", "failure.publish": "comments are published",
   "policy.rules": "Rules", "policy.outcome": "What the rule does", "policy.json": "The whole policy as JSON", "policy.json.what": "What you change here changes the form, and the other way round.", "policy.save": "Put in force", "policy.saved": "In force as {version}.", "policy.preview": "See what would change",

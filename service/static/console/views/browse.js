@@ -1,6 +1,6 @@
 // Places to look around: search, threads, one comment, reports, appeals, the audit trail.
 
-import { admin, auth, get, post, review } from "../api.js";
+import { admin, auth, drop, get, post, put, review } from "../api.js";
 import { decisionsOf } from "../decide.js";
 import { announce, h, replace } from "../dom.js";
 import { ago, num, stamp, t, word } from "../i18n.js";
@@ -33,6 +33,17 @@ export function actionsFor(comment, onDone) {
   if (["removed", "rejected"].includes(comment.status)) return button(t("restore"), () => act(comment, { action: "restore", reasons: [] }, onDone), "small");
   return null;
 }
+
+/** Feature a published comment, pin a root above its thread, or no more. */
+const picksFor = (comment, onDone) => comment.status === "published" && ["featured", ...(comment.parent_id ? [] : ["pinned"])].map((what) =>
+  button(t(comment[what] ? `un${what}` : what), async () => {
+    try {
+      await (comment[what] ? drop : put)(review("comments", comment.id, what));
+      onDone();
+    } catch (problem) {
+      notice(problem.message, "problem");
+    }
+  }, "small"));
 
 function takeDown(comment, onDone) {
   return openDialog(t("take_down"), (close) => {
@@ -151,7 +162,7 @@ export async function oneComment(root, at) {
       const [{ comment, ancestors }, { decisions }] = await Promise.all([get(`/v1/sites/${auth.site}/comments/${id}`), decisionsOf(id)]);
       replace(view, h("h1", {}, t("comment.by", { name: comment.author?.name || t("nameless") })), h("div", { class: "columns" },
         h("div", {}, ancestors.map(quote), h("div", { class: "panel" }, h("p", { class: "byline" }, statusTag(comment.status), h("code", {}, comment.id)), textOf(comment.body),
-          comment.pending_edit && [h("h2", {}, t("comment.edit")), textOf(comment.pending_edit.body)], h("div", { class: "row" }, actionsFor(comment, draw),
+          comment.pending_edit && [h("h2", {}, t("comment.edit")), textOf(comment.pending_edit.body)], h("div", { class: "row" }, actionsFor(comment, draw), picksFor(comment, draw),
             comment.commenter_id && h("a", { href: href("author", [comment.commenter_id]) }, t("author.page"))))),
         h("section", {}, h("h2", {}, t("decisions")), decisionList(decisions))));
     } catch (problem) {

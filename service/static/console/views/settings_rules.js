@@ -130,9 +130,11 @@ export async function showSite(place) {
   const prompt = input({ value: site.prompt });
   const origins = area({ rows: "3", value: site.allowed_origins.join("\n") });
   const guests = h("input", { type: "checkbox", checked: site.guests_allowed });
-  replace(place, emergency(place, site), h("section", { class: "panel" }, form([field(t("site.name"), name), field(t("site.prompt"), prompt), field(t("site.origins"), origins, t("one.a.line")),
-    h("label", { class: "check" }, guests, t("site.guests"))], t("save"), async () => {
-    await patch(admin(), { name: name.value, prompt: prompt.value, guests_allowed: guests.checked, allowed_origins: origins.value.split(/\s+/).filter(Boolean) });
+  const second = h("input", { type: "checkbox", checked: site.second_chance });
+  const reaction = input({ value: site.reaction ?? "", maxlength: "20" });
+  replace(place, emergency(place, site), h("section", { class: "panel" }, form([field(t("site.name"), name), field(t("site.prompt"), prompt), field(t("site.origins"), origins, t("one.a.line")), field(t("site.reaction"), reaction),
+    h("label", { class: "check" }, guests, t("site.guests")), h("label", { class: "check" }, second, t("site.second"))], t("save"), async () => {
+    await patch(admin(), { name: name.value, prompt: prompt.value, guests_allowed: guests.checked, second_chance: second.checked, reaction: reaction.value.trim() || null, allowed_origins: origins.value.split(/\s+/).filter(Boolean) });
     return t("saved");
   })));
 }
