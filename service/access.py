@@ -134,6 +134,13 @@ async def of_site(connection: Connection, handler: BaseRouteHandler) -> None:
 
 
 @_readers_refusals_count
+async def of_form(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Anybody who sends a form from one of the site's pages or from ours: its Origin must be there, and be one."""
+    await _find_site(connection, check_origin=True, of_form=True)
+    await _spend(connection, handler)
+
+
+@_readers_refusals_count
 async def may_be_author(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody on the site's pages; a token that is sent must be valid."""
     await _find_site(connection, check_origin=True)
@@ -214,6 +221,7 @@ async def requires_installation_admin(connection: Connection, _handler: BaseRout
 GUARDS = (
     open_to_all,
     of_site,
+    of_form,
     may_be_author,
     requires_author,
     requires_moderator,
@@ -242,13 +250,16 @@ def admit_origin(visit: Visit, site: Row, origin: str | None) -> None:
         visit.cors_origin = origin
 
 
-async def _find_site(connection: Connection, *, check_origin: bool) -> Row:
+async def _find_site(connection: Connection, *, check_origin: bool, of_form: bool = False) -> Row:
     visit = visit_of(connection)
     directory = context_of(connection).directory
     slug = connection.path_params["site"]
     site = await (directory.find(slug) if check_origin else directory.read(slug))
-    if check_origin:
-        admit_origin(visit, site, connection.headers.get("origin"))
+    origin = connection.headers.get("origin")
+    if of_form and origin is None:
+        raise Problem("origin.refused", "A form comes from a page of the site's, and its browser says so (Origin).")
+    if check_origin and not (of_form and origin == context_of(connection).settings.url):
+        admit_origin(visit, site, origin)
     visit.site = site
     return site
 

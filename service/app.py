@@ -27,6 +27,7 @@ from service.routes import (
     admin,
     comments,
     console,
+    forms,
     identity,
     limits,
     live,
@@ -45,6 +46,7 @@ from service.routes import (
     threads,
     webhooks,
     widget,
+    without_scripts,
 )
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
@@ -55,6 +57,8 @@ HANDLERS: list[BaseRouteHandler] = [
     *comments.HANDLERS,
     *threads.HANDLERS,
     *thread_live.HANDLERS,
+    *without_scripts.HANDLERS,
+    *forms.HANDLERS,
     *reader_acts.HANDLERS,
     *review.HANDLERS,
     *live.HANDLERS,

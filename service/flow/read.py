@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -31,7 +31,19 @@ class PageWanted(NamedTuple):
     after: str | None
 
 
-async def thread_page(context: Context, cache: PageCache, site: Row, wanted: PageWanted) -> Rendered:
+class Form(NamedTuple):
+    """What a page is written as; `key` names everything that the writing depends on beside the page."""
+
+    key: Hashable
+    write: Callable[[schemas.ThreadPage, Row | None], bytes]
+
+
+_JSON = Form("json", lambda page, _: msgspec.json.encode(page))
+
+
+async def thread_page(
+    context: Context, cache: PageCache, site: Row, wanted: PageWanted, form: Form = _JSON
+) -> Rendered:
     """Answer the page as bytes with its ETag; built once per version of the thread, from one snapshot."""
     after = cursors.read(wanted.sort, wanted.after)
     wanted = wanted._replace(replies=min(wanted.replies, MAXIMUM_REPLIES_ON_A_PAGE // wanted.limit))
@@ -39,15 +51,20 @@ async def thread_page(context: Context, cache: PageCache, site: Row, wanted: Pag
         thread = await threads.by_page(connection, site.id, wanted.page)
         view = views.thread_view(site, thread, wanted.page, now=context.now())
         # The view is part of the key: a closing time that came, or a new prompt, changes the page too.
-        key = (site.id, thread.id, view, wanted) if thread else None
+        key = (site.id, thread.id, view, wanted, form.key) if thread else None
         if key is not None and (ready := cache.get(key)) is not None:
             return ready
-        body = msgspec.json.encode(await _build(connection, site.id, thread, view, wanted, after))
-    rendered = Rendered(body, '"' + hashlib.sha256(body).hexdigest()[:32] + '"')
+        page = await _build(connection, site.id, thread, view, wanted, after)
+    rendered = rendered_as(form.write(page, thread))
     # Page keys without a thread are anybody's to make up, and their page costs nothing to build.
     if key is not None:
         cache.put(key, rendered)
     return rendered
+
+
+def rendered_as(body: bytes) -> Rendered:
+    """Answer bytes with their ETag."""
+    return Rendered(body, '"' + hashlib.sha256(body).hexdigest()[:32] + '"')
 
 
 async def _build(

@@ -29,6 +29,7 @@ _SESSION: dict[str, list[str]] = {"session": []}
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     access.open_to_all.__name__: [{}],
     access.of_site.__name__: [{}],
+    access.of_form.__name__: [{}],
     access.may_be_author.__name__: [{}, _AUTHOR, _API],
     access.requires_author.__name__: [_AUTHOR],
     access.requires_session.__name__: [_SESSION],

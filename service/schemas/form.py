@@ -15,7 +15,7 @@ class FormComment(Input, frozen=True):
     `website`, `ticket` and `parent_id` are those of a comment sent as JSON; `key` tells one sending from another.
     """
 
-    body: Annotated[str, Meta(min_length=1, max_length=BODY_CHARACTERS)]
+    body: Annotated[str, Meta(max_length=BODY_CHARACTERS)]
     name: Name | None = None
     parent_id: UuidText | None = None
     website: Annotated[str, Meta(max_length=500)] | None = None

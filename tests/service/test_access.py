@@ -25,6 +25,8 @@ ROUTES = {
     "GET /demo/{name:str}": "open_to_all",
     "GET /console": "open_to_all",
     "GET /console/{name:path}": "open_to_all",
+    "GET /widget.js": "open_to_all",
+    "GET /widget/{name:path}": "open_to_all",
     "GET /health/live": "open_to_all",
     "GET /health/ready": "open_to_all",
     "GET /health/workers": "open_to_all",
@@ -41,6 +43,12 @@ ROUTES = {
     f"DELETE {REVIEW}/comments/{{comment_id:str}}/pinned": "requires_moderator",
     f"POST {SITE}/counts": "of_site",
     f"GET {SITE}/threads/{{page:str}}": "of_site",
+    f"GET {SITE}/threads/{{page:str}}/live": "of_site",
+    f"GET {SITE}/threads/{{page:str}}/fragment": "of_site",
+    f"GET {SITE}/threads/{{page:str}}/feed": "of_site",
+    f"GET {SITE}/feed": "of_site",
+    f"GET {SITE}/threads/{{page:str}}/form": "of_site",
+    f"POST {SITE}/threads/{{page:str}}/form": "of_form",
     f"POST {SITE}/threads/{{page:str}}/comments": "may_be_author",
     f"GET {COMMENT}": "may_be_author",
     f"GET {COMMENT}/replies": "may_be_author",
@@ -152,9 +160,11 @@ ROUTES = {
 }
 
 GUARDS = [guard.__name__ for guard in access.GUARDS]
-READ_BY_ANYBODY = ["open_to_all", "of_site", "may_be_author"]
+READ_BY_ANYBODY = ["open_to_all", "of_site", "of_form", "may_be_author"]
+FROM_WHO_MAY_BE = GUARDS[GUARDS.index("may_be_author") :]
+OF_AUTHORS = GUARDS[GUARDS.index("requires_author") :]
 MISSING, INVALID, FORBIDDEN, FORGED = "auth.required", "auth.invalid", "auth.forbidden", "auth.csrf"
-OF_STAFF = GUARDS[4:]
+OF_STAFF = OF_AUTHORS[1:]
 ADMINS = [
     "requires_publisher",
     "requires_events",
@@ -165,16 +175,16 @@ ADMINS = [
 UNKNOWN_ID = "0190a0a0-0000-7000-8000-000000000000"
 
 #: What a credential meets at each guard: the code of its refusal. A guard that is not named lets it in.
-_INVALID_EVERYWHERE = dict.fromkeys(GUARDS[2:], INVALID)
+_INVALID_EVERYWHERE = dict.fromkeys(FROM_WHO_MAY_BE, INVALID)
 REFUSALS: dict[str, dict[str, str]] = {
-    "no credentials": dict.fromkeys(GUARDS[3:], MISSING),
+    "no credentials": dict.fromkeys(OF_AUTHORS, MISSING),
     "garbage": _INVALID_EVERYWHERE,
     "cq_garbage": _INVALID_EVERYWHERE,
     "foreign author": _INVALID_EVERYWHERE,
     "revoked key": _INVALID_EVERYWHERE,
     "expired key": _INVALID_EVERYWHERE,
     "key of a disabled member": _INVALID_EVERYWHERE,
-    "author": dict.fromkeys(GUARDS[4:], INVALID),
+    "author": dict.fromkeys(OF_STAFF, INVALID),
     "root": {"requires_author": FORBIDDEN, "requires_session": INVALID},
     "admin": {"requires_author": FORBIDDEN, "requires_session": INVALID, "requires_installation_admin": FORBIDDEN},
     "publisher": {"requires_author": FORBIDDEN, "requires_session": INVALID}
@@ -421,7 +431,7 @@ async def test_an_unknown_site_is_a_404_for_whoever_may_ask(service: Service, sl
         method, _, template = route.partition(" ")
         if "{site" not in template:
             continue
-        token = None if guard in ("of_site", "may_be_author", "requires_author") else "root"
+        token = None if guard in ("of_site", "of_form", "may_be_author", "requires_author") else "root"
         answer = await service.call(method, path_of(template, site=slug), as_=token, json={})
         assert (answer.status_code, answer.json()["code"]) == (404, "site.unknown"), (route, answer.text)
 
