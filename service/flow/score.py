@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from math import inf
 from typing import Any
 
 import msgspec
@@ -25,11 +26,12 @@ from service.flow.context import Context
 from service.flow.look import Looked, key_of, look, look_again, policies_of
 from service.flow.open_items import item_row, spoken, trust_of
 from service.flow.priority import Facts
+from service.flow.reporters import counted_of
 from service.flow.review_settings import review_of
 from service.flow.second_opinions import is_chosen
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
-from service.store import review_items, scoring, threads
+from service.store import reports, review_items, scoring, threads
 from service.store.types import Row
 
 _ACTIONS = {Outcome.PUBLISH: Action.APPROVE, Outcome.HOLD: Action.HOLD, Outcome.REJECT: Action.REJECT}
@@ -171,6 +173,7 @@ async def _judge_all(
     await look_again(connection, looked, rows, known, now)
     restricted = await circumstances.restricted(connection, rows, now)
     maps = await calibrations.in_force(connection, [(row.site_id, scored[row.revision_id]) for row in rows])
+    reported = await _reported(connection, rows, now)
     judged = []
     for row in rows:
         policy, facts = known[row.site_id, row.policy_version].policy, looked.circumstances[key_of(row)]
@@ -190,14 +193,28 @@ async def _judge_all(
             emergency=row.emergency_pre_moderation,
             circumstances=facts,
         )
-        if row.status == Status.HELD.value:
+        if row.status == Status.HELD.value or row.comment_id in reported:
             verdict = _for_a_person(verdict, policy)
         judged.append(_Judged(row, verdict, signals, said, row.policy_version))
     return judged
 
 
+async def _reported(connection: AsyncConnection, rows: Sequence[Row], now: datetime) -> set[str]:
+    """Answer the published comments that enough readers report, and that stand since a person approved their text."""
+    found: set[str] = set()
+    edits = [row for row in rows if row.number > 1 and row.status == Status.PUBLISHED.value]
+    for site_id, group in groupby(sorted(edits, key=lambda row: row.site_id), key=lambda row: row.site_id):
+        enough = {row.comment_id: review_of(row.review).reports_hold_from or inf for row in group}
+        for comment_id, known in (await reports.open_of(connection, site_id, enough)).items():
+            if len(known) < enough[comment_id]:
+                continue
+            if (await counted_of(connection, site_id, comment_id, now)).readers >= enough[comment_id]:
+                found.add(comment_id)
+    return found
+
+
 def _for_a_person(verdict: Verdict, policy: Policy) -> Verdict:
-    """Answer what is made of an edit whose comment readers reported out of sight meanwhile: no machine lets it back."""
+    """Answer what is made of an edit of what enough readers reported: no machine shows it, a person does."""
     if verdict.outcome is not Outcome.PUBLISH:
         return verdict
     cause = Cause("reports", Outcome.HOLD, CauseKind.REPORTS, reason=REVIEW)

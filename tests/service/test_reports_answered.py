@@ -156,3 +156,17 @@ async def test_deleting_a_comment_answers_its_reports(service: Service) -> None:
         seen = (await service.call("GET", path, headers={"x-report-token": first["token"]}, expect=200)).json()
         assert seen["outcome"] == "deleted"
     assert await queue_kinds(service) == {}
+
+
+async def test_no_machine_publishes_an_edit_that_enough_readers_would_hide(service: Service) -> None:
+    """After a person's approval reports hide nothing; an edit of that text waits for a person, whatever it says."""
+    sent = await service.published()
+    await made(await report(service, sent, network="10.9.1.1"))
+    [item] = await service.claim()
+    await service.decide(item)
+    for number in range(3):
+        await made(await report(service, sent, network=f"10.{number}.1.1"))
+    assert await status_of(service, sent) == "published"
+    await edit(service, sent, "A civil text, edited.")
+    assert [one["body"] for one in (await service.thread())["comments"]] == ["A civil opinion."]
+    assert await queue_kinds(service) == {"held": 1, "reported": 1}
