@@ -26,6 +26,11 @@ _MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascrip
 # Comments that fill whole lines; one that stands behind code stays where it is.
 _LINE_COMMENT = re.compile(r"^//.*$", re.MULTILINE)
 _BLOCK_COMMENT = re.compile(r"^/\*(?:(?!\*/)[\s\S])*\*/$", re.MULTILINE)
+_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
+# Around plus and minus a space may tell `a - -b` from `a--b`, before the colon of a style `a :is(b)` from `a:is(b)`.
+_BESIDE_SIGNS = {".js": re.compile(r" ?([=<>(){}\[\],;:?!&|*%]) ?"), ".css": re.compile(r" ?([{},;]) ?|(:) ")}
+# What these begin in a script, which a look at one line cannot tell apart: templates, expressions, comments.
+_UNSURE = frozenset("`'/")
 
 
 class _File(NamedTuple):
@@ -35,16 +40,27 @@ class _File(NamedTuple):
     media_type: str
 
 
-def squeezed(text: str) -> str:
-    """Answer a script or style without indentation and whole-line comments; every line keeps its number."""
-    text = "\n".join(line.strip() for line in text.split("\n"))
+def squeezed(path: Path) -> str:
+    """Answer a file without indentation, whole-line comments and needless spaces; every line keeps its number."""
+    text = "\n".join(line.strip() for line in path.read_text().split("\n"))
     text = _BLOCK_COMMENT.sub(lambda found: "\n" * found.group().count("\n"), text)
-    return _LINE_COMMENT.sub("", text)
+    text = _LINE_COMMENT.sub("", text)
+    signs = _BESIDE_SIGNS.get(path.suffix)
+    return text if signs is None else "\n".join(_tightened(line, signs, path.suffix) for line in text.split("\n"))
+
+
+def _tightened(line: str, signs: re.Pattern[str], suffix: str) -> str:
+    # Every other part is a string, which stays as it is.
+    parts = _STRING.split(line)
+    if suffix == ".js" and any(_UNSURE & {*part} for part in parts[::2]):
+        return line
+    parts[::2] = [signs.sub(lambda found: found.group().strip(), part) for part in parts[::2]]
+    return "".join(parts)
 
 
 @lru_cache(maxsize=256)
 def _packed(path: Path, _changed_ns: int) -> _File:
-    body = squeezed(path.read_text()).encode()
+    body = squeezed(path).encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     return _File(body, gzip.compress(body, 9, mtime=0), etag, _MEDIA_TYPES[path.suffix])
 

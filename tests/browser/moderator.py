@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Request, expect
 
 from tests.eventually import eventually
 from tests.journey.harness import Installation
@@ -23,9 +23,12 @@ class Moderator:
         self.page = page
         self.installation = installation
         self.complaints: list[str] = []
+        self._asking: set[Request] = set()
         page.on("console", lambda message: self._note(message.type, message.text))
         page.on("pageerror", lambda error: self._note("error", str(error)))
-        page.on("request", lambda request: self._note_request(request.url))
+        page.on("request", self._note_request)
+        page.on("response", lambda response: self._asking.discard(response.request))
+        page.on("requestfailed", lambda request: self._asking.discard(request))
 
     @classmethod
     @asynccontextmanager
@@ -53,10 +56,8 @@ class Moderator:
                 await context.add_init_script(_remember("localStorage", name, value))
             await moderator.open(view)
             yield moderator
-            # What is at hand goes back, also what is being claimed, so that the next test finds it.
             await moderator.page.unroute_all()
-            await eventually(moderator._is_settled)
-            await moderator.page.goto("about:blank")
+            await moderator._give_back()
         assert moderator.complaints == []
 
     async def open(self, view: str = "queue") -> None:
@@ -84,8 +85,14 @@ class Moderator:
     async def _is_ready(self) -> bool:
         return bool(await self.page.evaluate("import('/console/views/queue.js').then((view) => view.isReady())"))
 
-    async def _is_settled(self) -> bool:
-        return bool(await self.page.evaluate("import('/console/leases.js').then(({ hand }) => !hand.isFilling)"))
+    async def _give_back(self) -> None:
+        # So that the next test finds it, and not by closing: a browser profile that goes takes its last requests along.
+        await self.page.goto(f"{self.installation.url}/console#/me")
+        await eventually(self._holds_nothing)
+        await self.page.goto("about:blank")
+
+    async def _holds_nothing(self) -> bool:
+        return not await self.at_hand() and not self._asking
 
     async def at_hand(self) -> list[str]:
         """Answer the items that this tab holds."""
@@ -106,7 +113,10 @@ class Moderator:
         if kind in ("error", "warning"):
             self.complaints.append(f"{kind}: {text}")
 
-    def _note_request(self, url: str) -> None:
+    def _note_request(self, request: Request) -> None:
+        url = request.url
+        if url.endswith(("/claims", "/release")):
+            self._asking.add(request)
         parts = urlsplit(url)
         if parts.scheme not in ("data", "about") and f"{parts.scheme}://{parts.netloc}" != self.installation.url:
             self.complaints.append(f"request to {url}")
@@ -143,3 +153,17 @@ async def empty(installation: Installation) -> None:
         return bool((await installation.client.get(f"{review}/queue", headers=headers)).json()["depth"] == 0)
 
     await eventually(is_empty, 30)
+
+
+async def becomes(installation: Installation, comment_id: str, status: str) -> None:
+    """Wait until a comment has a status."""
+
+    async def has() -> bool:
+        return await installation.status(comment_id) == status
+
+    await eventually(has)
+
+
+async def by_people(installation: Installation, comment_id: str) -> list[str]:
+    """Answer what people decided about a comment."""
+    return [one["action"] for one in await installation.decisions(comment_id) if one["actor_kind"] == "moderator"]

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from tests.browser.moderator import REFUSED, Moderator, empty, hold
+from tests.browser.moderator import REFUSED, Moderator, becomes, by_people, empty, hold
 from tests.eventually import eventually
 from tests.journey.harness import Installation
 
@@ -11,20 +11,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 
 BOTH_AT_ONCE = """() => ['a', 'a'].forEach((key) =>
     document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))"""
-
-
-async def becomes(installation: Installation, comment_id: str, status: str) -> None:
-    """Wait until a comment has a status."""
-
-    async def has() -> bool:
-        return await installation.status(comment_id) == status
-
-    await eventually(has)
-
-
-async def by_people(installation: Installation, comment_id: str) -> list[str]:
-    """Answer what people decided about a comment."""
-    return [one["action"] for one in await installation.decisions(comment_id) if one["actor_kind"] == "moderator"]
 
 
 async def test_a_whole_session_by_keyboard_alone(browser: Browser, installation: Installation) -> None:

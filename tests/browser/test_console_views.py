@@ -3,11 +3,10 @@
 import gzip
 import re
 from pathlib import Path
-from typing import Any
 
+import axe_playwright_python
 import pyotp
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from service.routes.console import FOLDER, squeezed
@@ -25,21 +24,32 @@ MOST_BYTES = 60 * 1024
 PASSWORD = "a long sentence of my own"
 
 
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+RUN_AXE = """async (rules) => (await axe.run(document, rules)).violations
+    .filter((one) => ['serious', 'critical'].includes(one.impact))
+    .flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, any }) => `${id}: ${html} ${any[0]?.message}`))"""
+
+
 async def serious(page: Page) -> list[str]:
-    """Answer what axe calls serious or critical."""
-    results = await Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
-    found = [one for one in results.response["violations"] if one["impact"] in ("serious", "critical")]
-    return [f"{one['id']}: {node['html'][:160]} {node['any'][:1]}" for one in found for node in one["nodes"][:3]]
+    """Answer what axe calls serious or critical, in the light and in the dark."""
+    # The views are one document, so that axe, which is large, is loaded once; and only what it found comes back.
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE)
+    found: list[str] = await page.evaluate(RUN_AXE, RULES)
+    await page.emulate_media(color_scheme="dark")
+    found += await page.evaluate(RUN_AXE, RULES)
+    await page.emulate_media(color_scheme="light")
+    return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_serious_in_any_view(browser: Browser, installation: Installation, scheme: Any) -> None:
+async def test_axe_finds_nothing_serious_in_any_view(browser: Browser, installation: Installation) -> None:
     """Contrast, names, roles and order hold in every view, with the picker, the help and a notice open, in both."""
     await empty(installation)
-    ids = await hold(installation, 3, f"axe {scheme}", author={"name": "Ada"})
+    ids = await hold(installation, 3, "axe", author={"name": "Ada"})
     found: dict[str, list[str]] = {}
-    options = {"token": "admin_token", "color_scheme": scheme, "reduced_motion": "reduce"}
-    async with Moderator.at(browser, installation, **options) as moderator:
+    options = {"token": "admin_token", "color_scheme": "light", "reduced_motion": "reduce"}
+    async with Moderator.at(browser, installation, **options) as moderator:  # type: ignore[arg-type]
         await moderator.shown()
         found["card"] = await serious(moderator.page)
         await moderator.press("r")
@@ -202,7 +212,7 @@ async def test_the_files_are_served_with_care(installation: Installation) -> Non
 
 def test_the_console_is_small() -> None:
     """All that a browser loads for every view in one language has fewer than 60 KB as it is served."""
-    sizes = {path: len(gzip.compress(squeezed(path.read_text()).encode(), 9)) for path in files()}
+    sizes = {path: len(gzip.compress(squeezed(path).encode(), 9)) for path in files()}
     languages = {path: size for path, size in sizes.items() if path.parent.name == "i18n"}
     assert len(languages) == 2
     assert sum(sizes.values()) - sum(languages.values()) + max(languages.values()) < MOST_BYTES

@@ -1,7 +1,10 @@
 """The console's own routes: its files, and what lies on a moderator's desk beside the queue."""
 
+from pathlib import Path
+
 import pytest
 
+from service.routes.console import squeezed
 from tests.service.answers import problem
 from tests.service_fixture import Service
 
@@ -36,3 +39,31 @@ async def test_a_moderator_reads_the_desk(service: Service) -> None:
     assert (desk["site"], desk["blur"], desk["undo_seconds"], desk["words"]) == ("test", True, 300, [])
     assert {"code": "insult", "text": "This comment insults someone."} in desk["reasons"]
     problem(await service.call("GET", "/v1/review/test/desk"), "auth.required")
+
+
+SCRIPT = """// A comment.
+const a = { b: "x = { y }", c: 1 + +d };
+  const text = `one ,  two`; // = kept
+if (a.b === "\\"  ;  ") { go (/ = /); }
+"""
+STYLE = """/* A
+comment. */
+a :is(b, c) > d { margin: 0 calc(1px + 2px); font: "A ; B", serif; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.js", SCRIPT, [
+            "", 'const a={b:"x = { y }",c:1 + +d};', "const text = `one ,  two`; // = kept",
+            'if (a.b === "\\"  ;  ") { go (/ = /); }', "",
+        ]),
+        ("a.css", STYLE, ["", "", 'a :is(b,c) > d{margin:0 calc(1px + 2px);font:"A ; B",serif;}', ""]),
+        ("a.html", "<p>\n  a = b\n</p>", ["<p>", "a = b", "</p>"]),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_of_a_file_means_nothing(tmp_path: Path, name: str, text: str, expected: list[str]) -> None:
+    """Comments and needless spaces go, text in quotes stays as it is, and so does a line that is not sure."""
+    (tmp_path / name).write_text(text)
+    assert squeezed(tmp_path / name).split("\n") == expected

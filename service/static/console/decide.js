@@ -18,16 +18,19 @@ const save = () => {
   emit("acts");
 };
 
-export const waiting = () => acts.filter((act) => act.state === "queued" || act.state === "sending");
+// In one tab several persons may sign in after each other, and nobody sends what another decided.
+const isMine = (act) => (act.actor ?? session.actor) === session.actor;
+const isWaiting = (act) => isMine(act) && (act.state === "queued" || act.state === "sending");
+export const waiting = () => acts.filter(isWaiting);
 /** The newest act that can still be undone. */
 export const undoable = () =>
-  acts.findLast((act) => act.state === "queued" || act.state === "sending" || (act.state === "done" && act.act_id && left(act) > 0));
+  acts.findLast((act) => isWaiting(act) || (isMine(act) && act.state === "done" && act.act_id && left(act) > 0));
 export const left = (act) => (act.undo_until ? (new Date(act.undo_until) - Date.now()) / 1000 : session.desk?.undo_seconds ?? 300);
 
 /** Decide items at once: out of the hand now, sent as soon as it can be. */
 export function decide(items, wanted) {
   const act = {
-    id: crypto.randomUUID?.() ?? String(Math.random()), site: session.site, state: "queued", at: Date.now(), wanted, items,
+    id: crypto.randomUUID?.() ?? String(Math.random()), site: session.site, actor: session.actor, state: "queued", at: Date.now(), wanted, items,
     count: items.length,
   };
   acts.push(act);
@@ -67,7 +70,7 @@ async function sendAll() {
   }
 }
 
-const next = () => acts.find((act) => act.state === "queued");
+const next = () => waiting().find((act) => act.state === "queued");
 
 async function send(act) {
   const path = (...parts) => `/v1/review/${act.site}/${parts.join("/")}`;
@@ -187,6 +190,7 @@ export function dismiss(act) {
 
 export function startDecisions() {
   on("reachable", (is) => { if (is) pump(); });
+  on("site", pump);
   addEventListener("online", () => pump());
   addEventListener("beforeunload", (event) => { if (waiting().some((act) => act.isRetry)) event.preventDefault(); });
   if (waiting().length) pump();

@@ -12,11 +12,8 @@ export const leaseSeconds = () => prefs.get("lease_seconds", 120);
 let filling = null;
 let active = Date.now();
 let generation = 0;
-// Claims by their secrets: those that are under way, and until when those are named whose answers never came. What such
-// a one took is taken up by the next claim; it would wait for nobody until its lease ended.
-const underWay = new Set();
-const lost = new Map();
-const LOST_MS = 30_000; // Longer than a claim may be on its way.
+let returning = null;
+const owed = []; // What could not be given back because the session had ended.
 const away = new Set(); // Decided or skipped here: never shown again, whatever a late claim answers.
 
 export const current = () => hand.items[hand.at] ?? null;
@@ -35,6 +32,7 @@ async function claimMissing() {
   const mine = generation;
   hand.isFilling = true;
   try {
+    await returning;
     const items = await claim(Math.min(50, missing), hand.scope);
     if (mine !== generation) return void items.forEach((item) => giveBack(item));
     const fresh = items.filter((item) => !away.has(item.item_id) && !hand.items.some((one) => one.item_id === item.item_id));
@@ -55,25 +53,8 @@ export async function claim(limit, { queue, filter } = {}) {
   if (queue) body.queue = queue;
   if (filter && Object.keys(filter).length) body.filter = filter;
   const asked = Date.now();
-  for (const [secret, until] of lost) if (until < asked) lost.delete(secret);
-  if (lost.size) body.left = [...lost.keys()].slice(-10);
-  body.hand = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24)))).replaceAll("+", "-").replaceAll("/", "_");
-  underWay.add(body.hand);
-  try {
-    const { items } = await post(review("claims"), body);
-    return items.map((item) => held(item, asked));
-  } catch (problem) {
-    if (problem.isPassing) lost.set(body.hand, Date.now() + LOST_MS);
-    throw problem;
-  } finally {
-    underWay.delete(body.hand);
-  }
-}
-
-/** Take over what the page before in this tab did not hear of. Kept by a page that goes alone, so that a copy of a tab has none. */
-function takeOver() {
-  for (const secret of tab.get("lost", [])) lost.set(secret, Date.now() + LOST_MS);
-  tab.set("lost", null);
+  const { items } = await post(review("claims"), body);
+  return items.map((item) => held(item, asked));
 }
 
 export const held = (item, since = Date.now()) => ({ ...item, site: auth.site, until: since + leaseSeconds() * 1000 });
@@ -118,10 +99,11 @@ export async function scopeTo(scope, wanted = AHEAD) {
   await fill();
 }
 
-function giveBack(item, keepalive = false) {
+async function giveBack(item, keepalive = false) {
   const path = `/v1/review/${item.site}/items/${item.item_id}/release`;
   const sent = { ...headers("POST"), "Content-Type": "application/json" };
-  return fetch(path, { method: "POST", headers: sent, body: JSON.stringify({ lease: item.lease.token }), keepalive }).catch(() => null);
+  const answer = await fetch(path, { method: "POST", headers: sent, body: JSON.stringify({ lease: item.lease.token }), keepalive }).catch(() => null);
+  if (answer?.status === 401) owed.push(item);
 }
 
 export async function releaseAll({ keepalive = false } = {}) {
@@ -206,20 +188,15 @@ export function goOn() {
 
 /** Keep the leases of this tab alive while it is open. */
 export function startHand() {
-  takeOver();
   setInterval(beat, 1000);
   setInterval(() => { if (!document.hidden && hand.items.length < hand.wanted && isWatched) fill(); }, 5000);
   for (const name of ["keydown", "pointerdown"]) addEventListener(name, () => { active = Date.now(); }, { passive: true });
   addEventListener("pagehide", () => {
     tab.set("left_at", current()?.item_id ?? null);
-    tab.set("lost", [...lost.keys(), ...underWay]);
     releaseAll({ keepalive: true });
   });
-  addEventListener("pageshow", (event) => {
-    if (!event.persisted) return;
-    takeOver();
-    if (isWatched) fill();
-  });
+  addEventListener("pageshow", (event) => { if (event.persisted && isWatched) fill(); });
+  on("site", () => { returning = Promise.all(owed.splice(0).map((item) => giveBack(item))); });
   on("opened", () => { if (isWatched && hand.items.length < hand.wanted) fill(); });
 }
 
@@ -227,5 +204,7 @@ let isWatched = false;
 /** Views that show the hand say so; the others do not claim. */
 export function watch(is) {
   isWatched = is;
-  if (!is) releaseAll();
+  if (is) return;
+  generation += 1; // What is being claimed goes back when it comes.
+  releaseAll();
 }

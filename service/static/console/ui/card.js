@@ -213,7 +213,7 @@ function around(item) {
   return h("aside", { class: "around", "aria-label": t("around") },
     record && authorBox(record, item.comment.author),
     !item.blind && item.scores?.length > 0 && h("section", {}, h("h3", {}, t("scores")), scoreList(item.scores)),
-    item.priority && h("section", {}, h("h3", {}, t("priority")), priorityList(item.priority),
+    !item.blind && item.priority && h("section", {}, h("h3", {}, t("priority")), priorityList(item.priority),
       item.priority.due_at && h("p", { class: "soft tiny" }, t("due", { time: ago(item.priority.due_at) }))),
     earlier.length > 0 && h("section", {}, h("h3", {}, t("decisions")), decisionList(earlier)));
 }

@@ -124,17 +124,37 @@ function log(place, id) {
   draw();
 }
 
+const LOOKS = 20;
+
+/** A delivery as a row, which follows what becomes of it once it is sent again. */
 function deliveryRow(one, id) {
+  const row = h("li", {});
+  const path = admin("webhooks", id, "deliveries", one.id);
+  const follow = async (attempts, looks) => {
+    const now = await get(path);
+    if (now.attempts !== attempts || !looks) draw(now);
+    else if (row.isConnected) setTimeout(() => follow(attempts, looks - 1).catch(() => null), 500);
+  };
+  const draw = (now) => replace(row, deliveryParts(now, path, async () => {
+    await post(`${path}/replay`);
+    notice(t("webhooks.sent"));
+    await follow(now.attempts, LOOKS);
+  }));
+  draw(one);
+  return row;
+}
+
+function deliveryParts(one, path, sendAgain) {
   const attempts = h("ul", {});
   const open = async (event) => {
     if (!event.target.open || attempts.children.length) return;
-    const detail = await get(admin("webhooks", id, "deliveries", one.id));
+    const detail = await get(path);
     replace(attempts, detail.attempts_made.map((made) => h("li", {}, `${made.number}. ${stamp(made.started_at)}: ${made.status ?? made.error} (${made.milliseconds} ms)`)));
   };
-  const again = button(t("webhooks.again"), async () => {
+  const again = button(t("webhooks.again"), () => {
     again.disabled = true;
-    await post(admin("webhooks", id, "deliveries", one.id, "replay")).then(() => notice(t("webhooks.sent")), (problem) => notice(problem.message, "problem"));
+    sendAgain().catch((problem) => notice(problem.message, "problem"));
   }, "small");
-  return h("li", {}, h("p", { class: "byline" }, h("b", {}, one.event_type), h("span", { class: one.state === "dead" ? "tag late" : "tag" }, word("delivery", one.state)), h("time", { datetime: one.created_at }, ago(one.created_at)),
-    h("span", { class: "soft" }, one.last_status ?? one.last_error ?? "")), h("details", { ontoggle: open }, h("summary", {}, t("webhooks.attempts", { n: one.attempts })), attempts), h("div", { class: "row" }, again));
+  return [h("p", { class: "byline" }, h("b", {}, one.event_type), h("span", { class: one.state === "dead" ? "tag late" : "tag" }, word("delivery", one.state)), h("time", { datetime: one.created_at }, ago(one.created_at)),
+    h("span", { class: "soft" }, one.last_status ?? one.last_error ?? "")), h("details", { ontoggle: open }, h("summary", {}, t("webhooks.attempts", { n: one.attempts })), attempts), h("div", { class: "row" }, again)];
 }
