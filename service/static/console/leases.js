@@ -14,6 +14,11 @@ let active = Date.now();
 let generation = 0;
 let returning = null;
 const owed = []; // What could not be given back because the session had ended.
+// Claims by their secrets: those that are under way, and until when those are named whose answers never came. What such
+// a one took is taken up by the next claim; it would wait for nobody until its lease ended.
+const underWay = new Set();
+const lost = new Map();
+const LOST_MS = 30_000; // Longer than a claim may be on its way.
 const away = new Set(); // Decided or skipped here: never shown again, whatever a late claim answers.
 
 export const current = () => hand.items[hand.at] ?? null;
@@ -53,8 +58,25 @@ export async function claim(limit, { queue, filter } = {}) {
   if (queue) body.queue = queue;
   if (filter && Object.keys(filter).length) body.filter = filter;
   const asked = Date.now();
-  const { items } = await post(review("claims"), body);
-  return items.map((item) => held(item, asked));
+  for (const [secret, until] of lost) if (until < asked) lost.delete(secret);
+  if (lost.size) body.left = [...lost.keys()].slice(-10);
+  body.hand = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24)))).replaceAll("+", "-").replaceAll("/", "_");
+  underWay.add(body.hand);
+  try {
+    const { items } = await post(review("claims"), body);
+    return items.map((item) => held(item, asked));
+  } catch (problem) {
+    if (problem.isPassing) lost.set(body.hand, Date.now() + LOST_MS);
+    throw problem;
+  } finally {
+    underWay.delete(body.hand);
+  }
+}
+
+/** Take over what the page before in this tab did not hear of. Kept by a page that goes alone, so that a copy of a tab has none. */
+function takeOver() {
+  for (const secret of tab.get("lost", [])) lost.set(secret, Date.now() + LOST_MS);
+  tab.set("lost", null);
 }
 
 export const held = (item, since = Date.now()) => ({ ...item, site: auth.site, until: since + leaseSeconds() * 1000 });
@@ -188,14 +210,20 @@ export function goOn() {
 
 /** Keep the leases of this tab alive while it is open. */
 export function startHand() {
+  takeOver();
   setInterval(beat, 1000);
   setInterval(() => { if (!document.hidden && hand.items.length < hand.wanted && isWatched) fill(); }, 5000);
   for (const name of ["keydown", "pointerdown"]) addEventListener(name, () => { active = Date.now(); }, { passive: true });
   addEventListener("pagehide", () => {
     tab.set("left_at", current()?.item_id ?? null);
+    tab.set("lost", [...lost.keys(), ...underWay]);
     releaseAll({ keepalive: true });
   });
-  addEventListener("pageshow", (event) => { if (event.persisted && isWatched) fill(); });
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    takeOver();
+    if (isWatched) fill();
+  });
   on("site", () => { returning = Promise.all(owed.splice(0).map((item) => giveBack(item))); });
   on("opened", () => { if (isWatched && hand.items.length < hand.wanted) fill(); });
 }
