@@ -58,6 +58,8 @@ CODES: dict[str, tuple[int, str]] = {
     "reaction.off": (403, "The site has no reactions"),
     "reaction.own": (403, "The comment is the reader's own"),
     "pinned.full": (409, "The thread has as many pinned comments as it may"),
+    "mail.off": (403, "There is no mail here"),
+    "mail.link_over": (410, "The link is not valid any more"),
     "report.unknown": (404, "There is no such report"),
     "report.own": (409, "The comment is the reporter's own"),
     "appeal.unknown": (404, "There is no such appeal"),

@@ -10,7 +10,7 @@ from service import schemas
 from service.errors import Problem
 from service.queue.limits import Bucket, Taken
 
-READ, SUBMIT, CHANGE, REPORT, REACTION, STAFF = "read", "submit", "change", "report", "reaction", "staff"
+READ, SUBMIT, CHANGE, REPORT, REACTION, MAIL, STAFF = "read", "submit", "change", "report", "reaction", "mail", "staff"
 """The kinds of requests; each has limits of its own."""
 _SIGN_IN_PER_NETWORK: Final = schemas.Rate(30, 300)
 #: Many readers of one network may come back with tokens that are over.

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from service.addresses import parse_networks
+from service.mail_server import MailServer, Sender, parse_mail_server, parse_sender
 
 MINIMUM_SECRET_CHARACTERS = 32
 SHIPPED_SCORERS = ("hashed", "compact", "embedded")
@@ -133,6 +134,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     oidc_client_id: Annotated[str, Meta(description="Our id at the provider.")] = ""
     oidc_client_secret: Annotated[str, Meta(description="Our secret at the provider.")] = ""
+    smtp_url: Annotated[
+        str,
+        Meta(description="Server that takes our mail: smtp://USER:PASSWORD@HOST:PORT, or smtps://; empty: no mail."),
+    ] = ""
+    mail_from: Annotated[str, Meta(description="Whom our mail is from: an address, or NAME <ADDRESS>.")] = ""
     live_streams: Annotated[
         int, Meta(ge=0, le=50_000, description="Live streams that readers may have open in one API process.")
     ] = 3_000
@@ -179,6 +185,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The SQLAlchemy URL of the truth."""
         return self.database_url or f"sqlite+aiosqlite:///{self.home.resolve() / 'colloquy.db'}"
 
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The server that takes our mail, None where there is no mail."""
+        return parse_mail_server(self.smtp_url) if self.smtp_url else None
+
+    @property
+    def sender(self) -> Sender:
+        """Whom our mail is from, where there is mail."""
+        return parse_sender(self.mail_from)
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read and check every setting; raise SettingsError with the setting's name."""
@@ -214,8 +230,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(f"TRUSTED_PROXIES: {error}") from None
         if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret):
             raise SettingsError("OIDC_ISSUER: needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET beside it")
+        self._check_mail()
         if self.redis_url and _split("REDIS_URL", self.redis_url).scheme not in ("redis", "rediss", "unix"):
             raise SettingsError("REDIS_URL: must begin with redis://, rediss:// or unix://")
+
+    def _check_mail(self) -> None:
+        if bool(self.smtp_url) != bool(self.mail_from):
+            raise SettingsError("SMTP_URL and MAIL_FROM: both are needed for mail, or neither")
+        for name, value, parse in (
+            ("SMTP_URL", self.smtp_url, parse_mail_server),
+            ("MAIL_FROM", self.mail_from, parse_sender),
+        ):
+            try:
+                _ = parse(value) if value else None
+            except ValueError as error:
+                # Those of ours say what is missing; those of urlsplit quote what was given.
+                said = str(error) if str(error).startswith(("must", "needs", "not a")) else "is not valid"
+                raise SettingsError(f"{name}: {said}") from None
 
 
 def is_a_scorer(name: str) -> bool:

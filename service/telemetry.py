@@ -58,6 +58,17 @@ webhook_pending = Gauge("colloquy_webhook_pending", "Deliveries owed to receiver
 webhook_oldest_seconds = Gauge(
     "colloquy_webhook_oldest_seconds", "Age of the oldest delivery that is owed.", registry=worker_registry
 )
+mail_attempts_total = Counter(
+    "colloquy_mail_attempts_total",
+    "Letters handed to the mail server, by outcome.",
+    ["outcome"],
+    registry=worker_registry,
+)
+mail_pending = Gauge("colloquy_mail_pending", "Mails owed to authors.", registry=worker_registry)
+mail_oldest_seconds = Gauge(
+    "colloquy_mail_oldest_seconds", "Time since the oldest mail was due.", registry=worker_registry
+)
+mail_up = Gauge("colloquy_mail_up", "1 while the mail server takes letters, else 0.", registry=worker_registry)
 events_relayed_total = Counter("colloquy_events_relayed_total", "Events relayed.", registry=worker_registry)
 swept_total = Counter("colloquy_swept_total", "Entries put back by the sweep.", ["kind"], registry=worker_registry)
 http_seconds = Histogram(

@@ -156,6 +156,34 @@ DATA_MAP: Mapping[str, Kept] = {
             "review_item_id": _INNER, "answered_by": _OTHERS,
         },
     ),
+    "mail_addresses": Kept(
+        what="a mail address, encrypted, which mail is wanted, in which language, and whether that was confirmed",
+        why="to write to authors who asked for it",
+        sees="nobody; the author sees that there is one",
+        lasts="until the author ends it, unsubscribes or is erased; 7 days where it is not confirmed or refuses mail",
+        exported=("state", "replies", "decisions", "locale", "created_at", "confirmed_at"),
+        withheld={
+            "id": _INNER, "site_id": _SITE, "commenter_id": "it is the commenter of the export",
+            "address_sealed": "whoever finds an author's token must not learn the address, which its owner knows",
+            "token_hash": "a hash of a token that was sent to the address",
+            "token_expires_at": "a hash of a token that was sent to the address", "served_at": _PLACE,
+        },
+    ),
+    "mails": Kept(
+        what="of which reply or decision an author is to be told, or was, by mail",
+        why="so that nothing is told twice, and nothing is lost",
+        sees="nobody",
+        lasts="30 days, or until erasure",
+        exported=(
+            "kind", "comment_id", "decision_id", "state", "attempts", "last_error", "created_at", "finished_at",
+        ),
+        withheld={
+            "id": _INNER, "site_id": _SITE, "commenter_id": "it is the commenter of the export",
+            "address_id": _INNER, "key": _INNER, "thread_id": _INNER,
+            "token_sealed": "the link of a confirmation that is to be sent", "next_attempt_at": _PLACE,
+            "lease": _PLACE, "lease_expires_at": _PLACE,
+        },
+    ),
     "commenter_notes": Kept(
         what="what moderators tell each other about a commenter",
         why="so that each knows what the others know",

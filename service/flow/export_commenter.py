@@ -21,7 +21,8 @@ _PAGE = 100
 #: What is kept once for a commenter, and the column that leads to it.
 _OF_COMMENTER = {
     "reactions": "commenter_id", "sanctions": "commenter_id", "reports": "commenter_id", "appeals": "commenter_id",
-    "commenter_notes": "commenter_id", "audit_events": "subject",
+    "commenter_notes": "commenter_id", "mail_addresses": "commenter_id", "mails": "commenter_id",
+    "audit_events": "subject",
 }  # fmt: skip
 #: What is kept under each comment; scores hang on its revisions.
 _OF_COMMENT = ("revisions", "decisions", "review_items", "fingerprints")

@@ -21,6 +21,8 @@ GENEROUS = schemas.Rates(
     report_per_network=_MANY,
     reaction_per_commenter=_MANY,
     reaction_per_network=_MANY,
+    mail_per_commenter=_MANY,
+    mail_per_network=_MANY,
     read_per_network=schemas.Rate(1_000_000, 60),
     staff_per_member=_MANY,
 )

@@ -1,4 +1,4 @@
-"""Events that were committed get their place in the stream, and what endpoints are owed of them, in one transaction."""
+"""Events that were committed get their place in the stream, and endpoints and authors what they are owed, at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from service.flow.context import Context
+from service.flow.owe_mails import owe
 from service.store import deliveries, endpoints, outbox
 from service.store.types import Row
 from service.webhooks.catalog import is_wanted
@@ -32,6 +33,7 @@ async def relay(context: Context) -> int:
         if events:
             listening = await endpoints.told_of(connection, {event.site_id for event in events})
             await deliveries.insert(connection, _owed(context, events, listening))
+            await owe(connection, context, events)
             await outbox.give_positions(connection, [event.seq for event in events], after=last)
     return len(events)
 

@@ -14,6 +14,7 @@ from service.flow.announce import close_items
 from service.flow.close_threads import close_threads
 from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
+from service.flow.forget_mail import forget_mail
 from service.flow.forget_words import forget_words
 from service.flow.retention import apply_retention
 from service.flow.review_settings import DEFAULT, queue_names, review_of
@@ -158,4 +159,4 @@ async def _retention(context: Context, now: datetime) -> int:
         keys += await network_keys.forget(connection, before=now - days)
         keys += await accounts.forget_old(connection, before=now - timedelta(days=ACCOUNT_TRACE_DAYS))
         keys += await sanctions.forget_marks(connection, now=now)
-    return keys + await apply_retention(context)
+    return keys + await forget_mail(context) + await apply_retention(context)

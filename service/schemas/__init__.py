@@ -81,6 +81,7 @@ from service.schemas.identity import (
     is_https_url,
 )
 from service.schemas.limits import Rate, Rates
+from service.schemas.mail import MailInput, MailState, MailTopic, MailView
 from service.schemas.operations import PartView, Ready
 from service.schemas.privacy import (
     AuditEvent,
@@ -231,19 +232,20 @@ __all__ = [
     "EventDecision", "EventList", "EventReview", "EventRevision", "EventThread", "Fact", "FailedItem", "FormComment",
     "FormTicket", "FoundComment", "FoundComments", "Ground", "HowToAppeal", "IdentityInput", "IdentityView",
     "IllegalContent", "Input", "ItemFilter", "ItemKind", "KeyCreated", "KeyInput", "KeyList", "KeyView", "Lease",
-    "LeaseInput", "LeftAsItIs", "LiftInput", "Liked", "LiveComment", "LiveEvent", "LiveThread", "Me", "MemberInput",
-    "MemberList", "MemberView", "ModeratedThread", "ModeratedThreads", "ModeratorFigures", "Name", "NewToken", "Note",
-    "NoteInput", "NoteList", "NoteView", "OneQueue", "OpenSession", "Origin", "OutcomeCounts", "OutcomeFigures",
-    "OwnSanction", "OwnView", "PageKey", "PartView", "PendingEdit", "PolicyPreview", "PolicyView", "PreviewChange",
-    "PreviewInput", "Previewed", "PriorityView", "PriorityWeights", "Prompt", "QueueName", "QueueSetting", "QueueView",
-    "Rate", "Rates", "Reaction", "Ready", "ReasonView", "RecoveryCodes", "RenewInput", "ReplayInput", "Replayed",
-    "ReportDetail", "ReportInput", "ReportList", "ReportOnItem", "ReportOutcome", "ReportReason", "ReportView",
-    "Reported", "Restriction", "Retention", "RetentionView", "ReviewItem", "ReviewSettings", "Reviewer",
-    "ReviewerInput", "RotateInput", "Route", "SampleFigures", "SanctionInput", "SanctionList", "SanctionView", "Scope",
-    "ScoreView", "SecondFactor", "SecretCreated", "SecretView", "SessionList", "SessionView", "Share", "SignIn",
-    "SiteChange", "SiteInput", "SiteList", "SiteRole", "SiteView", "Slug", "Sort", "SpamInput", "SpamSettings",
-    "SpamView", "SpanView", "State", "Statement", "StatementGround", "Stats", "StreamedEvent", "SubmitComment",
-    "SubmittedComment", "ThreadChange", "ThreadInput", "ThreadMove", "ThreadPage", "ThreadState", "ThreadView", "Title",
-    "Trust", "Undone", "Url", "UuidText", "WaitingTimes", "WebhookChange", "WebhookCreated", "WebhookInput",
-    "WebhookList", "WebhookView", "is_https_url",
+    "LeaseInput", "LeftAsItIs", "LiftInput", "Liked", "LiveComment", "LiveEvent", "LiveThread", "MailInput",
+    "MailState", "MailTopic", "MailView", "Me", "MemberInput", "MemberList", "MemberView", "ModeratedThread",
+    "ModeratedThreads", "ModeratorFigures", "Name", "NewToken", "Note", "NoteInput", "NoteList", "NoteView", "OneQueue",
+    "OpenSession", "Origin", "OutcomeCounts", "OutcomeFigures", "OwnSanction", "OwnView", "PageKey", "PartView",
+    "PendingEdit", "PolicyPreview", "PolicyView", "PreviewChange", "PreviewInput", "Previewed", "PriorityView",
+    "PriorityWeights", "Prompt", "QueueName", "QueueSetting", "QueueView", "Rate", "Rates", "Reaction", "Ready",
+    "ReasonView", "RecoveryCodes", "RenewInput", "ReplayInput", "Replayed", "ReportDetail", "ReportInput", "ReportList",
+    "ReportOnItem", "ReportOutcome", "ReportReason", "ReportView", "Reported", "Restriction", "Retention",
+    "RetentionView", "ReviewItem", "ReviewSettings", "Reviewer", "ReviewerInput", "RotateInput", "Route",
+    "SampleFigures", "SanctionInput", "SanctionList", "SanctionView", "Scope", "ScoreView", "SecondFactor",
+    "SecretCreated", "SecretView", "SessionList", "SessionView", "Share", "SignIn", "SiteChange", "SiteInput",
+    "SiteList", "SiteRole", "SiteView", "Slug", "Sort", "SpamInput", "SpamSettings", "SpamView", "SpanView", "State",
+    "Statement", "StatementGround", "Stats", "StreamedEvent", "SubmitComment", "SubmittedComment", "ThreadChange",
+    "ThreadInput", "ThreadMove", "ThreadPage", "ThreadState", "ThreadView", "Title", "Trust", "Undone", "Url",
+    "UuidText", "WaitingTimes", "WebhookChange", "WebhookCreated", "WebhookInput", "WebhookList", "WebhookView",
+    "is_https_url",
 ]  # fmt: skip

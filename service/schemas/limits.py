@@ -28,5 +28,7 @@ class Rates(Input, frozen=True, kw_only=True):
     report_per_network: Rate = Rate(30, 3600)
     reaction_per_commenter: Rate = Rate(60, 60)
     reaction_per_network: Rate = Rate(120, 60)
+    mail_per_commenter: Rate = Rate(5, 3600)
+    mail_per_network: Rate = Rate(20, 3600)
     read_per_network: Rate = Rate(1_200, 60)
     staff_per_member: Rate = Rate(1_200, 60)

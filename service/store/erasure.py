@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
+from service.store import mail_addresses
 from service.store.tables import (
     appeals,
     commenter_notes,
@@ -63,6 +64,7 @@ async def begin(connection: AsyncConnection, site_id: str, commenter_id: str, mo
         await connection.execute(
             table.update().where(table.c.site_id == site_id, table.c.commenter_id == commenter_id).values(values)
         )
+    await mail_addresses.erase(connection, site_id, commenter_id)
     # An admin of the installation is of no site, and can write on each.
     await connection.execute(members.update().where(members.c.commenter_id == commenter_id).values(commenter_id=None))
     notes = commenter_notes.c

@@ -17,6 +17,8 @@ from service.store.event_tables import webhook_attempts as webhook_attempts
 from service.store.event_tables import webhook_deliveries as webhook_deliveries
 from service.store.event_tables import webhook_endpoints as webhook_endpoints
 from service.store.event_tables import webhook_secrets as webhook_secrets
+from service.store.mail_tables import mail_addresses as mail_addresses
+from service.store.mail_tables import mails as mails
 from service.store.people_tables import accounts as accounts
 from service.store.people_tables import api_tokens as api_tokens
 from service.store.people_tables import commenters as commenters

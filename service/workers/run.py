@@ -22,6 +22,8 @@ from service.workers.explaining import Explainer
 from service.workers.fallback import ScorerWithFallback
 from service.workers.health import serve_health
 from service.workers.loop import Parts, starting, turn_until, wait_for_any
+from service.workers.mailing import PART as MAIL
+from service.workers.mailing import Mailer
 from service.workers.scoring import CANARY, ScoringWorker, failure_of
 
 logger = logging.getLogger(__name__)
@@ -52,8 +54,8 @@ class Worker:
         self._scorer = scorer
         self._name = name
         self._report_every_seconds = report_every_seconds
-        self.parts = Parts("scorer", "redis", "database")
         settings = context.settings
+        self.parts = Parts("scorer", "redis", "database", *([MAIL] if settings.smtp_url else []))
         self._batcher = Batcher(
             scorer,
             most_texts=max(_LEAST_TEXTS, settings.score_batch_size),
@@ -65,6 +67,7 @@ class Worker:
             context, self._batcher, self.parts, batch_size=settings.score_batch_size, fallback=scorer
         )
         self._deliverer = Deliverer(context, context.webhook_egress)
+        self._mailer = Mailer(context, self.parts) if settings.smtp_url else None
         self._explainer = Explainer(context, self._batcher, is_idle=lambda: self._scoring.is_idle)
         scorer.on_change = self._scoring.note_scorer_works
         self._state_since = (ScorerState.UNKNOWN, 0.0)
@@ -86,8 +89,10 @@ class Worker:
             delivering = group.create_task(
                 turn_until(stop, partial(self._deliverer.turn, stop), self._on_error, every_seconds=0.0)
             )
+            mailing = group.create_task(self._send_mail(stop))
             await turn_until(stop, self._drain, self._on_error)
             await delivering
+            await mailing
             await self._deliverer.stop()
             await sweeping
             # An explanation may be in the middle of a long text, and whoever stops a worker does not wait for it.
@@ -96,6 +101,10 @@ class Worker:
             health.cancel()
         await self._batcher.stop()
         await self._scorer.stop()
+
+    async def _send_mail(self, stop: asyncio.Event) -> None:
+        if self._mailer is not None:
+            await turn_until(stop, partial(self._mailer.turn, stop), self._on_error)
 
     async def _drain(self) -> None:
         settled = await self._scoring.drain_once()

@@ -1,0 +1,1 @@
+"""Letters and one attempt to send one; no SQL, no Redis."""
