@@ -1,7 +1,7 @@
 """Scripts and styles on their way to readers: comments and white space left out, modules that always load joined.
 
 The sources are plain ES modules that run as they are. Joining holds because of two habits that a test checks: each
-import stands on a line of its own and renames nothing, and no two modules of the widget declare the same name.
+import stands on a line of its own and renames nothing, and no two modules that are joined declare the same name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_IMPORT = re.compile(r'^import (?:(\w+) |[^"]*)from "\./([\w.]+)".*;\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import (?:(\w+) |[^"]*)from "(\.{1,2}/[\w./]+)".*;\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 _TOKEN = re.compile(
     r"""(?P<comment>//[^\n]*|/\*[\s\S]*?\*/)|(?P<space>\s+)|(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
@@ -28,7 +28,7 @@ def joined(entry: Path) -> str:
         seen.add(path)
         text, before = path.read_text(), []
         for name, file in _IMPORT.findall(text):
-            other = path.with_name(file)
+            other = (path.parent / file).resolve()
             if other in seen:
                 continue
             before.append(_sheet(other, name) if other.suffix == ".css" else _EXPORT.sub("", text_of(other)))
@@ -51,7 +51,7 @@ def squeezed_style(text: str) -> str:
 
 
 def squeezed_script(text: str) -> str:
-    """Answer a script in which every statement ends with a semicolon on one line, in as few characters as it takes."""
+    """Answer a script in few characters; it ends its statements with semicolons and has no empty ones."""
     kept: list[str] = []
     at = 0
     while at < len(text):
@@ -75,9 +75,7 @@ def squeezed_script(text: str) -> str:
 
 def _keep(kept: list[str], piece: str) -> None:
     before = kept[-1] if kept else ""
-    if (before, piece[0]) in ((",", ")"), (",", "]"), (",", "}")) or (
-        (before, piece) == (";", "}") and kept[-2:-1] != [")"]
-    ):
+    if (before, piece[0]) in ((",", ")"), (",", "]"), (",", "}"), (";", "}")):
         kept.pop()
     elif before and ((_is_word(before[-1]) and _is_word(piece[0])) or before[-1] == piece[0] in "+-"):
         kept.append(" ")

@@ -20,7 +20,7 @@ FOLDER: Final = STATIC / "widget"
 ENTRY: Final = "widget.js"
 LANGUAGES: Final = ("en", "de", "fr", "es", "ar")
 #: What is served: joined from the modules of the folder, which are not served one by one.
-NAMES: Final = (ENTRY, "thread.js", "more.js", *(f"{language}.js" for language in LANGUAGES))
+NAMES: Final = (ENTRY, "thread.js", *(f"{language}.js" for language in LANGUAGES))
 _BUILD: Final = "BUILD"
 _HEADERS: Final = {
     # The widget runs on publishers' pages; there is nothing of a person in it.

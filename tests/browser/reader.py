@@ -45,7 +45,7 @@ class Reader:
             reader = cls(await context.new_page(), url if urlsplit(url).path else f"{url}/demo", origins)
             await reader.open()
             yield reader
-        assert reader.complaints == []
+        assert reader.complaints == [], reader.complaints
 
     async def open(self, anchor: str = "") -> None:
         """Go to the page and wait until the thread is there."""

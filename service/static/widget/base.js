@@ -1,30 +1,30 @@
-// What every part of the widget stands on: elements, words, what this browser remembers, and calls of the API.
+// What every part of the widget stands on: elements, what this browser remembers, and calls of the API.
 
 /** An element: `h("p.note", {onclick}, "text", [node], null)`. What a reader wrote becomes a text node, never markup. */
 export function h(kind, props, ...children) {
   const [tag, ...classes] = kind.split(".");
   const el = document.createElement(tag);
   el.className = classes.join(" ");
-  for (const [name, value] of Object.entries(props ?? {})) {
-    if (value == null) continue;
-    if (name in el) el[name] = value;
-    else el.setAttribute(name, value);
+  for (const name in props) {
+    if (name in el) el[name] = props[name];
+    else el.setAttribute(name, props[name]);
   }
-  el.append(...children.flat().filter((one) => one || one === 0));
+  el.append(...children.flat().filter(Boolean));
   return el;
 }
 
-const TAGS = /^(P|BR|EM|STRONG|A|BLOCKQUOTE|CODE|PRE|UL|OL|LI|DEL)$/;
+export const button = (text, onclick, props) => h("button", { type: "button", onclick, ...props }, text);
+
 const policy = window.trustedTypes?.createPolicy("colloquy", { createHTML: (html) => html });
 
 /** The one place that takes HTML: what the server's sanitiser made, held once more against the same list of tags. */
 export function sanitised(html) {
   const { body } = new DOMParser().parseFromString(policy?.createHTML(html) ?? html, "text/html");
   for (const el of body.querySelectorAll("*")) {
-    if (!TAGS.test(el.tagName)) el.replaceWith(el.textContent);
     const href = /^(https?|mailto):/i.test(el.getAttribute("href")) && el.href;
     for (const { name } of [...el.attributes]) el.removeAttribute(name);
-    if (href) Object.assign(el, { href, rel: "nofollow ugc noopener noreferrer" });
+    if (!/^(P|BR|EM|STRONG|A|BLOCKQUOTE|CODE|PRE|UL|OL|LI|DEL)$/.test(el.tagName)) el.replaceWith(el.textContent);
+    else if (href) Object.assign(el, { href, rel: "nofollow ugc noopener noreferrer" });
   }
   return [...body.childNodes];
 }
@@ -32,12 +32,12 @@ export function sanitised(html) {
 /** Local storage under the site's name; a browser that forbids it just forgets. */
 export const memoryOf = (site) => ({
   get(name) {
-    try { return JSON.parse(localStorage.getItem(`colloquy:${site}:${name}`)); } catch { return null; }
+    try { return JSON.parse(localStorage[`colloquy:${site}:${name}`] ?? null); } catch { return null; }
   },
   set(name, value) {
     try {
-      if (value?.length ?? value) localStorage.setItem(`colloquy:${site}:${name}`, JSON.stringify(value));
-      else localStorage.removeItem(`colloquy:${site}:${name}`);
+      if (value?.length === 0) delete localStorage[`colloquy:${site}:${name}`];
+      else localStorage[`colloquy:${site}:${name}`] = JSON.stringify(value);
     } catch { /* Private windows may refuse; everything goes on without. */ }
   },
 });
@@ -45,26 +45,18 @@ export const memoryOf = (site) => ({
 /** A UUID; outside of https and loopback browsers hide randomUUID, but every blob is named by one. */
 export const newId = () => crypto.randomUUID?.() ?? URL.createObjectURL(new Blob()).slice(-36);
 
-/** Answer the function that calls the API, as the author where `as` says so; what it throws has `code` and `status`. */
+/** Answer the function that calls the API, as the author unless `as` is false; what it throws has `status` and `code`. */
 export function callerOf(host, api, memory) {
-  let token = null;
-  /** The publisher's token where somebody is signed in there, else the guest's. */
-  async function bearer(isFresh) {
-    const given = host.identity;
-    if (typeof given === "function") token = (!isFresh && token) || (await given());
-    else token = given;
-    return token || memory.get("token");
-  }
-  return Object.assign(async function call(method, path, { body, headers = {}, as = true, again = false } = {}) {
-    const known = as && (await bearer(again));
+  let token;
+  async function call(method, path, { body, headers, as = true, again } = {}) {
+    const known = as && await call.bearer(again);
     const answer = await fetch(path.startsWith("/") ? api + path : path, {
       method,
       headers: { ...headers, ...(body && { "Content-Type": "application/json" }), ...(known && { Authorization: `Bearer ${known}` }) },
       body: body && JSON.stringify(body),
     }).catch(() => {
-      throw Object.assign(new Error(), { status: 0 });
+      throw Object.assign(Error(), { status: 0 });
     });
-    if (answer.status === 204) return {};
     const data = await answer.json().catch(() => ({}));
     if (answer.ok) {
       if (data.author_token) memory.set("token", data.author_token);
@@ -72,9 +64,17 @@ export function callerOf(host, api, memory) {
     }
     if (answer.status === 401 && known && !again) {
       // An identity that ran out is fetched anew; a guest's that is no good any more is let go.
-      if (!token) memory.set("token", null);
-      return call(method, path, { body, headers, as, again: true });
+      if (!token) memory.set("token", "");
+      return call(method, path, { body, headers, again: true });
     }
-    throw Object.assign(new Error(data.detail), { status: answer.status, code: data.code, extra: data.extra });
-  }, { bearer });
+    throw Object.assign(Error(data.detail), { status: answer.status, code: data.code, extra: data.extra });
+  }
+
+  /** The publisher's token where somebody is signed in there, else the guest's. */
+  call.bearer = async (isFresh) => {
+    const given = host.identity;
+    token = typeof given === "function" ? (!isFresh && token) || await given() : given;
+    return token || memory.get("token");
+  };
+  return call;
 }

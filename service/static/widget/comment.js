@@ -1,7 +1,8 @@
 // One comment: its parts, and what its reader or author can do with it.
 
-import { h, sanitised } from "./base.js";
+import { button, h, sanitised } from "./base.js";
 import { compose } from "./form.js";
+import { appeal, remove, report, share } from "./more.js";
 
 const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const LONG = 1200;
@@ -10,108 +11,97 @@ const FLAT_FROM = 3;
 export function ago(tag, moment) {
   const seconds = (new Date(moment) - Date.now()) / 1000;
   const [unit, size] = UNITS.find(([, one]) => -seconds >= one) ?? ["second", Infinity];
-  return new Intl.RelativeTimeFormat(tag, { numeric: "auto" }).format(Math.round(seconds / size) || 0, unit);
+  return new Intl.RelativeTimeFormat(tag, { numeric: "auto" }).format(Math.round(seconds / size), unit);
 }
 
 /** The parts of a comment: those that the server rendered, or new ones. */
-export function partsOf(app, c) {
-  const el = app.list.querySelector(`#c-${c.id}`) ?? h("article.c", { id: `c-${c.id}` });
+export function partsOf(list, c) {
+  const el = list.querySelector(`#c-${c.id}`) ?? h("article", { id: `c-${c.id}` });
   const node = { c, el, open: el.isConnected };
   for (const [kind, name] of [["header", "by"], ["div", "body"], ["footer", "acts"], ["div", "replies"]]) {
     node[name] = el.querySelector(`:scope>.${name}`) ?? el.appendChild(h(`${kind}.${name}`));
     node[name].part = name;
   }
-  el.tabIndex = -1;
   el.part = "comment";
+  el.tabIndex = -1;
   el.dataset.id = c.id;
   return node;
 }
 
 export function draw(app, node) {
-  const { t, mine, config } = app;
-  const c = mine.get(node.c.id) ?? node.c;
-  const { key, name, badges = [] } = c.author;
-  const own = mine.has(c.id) || (key && key === app.key);
+  const { t, root } = app;
+  const c = app.mine.get(node.c.id) ?? node.c;
+  const { key, badges = [] } = c.author;
+  const { status } = c;
+  const own = app.isMine(c);
   const gone = c.body === null;
-  const hidden = !own && key && app.hidden.includes(key);
-  const shown = c.status === "published";
-  const nameOf = (one) => one.c.author.name || t("guest");
-
-  node.el.className = ["c", gone && "gone", c.featured && "featured", c.pinned && "pinned", !shown && own && "own"].filter(Boolean).join(" ");
-  node.el.ariaLabel = gone ? t("gone") : nameOf(node);
-  node.by.hidden = gone;
-
-  const letter = [...nameOf(node)][0];
-  const disc = h("span.disc", { ariaHidden: true }, letter.toUpperCase());
-  disc.style.setProperty("--hue", [...(key ?? nameOf(node))].reduce((sum, one) => (sum * 31 + one.codePointAt()) % 360, 7));
+  const hidden = !own && app.hidden.includes(key);
+  const shown = status === "published";
+  const open = app.state === "open";
+  const name = app.nameOf(c);
+  const liked = app.liked.has(c.id);
+  // A page may be some seconds older than one's own like.
+  const likes = Math.max(c.likes, +liked) || "";
+  const unfolded = !node.replies.hidden && !!node.replies.firstChild;
+  const rest = node.more && !node.replies.hidden;
+  // What is drawn already stays, and with it the focus and what the reader has opened.
+  const drawn = JSON.stringify([
+    c.html, status, c.author, c.edited_at, c.likes, c.reply_count, c.pinned, c.featured, c.pending_edit, own, hidden, open, app.me, liked, unfolded, rest, node.open,
+  ]);
+  if (node.drawn === drawn) return;
+  node.drawn = drawn;
+  const act = (word, onclick, props) => button(t(word), onclick, { name: word, ...props });
+  const flag = (kind, word) => h(`span.badge.${kind}`, { part: "badge" }, word);
   const time = (moment) => h("time", {
     dateTime: moment, title: new Date(moment).toLocaleString(app.tag, { dateStyle: "long", timeStyle: "short" }),
   }, ago(app.tag, moment));
-  const flag = (kind, word) => h(`span.badge.${kind}`, { part: "badge" }, word);
-  node.by.replaceChildren(...[
-    disc, h("bdi.name", {}, nameOf(node)),
-    own && flag("you", t("you")),
-    ...badges.map((badge) => flag("", /staff|verified|expert/.test(badge) ? t(`badge.${badge}`) : badge)),
-    node.depth > FLAT_FROM && h("span.to", {}, "→ ", h("bdi", {}, nameOf(node.parent))),
-    h("a.when", { href: app.linkTo(c.id) }, time(c.created_at)),
-    c.edited_at && h("span.edited", {}, t("edited"), " ", time(c.edited_at)),
-    c.pinned && flag("mark", t("pinned")), c.featured && flag("mark", t("featured")),
-  ].filter(Boolean));
+  const openForm = (what) => () => {
+    node.form?.remove();
+    node.form = compose(app, { ...what, close: () => { node.form.remove(); node.el.focus(); } });
+    node.replies.before(node.form);
+    node.form.body.focus();
+  };
+  const put = (part, ...children) => part.replaceChildren(...children.flat().filter(Boolean));
+  const note = ({ status, reasons = [], body }, isEdit) => h(`div.note.${status}`, { part: "note" }, h("p", {}, t(status)),
+    isEdit && h("blockquote", {}, body), h("ul", {}, reasons.map(({ text }) => h("li", {}, text))),
+    /rejected|removed/.test(status) && act("appeal", () => appeal(app, c)));
 
+  node.el.className = `c${gone ? " gone" : ""}${c.featured ? " featured" : ""}${c.pinned ? " pinned" : ""}${shown ? "" : " own"}`;
+  node.el.ariaLabel = gone ? t("gone") : name;
+  const disc = h("span.disc", { ariaHidden: true }, [...name][0].toUpperCase());
+  disc.style.setProperty("--hue", [...key ?? name].reduce((sum, one) => (sum * 31 + one.codePointAt()) % 360, 7));
+  put(node.by, gone ? [] : [
+    disc, h("bdi.name", {}, name), own && flag("you", t("you")),
+    badges.map((badge) => flag("", /^(staff|verified|expert)$/.test(badge) ? t(badge) : badge)),
+    node.depth > FLAT_FROM && h("span.to", {}, "→ ", h("bdi", {}, app.nameOf(node.parent.c))),
+    h("a.when", { href: app.linkTo(c.id) }, time(c.created_at)),
+    c.edited_at && h("span.when", {}, t("edited"), " ", time(c.edited_at)),
+    c.pinned && flag("mark", t("pinned")), c.featured && flag("mark", t("featured")),
+  ]);
   node.body.dir = "auto";
-  if (gone) node.body.replaceChildren(t("gone"));
-  else if (hidden) node.body.replaceChildren(t("hidden"), " ", act("show", () => app.hide(key, false)));
-  else node.body.replaceChildren(...(c.html === null ? [h("p.plain", {}, c.body)] : sanitised(c.html)));
-  const long = !gone && !hidden && !node.open && c.body.length > LONG;
+  put(node.body, gone ? t("gone") : hidden ? [t("hidden"), " ", act("show", () => app.hide(key))]
+    : c.html == null ? h("p.plain", {}, c.body) : sanitised(c.html));
+  const long = c.body?.length > LONG && !hidden && !node.open;
   node.body.classList.toggle("long", long);
 
-  function act(word, onclick, props, ...more) {
-    return h("button", { type: "button", name: word, onclick, ...props }, t(word), more);
-  }
-  const late = async (what, ...given) => (await import("./more.js"))[what](app, node, ...given);
-  const note = (status, reasons = [], ...more) => h(`div.note.${status}`, { part: "note" }, h("p", {}, t(status)),
-    reasons.length && h("ul", {}, reasons.map((reason) => h("li", { title: reason.code }, reason.text))), more);
-  const edit = c.pending_edit;
-  const appeal = () => act("appeal", () => late("appeal"));
-  const open = app.state === "open";
-  const editable = own && open && (shown || /pending|held/.test(c.status)) &&
-    Date.now() - new Date(c.created_at) < config.edit_window_seconds * 1000;
-  const likes = app.likeWord;
-  const isLiked = app.liked.has(c.id);
-  const was = app.root.activeElement?.name;
-  const refocus = node.acts.contains(app.root.activeElement);
-
-  node.acts.replaceChildren(...(gone || hidden ? [] : [
+  const focused = node.acts.contains(root.activeElement) && root.activeElement.name;
+  put(node.acts, gone || hidden ? [] : [
     long && act("all", () => { node.open = true; draw(app, node); node.el.focus(); }),
-    !shown && own && note(c.status, c.reasons, /rejected|removed/.test(c.status) && appeal()),
-    edit && note(edit.status, edit.reasons, h("blockquote", {}, edit.body), edit.status === "rejected" && appeal()),
-    h("div.row", {},
-      shown && likes && (!own || c.likes > 0) && h("button.like", {
-        type: "button", name: "like", ariaPressed: isLiked, disabled: own, ariaLabel: `${likes} ${c.likes || ""}`,
-        title: likes, onclick: () => app.like(node),
-      }, isLiked ? "♥\ufe0e " : "♡ ", c.likes > 0 && h("span", {}, c.likes)),
-      shown && open && node.depth < config.max_depth && act("reply", () => openForm(app, node, { to: node }), { ariaLabel: t("replyTo", { name: nameOf(node) }) }),
-      c.reply_count > 0 && h("button", { type: "button", name: "replies", onclick: () => app.fold(node), ariaExpanded: !node.replies.hidden && !!node.replies.childElementCount }, t("replies", { n: c.reply_count })),
-      editable && act("edit", () => openForm(app, node, { edit: node })),
-      own && c.status !== "unsent" && act("delete", () => late("remove")),
-      c.status === "unsent" && [act("again", () => app.flush()), act("discard", () => app.discard(c.id))],
-      shown && act("share", () => late("share")),
-      shown && !own && h("details.menu", {}, h("summary", { ariaLabel: t("more"), title: t("more") }, "⋯"), h("div", {},
-        act("report", () => late("report")), key && act("hide", () => app.hide(key, true)))),
-    ),
-  ]).filter(Boolean));
-  if (refocus && was) node.acts.querySelector(`[name=${was}]`)?.focus();
-
-  if (node.more && !node.rest) {
-    node.rest = h("button.rest", { type: "button", onclick: () => app.moreReplies(node) }, t("moreReplies"));
-    node.el.append(node.rest);
-  }
-  if (node.rest) node.rest.hidden = !node.more || node.replies.hidden;
-}
-
-function openForm(app, node, what) {
-  node.form?.remove();
-  node.form = compose(app, { ...what, close: () => { node.form.remove(); node.el.focus(); } });
-  node.replies.before(node.form);
-  node.form.elements.body.focus();
+    !shown && note(c), c.pending_edit && note(c.pending_edit, true),
+    h("div.row", {}, ...[
+      shown && app.likeWord && h("button.like", {
+        type: "button", name: "like", ariaPressed: liked, disabled: own, ariaLabel: `${app.likeWord} ${likes}`, onclick: () => app.like(node),
+      }, liked ? "♥\ufe0e " : "♡ ", likes),
+      shown && open && (app.me || app.config.guests_allowed) && node.depth < app.config.max_depth && act("reply", openForm({ to: c }), { ariaLabel: t("replyTo", { name }) }),
+      c.reply_count > 0 && button(t("replies", { n: c.reply_count }), () => app.fold(node), { name: "fold", ariaExpanded: unfolded }),
+      own && open && /pub|pend|held/.test(status) && Date.now() - new Date(c.created_at) < app.config.edit_window_seconds * 1000 && act("edit", openForm({ edit: c })),
+      status === "unsent" ? [act("again", app.flush), act("discard", () => app.discard(c.id))] : own && act("delete", () => remove(app, c)),
+      shown && act("share", () => share(app, c)),
+      shown && !own && h("details.menu", {}, h("summary", { ariaLabel: t("more") }, "⋯"), h("div", {},
+        act("report", () => report(app, c)), key && act("hide", () => app.hide(key, true)))),
+    ]),
+  ]);
+  if (focused) node.acts.querySelector(`[name=${focused}]`)?.focus();
+  if (rest) node.el.append(node.rest ??= button(t("moreReplies"), () => app.moreReplies(node), { className: "rest" }));
+  if (node.rest) node.rest.hidden = !rest;
 }

@@ -1,0 +1,83 @@
+// What others wrote meanwhile: counted until the reader asks for it, so that nothing moves under the eyes.
+
+import { button } from "./base.js";
+
+const MOST = 20;
+
+/** Give the thread its news, and answer what to do with each kind of event. */
+export function withNews(app) {
+  const { t, nodes, call } = app;
+  const news = app.news = new Set(); // ids that were published and are not shown yet
+  const pill = app.pill = button("", show, { className: "news", part: "news", hidden: true });
+  let newest;
+
+  function count() {
+    pill.hidden = !news.size;
+    pill.textContent = t("new", { n: news.size });
+  }
+
+  async function show() {
+    const ids = [...news].sort();
+    news.clear();
+    count();
+    if (ids.length > MOST) return app.load();
+    const found = await Promise.all(ids.map((id) => app.fetchOne(id).catch(() => null)));
+    found.filter(Boolean).forEach(app.focus);
+  }
+
+  /** Change what is above without moving what one reads; where the browser does so by itself, let it. */
+  function steadily(act) {
+    const seen = !CSS.supports("overflow-anchor", "auto") && [...app.list.querySelectorAll(".c")].find((el) => el.getBoundingClientRect().bottom > 0);
+    const before = seen && seen.getBoundingClientRect().top;
+    act();
+    if (seen) scrollBy(0, seen.getBoundingClientRect().top - before);
+  }
+
+  /** Read one comment again. */
+  app.ask = async (id) => {
+    const node = nodes.get(id);
+    const own = node && app.isMine(node.c);
+    const { comment } = await call("GET", `/comments/${id}`, { as: own }).catch(({ status }) => ({ comment: status !== 404 && node?.c }));
+    steadily(() => {
+      if (!comment || (comment.body === null && !node?.replies.firstChild)) app.takeAway(id);
+      else if (own) app.settle(comment);
+      else app.place({ ...comment, replies: [] });
+    });
+  };
+
+  const every = (comments, act) => comments.forEach((c) => {
+    act(c);
+    every(c.replies, act);
+  });
+
+  /** From now on what is newer than this page of the newest is news. */
+  app.since = ({ comments }) => {
+    if (app.sort === "newest") newest = comments.reduce((id, c) => (c.id > id ? c.id : id), "0");
+    count();
+  };
+
+  app.refresh = async () => {
+    const found = await app.read(null, "newest").catch(() => null);
+    if (!found) return;
+    const before = newest;
+    every(found.comments, (c) => {
+      if (nodes.has(c.id)) steadily(() => app.place({ ...c, replies: [] }));
+      else if (before && c.id > before) news.add(c.id);
+      if (!(c.id < newest)) newest = c.id;
+    });
+    app.setThread(found.thread);
+    count();
+  };
+
+  return {
+    comment({ id, status }) {
+      const node = nodes.get(id);
+      if (node && (status === "published" || app.isMine(node.c))) app.ask(id);
+      else if (node) steadily(() => app.takeAway(id));
+      else news[status === "published" ? "add" : "delete"](id);
+      count();
+    },
+    thread: app.setThread,
+    reset: app.refresh,
+  };
+}

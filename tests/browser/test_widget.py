@@ -1,0 +1,306 @@
+"""The widget on a publisher's own page: what a reader writes, what becomes of it, and how honestly it is said."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Locator, Route, expect
+
+from tests.browser.newspaper import Newspaper
+from tests.browser.reader import Reader, acts, note
+from tests.journey.harness import Installation
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
+
+CIVIL = "I take the tram to work, and it is full every morning."
+RUDE = "You are an idiot, dear editor."
+ABUSE = "Fuck you, you worthless piece of shit"
+
+
+@pytest.fixture(scope="session")
+async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
+    """A publisher's site that embeds the demo's threads."""
+    async with Newspaper.of(installation) as paper:
+        yield paper
+
+
+def at(browser: Browser, paper: Newspaper, page: str, *, address: dict[str, str] | None = None, **options: Any) -> Any:
+    """Open an article in a fresh profile."""
+    return Reader.at(browser, paper.article(page, **(address or {})), origins=[paper.service], **options)
+
+
+async def decide(installation: Installation, body: str, action: str, **fields: Any) -> None:
+    """Decide as a moderator about the comment with this text."""
+    headers = {"authorization": f"Bearer {installation.demo['moderator_token']}"}
+    claimed = await installation.client.post("/v1/review/demo/claims", json={"limit": 50}, headers=headers)
+    for item in claimed.json()["items"]:
+        lease = item["lease"]["token"]
+        path = f"/v1/review/demo/items/{item['item_id']}"
+        if item["comment"]["body"] == body:
+            decision = {"lease": lease, "revision": item["revision"], "action": action, **fields}
+            answer = await installation.client.post(f"{path}/decision", json=decision, headers=headers)
+            assert answer.status_code == 200, answer.text
+        else:
+            await installation.client.post(f"{path}/release", json={"lease": lease}, headers=headers)
+
+
+async def choose(card: Locator, name: str) -> None:
+    """Open the menu of a comment and take an entry."""
+    await acts(card).locator("summary").click()
+    await acts(card).get_by_role("button", name=name).click()
+
+
+async def test_the_first_comment(browser: Browser, newspaper: Newspaper) -> None:
+    """An empty thread invites; the first comment is published before the reader's eyes; no content policy is broken."""
+    async with at(browser, newspaper, "first") as reader:
+        await expect(reader.title).to_have_text("Leave the first comment")
+        await expect(reader.form.get_by_text("What is your opinion on this topic?")).to_be_visible()
+        card = await reader.write(CIVIL, "Ada Lovelace")
+        await expect(card).to_be_focused()
+        await expect(card.locator("> .by .name")).to_have_text("Ada Lovelace")
+        await expect(card.locator("> .by")).to_contain_text("you")
+        await expect(reader.said).to_have_text("Published.")
+        await expect(reader.title).to_have_text("1 comment")
+        await expect(reader.form.get_by_role("textbox").first).to_have_value("")
+        assert await reader.page.evaluate("violations") == []
+
+
+async def test_a_reply_stands_under_its_parent_and_folds(browser: Browser, newspaper: Newspaper) -> None:
+    """A reply is written in place, stands under what it answers, and can be folded away with its count."""
+    async with at(browser, newspaper, "reply") as reader:
+        parent = await reader.write("A question: who pays for the new trams?")
+        await expect(parent).to_be_focused()
+        answer = await reader.reply(parent, "The ring road car parks could pay for them.", "Ines")
+        await expect(answer).to_be_focused()
+        await expect(parent.locator("> .replies > article")).to_have_count(1)
+        await expect(reader.title).to_have_text("2 comments")
+        await expect(acts(parent).get_by_role("button", name="1 reply")).to_have_attribute("aria-expanded", "true")
+        await acts(parent).get_by_role("button", name="1 reply").click()
+        await expect(answer).to_be_hidden()
+        await expect(acts(parent).get_by_role("button", name="1 reply")).to_be_focused()
+
+
+async def test_a_held_comment_waits_and_is_published(
+    browser: Browser, newspaper: Newspaper, installation: Installation
+) -> None:
+    """A borderline comment says that it waits and why; it turns to published, also after a reload in between."""
+    async with at(browser, newspaper, "held") as reader:
+        card = await reader.write(RUDE)
+        await expect(note(card)).to_contain_text("Waiting for review.")
+        await expect(note(card)).to_contain_text("This comment attacks or insults others.")
+        await reader.open()
+        await expect(note(card)).to_contain_text("Waiting for review.")
+        await decide(installation, RUDE, "approve")
+        await expect(note(card)).to_have_count(0, timeout=15_000)
+        await expect(reader.said).to_contain_text("Published.")
+        await expect(reader.title).to_have_text("1 comment")
+
+
+async def test_a_rejected_comment_tells_why_and_can_be_appealed(
+    browser: Browser, newspaper: Newspaper, installation: Installation
+) -> None:
+    """What a moderator rejects no other reader sees; its author reads the reason and asks for another look."""
+    async with at(browser, newspaper, "rejected") as reader:
+        card = await reader.write(ABUSE)
+        await expect(note(card)).to_contain_text("Waiting for review.")
+        await decide(installation, ABUSE, "reject", reasons=["toxicity"])
+        await expect(note(card)).to_contain_text("Not accepted.", timeout=15_000)
+        await expect(note(card)).to_contain_text("This comment attacks or insults others.")
+        await note(card).get_by_role("button", name="Appeal").click()
+        dialog = reader.page.get_by_role("dialog", name="Appeal")
+        await expect(dialog).to_contain_text("This comment attacks or insults others.")
+        await dialog.get_by_label("Why should we look again?").fill("It was a quotation.")
+        await dialog.get_by_role("button", name="Send").click()
+        await expect(reader.said).to_have_text("Thank you. Somebody will look again.")
+        async with at(browser, newspaper, "rejected") as other:
+            await expect(other.card(ABUSE)).to_have_count(0)
+
+
+async def test_an_edit_is_judged_like_a_comment(browser: Browser, newspaper: Newspaper) -> None:
+    """A civil edit replaces the text; a rude one waits beside it while the published text stays."""
+    async with at(browser, newspaper, "edit") as reader:
+        card = await reader.write("The squares will be full of chairs again.")
+        await acts(card).get_by_role("button", name="Edit").click()
+        await card.get_by_label("Your comment").fill("Since then the square has been full of people again.")
+        await card.get_by_role("button", name="Save").click()
+        edited = reader.card("full of people again")
+        await expect(edited.locator("> .by")).to_contain_text("edited")
+        await acts(edited).get_by_role("button", name="Edit").click()
+        await edited.get_by_label("Your comment").fill("You are all idiots.")
+        await edited.get_by_role("button", name="Save").click()
+        await expect(note(edited)).to_contain_text("Waiting for review.")
+        await expect(note(edited).locator("blockquote")).to_have_text("You are all idiots.")
+
+
+async def test_deleting_leaves_an_empty_place_where_others_answered(browser: Browser, newspaper: Newspaper) -> None:
+    """Deleting is asked about; a parent leaves an empty place, and the last reply takes both away."""
+    async with at(browser, newspaper, "delete") as reader:
+        parent = await reader.write("May I ask something about the trams?")
+        answer = await reader.reply(parent, "You just did.")
+        await expect(answer).to_be_focused()
+        await acts(parent).get_by_role("button", name="Delete").click()
+        await reader.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        await expect(reader.page.locator(".c.gone")).to_have_count(1)
+        await reader.open()
+        await expect(reader.page.locator(".c.gone > .body")).to_have_text("This comment was deleted.")
+        await acts(answer).get_by_role("button", name="Delete").click()
+        await reader.page.keyboard.press("Escape")
+        await expect(answer).to_have_count(1)
+        await acts(answer).get_by_role("button", name="Delete").click()
+        await reader.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        await expect(reader.page.locator("article.c")).to_have_count(0)
+        await expect(reader.title).to_have_text("Leave the first comment")
+
+
+async def test_a_like_is_counted_once_and_taken_back(
+    browser: Browser, newspaper: Newspaper, installation: Installation
+) -> None:
+    """A reader without a name likes a comment, still does after a reload, and takes it back; authors cannot."""
+    await installation.submit("The trams are worth every coin.", page="like", wait=10)
+    async with at(browser, newspaper, "like") as reader:
+        like = acts(reader.card("worth every coin")).get_by_role("button", name="Like")
+        async with reader.page.expect_response("**/reaction"):
+            await like.click()
+        await expect(like).to_have_attribute("aria-pressed", "true")
+        await expect(like).to_have_text(re.compile("1"))
+        await reader.open()
+        await expect(like).to_have_attribute("aria-pressed", "true")
+        await like.click()
+        await expect(like).to_have_attribute("aria-pressed", "false")
+        await expect(like).not_to_have_text(re.compile("1"))
+        mine = await reader.write("My own words.")
+        await expect(acts(mine).get_by_role("button", name="Like")).to_be_disabled()
+
+
+async def test_reports_with_reasons(browser: Browser, newspaper: Newspaper, installation: Installation) -> None:
+    """A reader reports with a reason and words, and another gives notice of what is illegal, with all that it needs."""
+    submitted = await installation.submit("My neighbour of number nine is a thief.", page="report", wait=10)
+    comment_id = submitted.json()["comment"]["id"]
+    for notice in (False, True):
+        async with at(browser, newspaper, "report") as reader:
+            await choose(reader.card("number nine"), "Report")
+            dialog = reader.page.get_by_role("dialog", name="Report")
+            await dialog.get_by_role("button", name="Send").click()
+            await expect(dialog).to_be_visible()
+            if notice:
+                await dialog.get_by_label("It breaks a law").check()
+                await dialog.get_by_label("Which law?").fill("Section 185 of the Criminal Code")
+                await dialog.get_by_label("Why is it illegal?").fill("It calls him a thief, who is none.")
+                await dialog.get_by_label("Your name").fill("Berta Beispiel")
+                await dialog.get_by_label("Your e-mail address").fill("berta@reader.example")
+                await dialog.get_by_label("In good faith").check()
+            else:
+                await dialog.get_by_label("It insults somebody").check()
+                await dialog.get_by_label("Anything else?").fill("The whole sentence.")
+            await dialog.get_by_role("button", name="Send").click()
+            await expect(reader.said).to_have_text("Thank you. A moderator will look at it.")
+    headers = {"authorization": f"Bearer {installation.demo['moderator_token']}"}
+    found = (await installation.client.get("/v1/review/demo/reports?limit=100", headers=headers)).json()["reports"]
+    made = {one["reason"]: one for one in found if one["comment_id"] == comment_id}
+    assert made["insult"]["detail"] == "The whole sentence."
+    assert made["illegal_content"]["law"] == "Section 185 of the Criminal Code"
+    assert made["illegal_content"]["contact"]
+
+
+async def test_a_hidden_author_stays_hidden(browser: Browser, newspaper: Newspaper, installation: Installation) -> None:
+    """Whom a reader hides is not read any more, after a reload too, until shown again."""
+    await installation.submit("Bicycles belong on the ring road.", page="hide", wait=10)
+    async with at(browser, newspaper, "hide") as reader:
+        card = reader.page.locator("article.c")
+        await choose(card, "Hide this author")
+        await expect(card.locator("> .body")).to_contain_text("You hid this author.")
+        await reader.open()
+        await expect(reader.page.get_by_text("Bicycles belong")).to_have_count(0)
+        await card.get_by_role("button", name="Show again").click()
+        await expect(card.locator("> .body")).to_have_text("Bicycles belong on the ring road.")
+
+
+async def test_offline_and_back_sends_once(browser: Browser, newspaper: Newspaper, installation: Installation) -> None:
+    """What cannot be sent is kept, over a reload too, and sent once under one key when the line is back."""
+    keys = []
+
+    async def lose_the_answer(route: Route) -> None:
+        keys.append(await route.request.header_value("idempotency-key"))
+        if len(keys) == 1:
+            await route.fetch()  # It arrives, and the reader never hears of it.
+        await (route.abort() if len(keys) < 3 else route.continue_())
+
+    async with at(browser, newspaper, "offline") as reader:
+        await reader.page.route("**/comments", lose_the_answer)
+        card = await reader.write(CIVIL)
+        await expect(note(card)).to_contain_text("Not sent yet.")
+        await expect(reader.form.get_by_role("textbox").first).to_have_value("")
+        await reader.open()
+        await expect(note(card)).to_contain_text("Not sent yet.")
+        await acts(card).get_by_role("button", name="Try again").click()
+        await expect(note(card)).to_have_count(0)
+        await expect(card).to_have_count(1)
+        await expect(reader.title).to_have_text("1 comment")
+        reader.forgive("ERR_FAILED")
+    assert len(set(keys)) == 1
+    assert (await installation.thread("offline"))["thread"]["count"] == 1
+
+
+async def test_a_draft_survives_a_reload(browser: Browser, newspaper: Newspaper) -> None:
+    """What was being written is there again, and what the service refuses is told beside it and not lost."""
+    async with at(browser, newspaper, "draft") as reader:
+        text = reader.form.get_by_role("textbox").first
+        await text.fill("Half a thought about")
+        await reader.open()
+        await expect(text).to_have_value("Half a thought about")
+        await text.fill("long " * 1_100)
+        await expect(reader.form).to_contain_text("-500 characters left")
+        await reader.form.get_by_role("button", name="Send").click()
+        await expect(reader.form.get_by_role("alert")).to_contain_text("at most 5000 characters")
+        await expect(text).to_be_focused()
+        await expect(text).to_have_attribute("aria-invalid", "true")
+        reader.forgive("status of 400")
+
+
+async def test_preview_shows_what_will_be_shown(browser: Browser, newspaper: Newspaper) -> None:
+    """The preview is made by the service's own sanitiser, and markup is text in it as in the comment."""
+    body = "Some say <img src=x onerror=alert(1)> and **trams** are the answer."
+    async with at(browser, newspaper, "preview") as reader:
+        await reader.form.get_by_role("textbox").first.fill(body)
+        await reader.form.get_by_role("button", name="Preview").click()
+        await expect(reader.form.locator(".preview strong")).to_have_text("trams")
+        await reader.write(body, name="<i>Eve</i>")
+        card = reader.card("are the answer.")
+        await expect(card.locator("> .body strong")).to_have_text("trams")
+        await expect(card.locator("> .by .name")).to_have_text("<i>Eve</i>")
+        await expect(reader.page.locator("colloquy-thread :is(img, i)")).to_have_count(0)
+
+
+async def test_a_closed_thread_is_read_only(browser: Browser, newspaper: Newspaper, installation: Installation) -> None:
+    """A thread that closes while it is read says so and takes no comments any more; what was written stays."""
+    await installation.submit("The last word on this.", page="closed", wait=10)
+    async with at(browser, newspaper, "closed") as reader:
+        await expect(reader.form).to_be_visible()
+        headers = {"authorization": f"Bearer {installation.demo['admin_token']}"}
+        answer = await installation.client.patch(
+            "/v1/admin/sites/demo/threads/closed", json={"state": "closed"}, headers=headers
+        )
+        assert answer.status_code == 200, answer.text
+        await expect(reader.page.get_by_text("This discussion is closed.")).to_be_visible()
+        await expect(reader.form).to_have_count(0)
+        await expect(acts(reader.card("The last word")).get_by_role("button", name="Reply")).to_have_count(0)
+
+
+async def test_everything_is_within_reach_of_the_keyboard(browser: Browser, newspaper: Newspaper) -> None:
+    """A comment is written, its menu opened and closed, and a reply given up, without a pointer."""
+    async with at(browser, newspaper, "keyboard") as reader:
+        keys = reader.page.keyboard
+        await reader.form.get_by_role("textbox").first.focus()
+        await keys.type("Written without a mouse.")
+        await keys.press("Control+Enter")
+        card = reader.card("Written without a mouse.")
+        await expect(card).to_be_focused()
+        await keys.press("Tab")
+        await expect(card.locator(".when").first).to_be_focused()
+        await acts(card).get_by_role("button", name="Reply").focus()
+        await keys.press("Enter")
+        await expect(card.locator("> form textarea")).to_be_focused()
+        await keys.press("Escape")
+        await expect(card.locator("> form")).to_have_count(0)
+        await expect(card).to_be_focused()
