@@ -77,7 +77,7 @@ def completed(app: Litestar, framework: dict[str, Any]) -> dict[str, Any]:
     guards = dict(_guards(app))
     paths = {
         path: {
-            method: _operation(operation, guards[path, method]) if method in _METHODS else operation
+            method: _operation(method, operation, guards[path, method]) if method in _METHODS else operation
             for method, operation in item.items()
         }
         for path, item in framework["paths"].items()
@@ -113,7 +113,7 @@ def _problems() -> dict[str, Any]:
     }
 
 
-def _operation(operation: dict[str, Any], guard: str) -> dict[str, Any]:
+def _operation(method: str, operation: dict[str, Any], guard: str) -> dict[str, Any]:
     """Answer one route with its problems and with what its guard asks for."""
     security = _SECURITY.get(guard, [_API, _SESSION])
     statuses = {*_ALWAYS}
@@ -121,6 +121,8 @@ def _operation(operation: dict[str, Any], guard: str) -> dict[str, Any]:
         statuses |= {403, 429}
     if security != [{}]:
         statuses |= {401}
+    if method in ("post", "put"):
+        statuses |= {409}
     if "requestBody" in operation:
         # Also where nobody has to be known: whoever signs in, or uses an invitation, can be refused.
         statuses |= {401, 403, 408, 409, 410, 413, 415, 422, 429}
