@@ -37,7 +37,7 @@ class Told(msgspec.Struct, frozen=True):
         decision: Decision,
         *,
         version: int | None,
-        parent_id: str | None = None,
+        parent_id: str | None,
         item: Mapping[str, Any] | None = None,
     ) -> Told:
         """Tell of a decision on a comment that answers the one with `parent_id`."""

@@ -143,7 +143,7 @@ class ThreadNews:
         room = self._rooms.get((site.id, page))
         if room is None:
             topics = [live_news.page_topic(site.id, page)]
-            watch = self._context.fanout.subscribe(topics, waiting=1, is_there=self._stirred)
+            watch = self._context.fanout.subscribe(topics, waiting=1, on_news=self._stirred.set)
             room = self._rooms[site.id, page] = _Room(site, page, watch)
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch(), name="threads that are listened to")

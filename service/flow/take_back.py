@@ -98,7 +98,8 @@ async def take_back(
     moved = await aftermath.of_undoing(connection, context, site_id, decision, now=now)
     asked = await _ask_about_held(connection, context, site_id, made, now)
     opened = [row for row in (again, *moved.opened, asked) if row]
-    return Applied(made, Told.of(made, version=version), [*closed, *moved.closed], opened)
+    told_of = Told.of(made, version=version, parent_id=standings.nodes[decision.comment_id].parent_id)
+    return Applied(made, told_of, [*closed, *moved.closed], opened)
 
 
 async def _restore(connection: AsyncConnection, site_id: str, standings: Standings, decision: Row) -> None:

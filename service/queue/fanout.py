@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -48,12 +48,18 @@ class Subscription:
     """What one listener hears, in order; it never holds back who tells, nor any other listener."""
 
     def __init__(
-        self, fanout: Fanout, topics: frozenset[str], waiting: int, after: _Id | None, is_there: asyncio.Event | None
+        self,
+        fanout: Fanout,
+        topics: frozenset[str],
+        waiting: int,
+        after: _Id | None,
+        on_news: Callable[[], None] | None,
     ) -> None:
         self._fanout = fanout
         self.topics = topics
         self._queue: deque[Heard] = deque(maxlen=waiting)
-        self._is_there = is_there or asyncio.Event()
+        self._on_news = on_news
+        self._turn: asyncio.Future[None] | None = None
         self._dropped = False
         self._after = after
         self.is_over = False
@@ -66,16 +72,28 @@ class Subscription:
     async def next(self, within_seconds: float) -> Heard | None:
         """Return what comes next, or None when time is up or it is over."""
         if not self._queue and not self.is_over:
-            self._is_there.clear()
-            try:
-                async with asyncio.timeout(within_seconds):
-                    await self._is_there.wait()
-            except TimeoutError:
-                return None
+            await self._wait(within_seconds)
         if self._dropped and not self.is_over:
             self._dropped = False
             return RESET
         return self._queue.popleft() if self._queue and not self.is_over else None
+
+    async def _wait(self, within_seconds: float) -> None:
+        """Wait by hand: thousands do, and `asyncio.timeout` around an event would cost more than all the rest."""
+        loop = asyncio.get_running_loop()
+        self._turn = turn = loop.create_future()
+        timer = loop.call_later(within_seconds, _set, turn)
+        try:
+            await turn
+        finally:
+            timer.cancel()
+            self._turn = None
+
+    def _wake(self) -> None:
+        if self._turn is not None:
+            _set(self._turn)
+        if self._on_news is not None:
+            self._on_news()
 
     def put(self, topic: str, heard: Heard) -> None:
         """Take what was told, if it is of a topic of this one and was not heard before."""
@@ -89,7 +107,7 @@ class Subscription:
         """Let this listener alone hear something."""
         self._dropped |= len(self._queue) == self._queue.maxlen
         self._queue.append(heard)
-        self._is_there.set()
+        self._wake()
 
     def turn_to(self, topics: Iterable[str], *, after: str | None) -> None:
         """Listen to other topics; of those that are new, what was told behind the id `after` is heard first."""
@@ -103,7 +121,7 @@ class Subscription:
     def end(self) -> None:
         """End it: nothing is heard any more."""
         self.is_over = True
-        self._is_there.set()
+        self._wake()
 
     def close(self) -> None:
         """Stop listening."""
@@ -159,13 +177,13 @@ class Fanout:
         *,
         after: str | None = None,
         waiting: int = WAITING,
-        is_there: asyncio.Event | None = None,
+        on_news: Callable[[], None] | None = None,
     ) -> Subscription:
         """Begin to listen; behind the id `after`, what came since is heard first, else `reset`.
 
-        `is_there` is set whenever something comes, for who waits for several at once.
+        `on_news` is called whenever something comes, for who waits for several at once.
         """
-        one = Subscription(self, frozenset(topics), waiting, _read(after), is_there)
+        one = Subscription(self, frozenset(topics), waiting, _read(after), on_news)
         if self._is_over:
             one.end()
             return one
@@ -251,6 +269,11 @@ class Fanout:
         self._ring.append((at, topic, heard))
         if aloud:
             self.tell(topic, heard)
+
+
+def _set(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
 
 
 def _parsed(entry_id: str) -> _Id:

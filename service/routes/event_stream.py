@@ -19,6 +19,8 @@ PING_SECONDS: Final = 15.0
 LONGEST_SECONDS: Final = 300.0
 #: So long one event may wait to be written; who takes none in this time has stopped reading.
 WRITE_SECONDS: Final = 30.0
+#: The last one may wait for less: whoever comes back is let in anew.
+LAST_WRITE_SECONDS: Final = 1.0
 RETRY_MS: Final = 2_000
 _PING: Final = b": ping\n\n"
 _HEADERS: Final = [
@@ -54,32 +56,61 @@ async def answer_stream(
     receive: Receive, send: Send, listener: Subscription, *, retry_ms: int = RETRY_MS, longest_seconds: float = 0.0
 ) -> None:
     """Send what a subscription hears for as long as it is listened to; who stops reading is dropped."""
+    writer = _Writer(send, listener, asyncio.get_running_loop(), longest_seconds or LONGEST_SECONDS)
     gone = asyncio.create_task(_until_gone(receive))
-    writing = asyncio.create_task(_write(send, listener, retry_ms, longest_seconds or LONGEST_SECONDS))
+    writing = asyncio.create_task(writer.write_all(retry_ms))
     try:
-        await asyncio.wait((gone, writing), return_when=asyncio.FIRST_COMPLETED)
+        while not writer.is_stuck():
+            done, _ = await asyncio.wait(
+                (gone, writing), timeout=writer.patience_seconds(), return_when=asyncio.FIRST_COMPLETED
+            )
+            if done:
+                break
     finally:
         gone.cancel()
         writing.cancel()
         await asyncio.gather(gone, writing, return_exceptions=True)
 
 
-async def _write(send: Send, listener: Subscription, retry_ms: int, longest_seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + longest_seconds
+class _Writer:
+    """Writes a stream and knows since when it has been waiting for its reader to take something.
 
-    async def write(message: HTTPResponseBodyEvent) -> None:
-        # The last one is written when the time is over.
-        async with asyncio.timeout(max(1.0, min(WRITE_SECONDS, until - loop.time()))):
-            await send(message)
+    It is looked at now and then instead of timing each write: a timer for each event of each reader costs too much.
+    """
 
-    async with asyncio.timeout(WRITE_SECONDS):
-        await _begin(send, retry_ms)
-    while not listener.is_over and (left := until - loop.time()) > 0:
-        heard = await listener.next(min(PING_SECONDS, left))
-        if not listener.is_over:
-            await write(_body(_PING if heard is None else _encoded(heard)))
-    await write(_body(b"", more=False))
+    def __init__(
+        self, send: Send, listener: Subscription, loop: asyncio.AbstractEventLoop, longest_seconds: float
+    ) -> None:
+        self._send, self._listener, self._now = send, listener, loop.time
+        self._until = loop.time() + longest_seconds
+        self._since: float | None = None
+
+    def patience_seconds(self) -> float:
+        """Answer when to look again."""
+        left = self._until - self._now()
+        return min(WRITE_SECONDS, max(left, LAST_WRITE_SECONDS))
+
+    def is_stuck(self) -> bool:
+        """Answer whether the reader has taken nothing for longer than it may, less once its time is over."""
+        now = self._now()
+        longest = WRITE_SECONDS if now < self._until else min(WRITE_SECONDS, LAST_WRITE_SECONDS)
+        return self._since is not None and now - self._since >= longest
+
+    async def write_all(self, retry_ms: int) -> None:
+        """Write until the time is over or the subscription is."""
+        self._since = self._now()
+        await _begin(self._send, retry_ms)
+        self._since = None
+        while not self._listener.is_over and (left := self._until - self._now()) > 0:
+            heard = await self._listener.next(min(PING_SECONDS, left))
+            if not self._listener.is_over:
+                await self._write(_body(_PING if heard is None else _encoded(heard)))
+        await self._write(_body(b"", more=False))
+
+    async def _write(self, message: HTTPResponseBodyEvent) -> None:
+        self._since = self._now()
+        await self._send(message)
+        self._since = None
 
 
 def _body(body: bytes, *, more: bool = True) -> HTTPResponseBodyEvent:
