@@ -37,7 +37,7 @@ WATCH = """() => {
     requestAnimationFrame(() => setTimeout(() => window.waits.push(performance.now() - began)));
   }).observe(document.body, { childList: true, subtree: true });
 }"""
-READY = "import('/console/views/queue.js').then((view) => view.isReady())"
+READY = "import('/console/app.js').then((app) => app.isReady())"
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ async def session(service: Running, cards: int) -> dict[str, Any]:
             if pressed % 3 == 0:
                 await page.keyboard.press("2")
             pressed += 1
-        await page.wait_for_function("import('/console/decide.js').then((one) => one.waiting().length === 0)")
+        await page.wait_for_function("import('/console/app.js').then((one) => one.waiting().length === 0)")
         seconds = time.perf_counter() - began
         waits = await page.evaluate("window.waits")
         # The depth that is told may be a moment old.

@@ -1,13 +1,12 @@
-"""The moderators' console: files of a closed list, compressed once, asked for again only when they changed."""
+"""The moderators' console: files of a closed list, joined and compressed once, asked for again when they changed."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from litestar import Request, Response, get
 from litestar.params import FromPath
@@ -19,18 +18,14 @@ from service.flow import desk
 from service.routes import requests
 from service.routes.pages import PAGE_HEADERS, STATIC
 from service.routes.requests import SiteSlug
+from service.routes.squeeze import joined, squeezed_script, squeezed_style
+from service.routes.threads import matches
 
-FOLDER = STATIC / "console"
-_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-# Comments that fill whole lines; one that stands behind code stays where it is.
-_LINE_COMMENT = re.compile(r"^//.*$", re.MULTILINE)
-_BLOCK_COMMENT = re.compile(r"^/\*(?:(?!\*/)[\s\S])*\*/$", re.MULTILINE)
-_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
-# Around plus and minus a space may tell `a - -b` from `a--b`, before the colon of a style `a :is(b)` from `a:is(b)`.
-_BESIDE_SIGNS = {".js": re.compile(r" ?([=<>(){}\[\],;:?!&|*%]) ?"), ".css": re.compile(r" ?([{},;]) ?|(:) ")}
-# What these begin in a script, which a look at one line cannot tell apart: templates, expressions, comments.
-_UNSURE = frozenset("`'/")
+FOLDER: Final = STATIC / "console"
+ENTRY: Final = "app.js"
+#: What is served: the modules are joined in one, and not served one by one.
+NAMES: Final = ("index.html", "theme.js", "css/frame.css", "css/work.css", ENTRY, "i18n/en.js", "i18n/de.js")
+_MEDIA_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
 
 class _File(NamedTuple):
@@ -40,46 +35,34 @@ class _File(NamedTuple):
     media_type: str
 
 
-def squeezed(path: Path) -> str:
-    """Answer a file without indentation, whole-line comments and needless spaces; every line keeps its number."""
-    text = "\n".join(line.strip() for line in path.read_text().split("\n"))
-    text = _BLOCK_COMMENT.sub(lambda found: "\n" * found.group().count("\n"), text)
-    text = _LINE_COMMENT.sub("", text)
-    signs = _BESIDE_SIGNS.get(path.suffix)
-    return text if signs is None else "\n".join(_tightened(line, signs, path.suffix) for line in text.split("\n"))
+def _text(path: Path) -> str:
+    if path.suffix == ".js":
+        return squeezed_script(joined(path))
+    return squeezed_style(path.read_text()) if path.suffix == ".css" else path.read_text()
 
 
-def _tightened(line: str, signs: re.Pattern[str], suffix: str) -> str:
-    # Every other part is a string, which stays as it is.
-    parts = _STRING.split(line)
-    if suffix == ".js" and any(_UNSURE & {*part} for part in parts[::2]):
-        return line
-    parts[::2] = [signs.sub(lambda found: found.group().strip(), part) for part in parts[::2]]
-    return "".join(parts)
+@lru_cache(maxsize=8)
+def _built(_changed_ns: int) -> dict[str, _File]:
+    files = {}
+    for name in NAMES:
+        body = _text(FOLDER / name).encode()
+        etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+        kind = _MEDIA_TYPES[Path(name).suffix]
+        files[name] = _File(body, gzip.compress(body, 9, mtime=0), etag, kind)
+    return files
 
 
-@lru_cache(maxsize=256)
-def _packed(path: Path, _changed_ns: int) -> _File:
-    body = squeezed(path).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-    return _File(body, gzip.compress(body, 9, mtime=0), etag, _MEDIA_TYPES[path.suffix])
-
-
-@lru_cache(maxsize=1)
-def _names() -> frozenset[str]:
-    # A closed list, so that no name can climb out of the folder.
-    files = (path for path in FOLDER.rglob("*") if path.suffix in _MEDIA_TYPES)
-    return frozenset(path.relative_to(FOLDER).as_posix() for path in files)
+def built() -> dict[str, _File]:
+    """Answer the console's files as they are served; made anew when a source changed."""
+    return _built(max(path.stat().st_mtime_ns for path in FOLDER.rglob("*")))
 
 
 def _answer(request: Request[Any, Any, Any], name: str) -> Response[bytes | None]:
-    if name not in _names():
+    file = built().get(name)
+    if file is None:
         raise Problem("route.unknown", "There is no such page.")
-    path = FOLDER / name
-    file = _packed(path, path.stat().st_mtime_ns)
     headers = {**PAGE_HEADERS, "etag": file.etag, "vary": "Accept-Encoding"}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if file.etag in known:
+    if matches(request.headers.get("if-none-match"), file.etag):
         return Response(None, status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(file.packed, media_type=file.media_type, headers={**headers, "content-encoding": "gzip"})
@@ -94,7 +77,7 @@ async def console(request: Request[Any, Any, Any]) -> Response[bytes | None]:
 
 @get("/console/{name:path}", guards=[open_to_all], include_in_schema=False)
 async def console_file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes | None]:
-    """A style, script or message file of the console."""
+    """A style, a script, or the messages of a language."""
     return _answer(request, name.lstrip("/"))
 
 

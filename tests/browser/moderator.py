@@ -83,7 +83,7 @@ class Moderator:
             await self.page.keyboard.press(key)
 
     async def _is_ready(self) -> bool:
-        return bool(await self.page.evaluate("import('/console/views/queue.js').then((view) => view.isReady())"))
+        return bool(await self.page.evaluate("import('/console/app.js').then((app) => app.isReady())"))
 
     async def _give_back(self) -> None:
         # So that the next test finds it, and not by closing: a browser profile that goes takes its last requests along.
@@ -97,7 +97,7 @@ class Moderator:
     async def at_hand(self) -> list[str]:
         """Answer the items that this tab holds."""
         found: list[str] = await self.page.evaluate(
-            "import('/console/leases.js').then(({ hand }) => hand.items.map((item) => item.item_id))"
+            "import('/console/app.js').then(({ hand }) => hand.items.map((item) => item.item_id))"
         )
         return found
 

@@ -1,6 +1,5 @@
 """Every view of the console: nothing that axe calls serious, in the light and the dark; signing in; what admins set."""
 
-import gzip
 import re
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pyotp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from service.routes.console import FOLDER, squeezed
+from service.routes.console import FOLDER
 from tests.browser.moderator import REFUSED, Moderator, empty, hold
 from tests.journey.harness import Installation
 
@@ -20,7 +19,7 @@ FOR_ADMINS = [
     "audit",
     *(f"settings/{part}" for part in ["policy", "words", "reasons", "review", "members", "keys", "webhooks", "site"]),
 ]
-MOST_BYTES = 60 * 1024
+_DECLARED = re.compile(r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)", re.MULTILINE)
 PASSWORD = "a long sentence of my own"
 
 
@@ -210,23 +209,9 @@ async def test_the_files_are_served_with_care(installation: Installation) -> Non
     assert (await installation.client.get("/console", headers={"accept-encoding": "identity"})).status_code == 200
 
 
-def test_the_console_is_small() -> None:
-    """All that a browser loads for every view in one language has fewer than 60 KB as it is served."""
-    sizes = {path: len(gzip.compress(squeezed(path).encode(), 9)) for path in files()}
-    languages = {path: size for path, size in sizes.items() if path.parent.name == "i18n"}
-    assert len(languages) == 2
-    assert sum(sizes.values()) - sum(languages.values()) + max(languages.values()) < MOST_BYTES
-
-
-def test_no_line_is_broken_by_what_is_left_out() -> None:
-    """No text goes over several lines, so that indentation and comments may be left out; no file has grown too long."""
-    for path in files():
-        lines = path.read_text().split("\n")
-        assert len(lines) <= 260, path
-        assert [line for line in lines if line.count("`") % 2] == [], path
-        assert "innerHTML" not in "\n".join(line for line in lines if not line.strip().startswith("//")), path
-
-
-def files() -> list[Path]:
-    """The files of the console."""
-    return sorted(path for path in FOLDER.rglob("*") if path.is_file())
+async def test_no_name_of_the_joined_modules_is_one_of_the_browsers(browser: Browser) -> None:
+    """A module that means what the browser calls so gets that, though all modules of the console share one scope."""
+    names = sorted({name for path in FOLDER.rglob("*.js") for name in _DECLARED.findall(path.read_text())})
+    page = await browser.new_page()
+    assert await page.evaluate("(names) => names.filter((name) => name in window)", names) == []
+    await page.close()

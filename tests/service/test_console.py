@@ -1,14 +1,22 @@
 """The console's own routes: its files, and what lies on a moderator's desk beside the queue."""
 
-from pathlib import Path
+import re
+from collections import Counter
 
 import pytest
 
-from service.routes.console import squeezed
+from service.routes.console import ENTRY, FOLDER, built
+from service.routes.squeeze import joined
 from tests.service.answers import problem
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
+
+MOST_BYTES = 60 * 1024
+MODULES = sorted({*FOLDER.rglob("*.js")} - {*FOLDER.glob("i18n/*.js"), FOLDER / "theme.js"})
+_DECLARED = re.compile(r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)", re.MULTILINE)
+_EXPORTED = re.compile(r"^export (?:async )?(?:const|let|function|class) (\w+)", re.MULTILINE)
+_IMPORTED = re.compile(r'^import \{ ([^}]*) \} from "([^"]+)";$', re.MULTILINE)
 
 
 async def test_the_console_is_served_with_a_strict_policy_and_an_etag(service: Service) -> None:
@@ -22,7 +30,7 @@ async def test_the_console_is_served_with_a_strict_policy_and_an_etag(service: S
         assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "views", "i18n/fr.js", "..%2f..%2froutes%2fpages.py"])
+@pytest.mark.parametrize("name", ["nothing.js", "views", "api.js", "i18n/fr.js", "..%2f..%2froutes%2fpages.py"])
 async def test_nothing_else_is_served_there(service: Service, name: str) -> None:
     """A name that is no file of the console is unknown, and none climbs out of its folder."""
     problem(await service.call("GET", f"/console/{name}"), "route.unknown")
@@ -41,29 +49,40 @@ async def test_a_moderator_reads_the_desk(service: Service) -> None:
     problem(await service.call("GET", "/v1/review/test/desk"), "auth.required")
 
 
-SCRIPT = """// A comment.
-const a = { b: "x = { y }", c: 1 + +d };
-  const text = `one ,  two`; // = kept
-if (a.b === "\\"  ;  ") { go (/ = /); }
-"""
-STYLE = """/* A
-comment. */
-a :is(b, c) > d { margin: 0 calc(1px + 2px); font: "A ; B", serif; }
-"""
+def test_the_console_is_small() -> None:
+    """All of it, with both languages, has fewer than 60 KB as it is served."""
+    sizes = {name: len(file.packed) for name, file in built().items()}
+    assert sum(sizes.values()) < MOST_BYTES, sizes
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    [
-        ("a.js", SCRIPT, [
-            "", 'const a={b:"x = { y }",c:1 + +d};', "const text = `one ,  two`; // = kept",
-            'if (a.b === "\\"  ;  ") { go (/ = /); }', "",
-        ]),
-        ("a.css", STYLE, ["", "", 'a :is(b,c) > d{margin:0 calc(1px + 2px);font:"A ; B",serif;}', ""]),
-        ("a.html", "<p>\n  a = b\n</p>", ["<p>", "a = b", "</p>"]),
-    ],
-)  # fmt: skip
-def test_what_is_left_out_of_a_file_means_nothing(tmp_path: Path, name: str, text: str, expected: list[str]) -> None:
-    """Comments and needless spaces go, text in quotes stays as it is, and so does a line that is not sure."""
-    (tmp_path / name).write_text(text)
-    assert squeezed(tmp_path / name).split("\n") == expected
+def test_its_modules_can_be_joined() -> None:
+    """No two modules declare the same name at the top, none renames an import, and what is joined imports no module."""
+    names = Counter(name for path in MODULES for name in _DECLARED.findall(path.read_text()))
+    assert [name for name, number in names.items() if number > 1] == []
+    assert re.search(r"^import\b", joined(FOLDER / ENTRY), re.MULTILINE) is None
+    assert "import(" not in joined(FOLDER / ENTRY).replace("import(`./i18n/", "")
+    for path in MODULES:
+        imports = [line for line in path.read_text().split("\n") if line.startswith("import")]
+        assert not any(" as " in line or not line.endswith('.js";') for line in imports), path
+
+
+def test_every_module_of_the_console_is_served_and_says_what_it_needs() -> None:
+    """Each module is joined, and each name that it imports is exported where it says, so that it runs by itself too."""
+    whole = joined(FOLDER / ENTRY)
+    for path in MODULES:
+        assert path.read_text().split("\n")[0] in whole, path
+        for names, file in _IMPORTED.findall(path.read_text()):
+            other = (path.parent / file).read_text()
+            exported = {*_EXPORTED.findall(other)}
+            assert {name.strip() for name in names.split(",")} <= exported, (path, file)
+
+
+def test_no_module_is_long_and_none_makes_markup() -> None:
+    """Each module is short enough to be read at once, and what readers wrote becomes no markup."""
+    for path in MODULES:
+        text = path.read_text()
+        assert len(text.split("\n")) <= 260, path
+        code = "\n".join(line for line in text.split("\n") if not line.strip().startswith("//"))
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", code), (
+            path
+        )

@@ -1,30 +1,38 @@
 // The console starts here: who works, in which language, on which site; then the view of the address.
 
 import { follow, Problem, unfollow } from "./api.js";
-import { startDecisions } from "./decide.js";
+import { startDecisions, waiting } from "./decide.js";
 import { announce, h, replace } from "./dom.js";
 import { loadLanguage, t } from "./i18n.js";
-import { startHand } from "./leases.js";
+import { hand, startHand } from "./leases.js";
 import { here, leaveView, route, show } from "./router.js";
 import { resume, session } from "./session.js";
 import { on } from "./store.js";
-import { isShown as isDialogShown } from "./ui/form.js";
+import { isDialogShown } from "./ui/form.js";
 import { shell, startBars } from "./ui/shell.js";
+import { showMe, showSignIn } from "./views/account.js";
+import { oneAuthor } from "./views/author.js";
+import { appealed, audited, browsing, oneComment, reported, searching } from "./views/browse.js";
+import { dashboard } from "./views/dashboard.js";
+import { deciding } from "./views/list.js";
+import { isReady, reviewing } from "./views/queue.js";
+import { settings } from "./views/settings.js";
 
-const view = (file, name = "mount") => async (...given) => (await import(`./views/${file}.js`))[name](...given);
+// What tests and benches ask of a running console.
+export { hand, isReady, waiting };
 
-route("queue", view("queue"));
-route("list", view("list"));
-route("threads", view("browse", "browsing"));
-route("comment", view("browse", "oneComment"));
-route("reports", view("browse", "reported"));
-route("appeals", view("browse", "appealed"));
-route("search", view("browse", "searching"));
-route("audit", view("browse", "audited"));
-route("author", view("author"));
-route("dashboard", view("dashboard"));
-route("settings", view("settings"));
-route("me", view("account", "showMe"));
+route("queue", reviewing);
+route("list", deciding);
+route("threads", browsing);
+route("comment", oneComment);
+route("reports", reported);
+route("appeals", appealed);
+route("search", searching);
+route("audit", audited);
+route("author", oneAuthor);
+route("dashboard", dashboard);
+route("settings", settings);
+route("me", showMe);
 
 const app = document.getElementById("app");
 let frame = null;
@@ -41,11 +49,11 @@ async function start() {
   return work();
 }
 
-async function signInView() {
+function signInView() {
   leaveView();
   unfollow();
   frame = null;
-  (await import("./views/account.js")).showSignIn(app, work);
+  showSignIn(app, work);
 }
 
 async function work() {

@@ -4,15 +4,15 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** An element: `h("p", {class: "note", onclick}, "text", node, [more], null)`. */
 export function h(name, props, ...children) {
-  return fill(document.createElement(name), props, children);
+  return build(document.createElement(name), props, children);
 }
 
 /** The same for SVG. */
 export function s(name, props, ...children) {
-  return fill(document.createElementNS(SVG, name), props, children);
+  return build(document.createElementNS(SVG, name), props, children);
 }
 
-function fill(element, props, children) {
+function build(element, props, children) {
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);

@@ -14,7 +14,7 @@ export function figure(title, summary, picture, heads, rows) {
     h("details", {}, h("summary", {}, t("plot.table")), table(title, heads, rows, { hidden: true })));
 }
 
-const frame = (label, children, high = HIGH) => s("svg", { viewBox: `0 0 ${WIDE} ${high}`, role: "img", "aria-label": label }, children);
+const chart = (label, children, high = HIGH) => s("svg", { viewBox: `0 0 ${WIDE} ${high}`, role: "img", "aria-label": label }, children);
 
 function scale(most, high = HIGH) {
   const top = niceAbove(most);
@@ -42,7 +42,7 @@ export function stacked(label, rows, names, format) {
   const total = (row) => names.reduce((sum, name) => sum + (row.parts[name] ?? 0), 0);
   const axis = scale(Math.max(0, ...rows.map(total)));
   const { step, x, every } = columns(rows.length);
-  return frame(label, [grid(axis, format), rows.map((row, place) => {
+  return chart(label, [grid(axis, format), rows.map((row, place) => {
     let below = 0;
     return [
       names.map((name) => {
@@ -61,7 +61,7 @@ export function bars(label, rows, format) {
   const high = rows.length * 30 + 8;
   const most = Math.max(1e-9, ...rows.map((row) => Math.max(row.value, row.second ?? 0)));
   const width = (value) => (value / most) * (WIDE - 236);
-  return frame(label, rows.map((row, place) => [
+  return chart(label, rows.map((row, place) => [
     s("text", { x: 116, y: place * 30 + 21, "text-anchor": "end" }, row.label.slice(0, 18)),
     row.second !== undefined && s("rect", { class: "second", x: 124, y: place * 30 + 8, width: width(row.second), height: 18, rx: 3, opacity: 0.45 }),
     s("rect", { class: row.class ?? "fill", x: 124, y: place * 30 + 8, width: Math.max(1, width(row.value)), height: 18, rx: 3 }),
@@ -74,7 +74,7 @@ export function intervals(label, rows, format, least = 0.01) {
   const most = Math.min(1, niceAbove(Math.max(least, ...rows.map((row) => row.high))));
   const x = (value) => 150 + (value / most) * (WIDE - 165);
   const high = rows.length * 40 + 30;
-  return frame(label, [[0, 0.5, 1].map((part) => [s("line", { class: "axis", x1: x(most * part), x2: x(most * part), y1: 6, y2: high - 22 }),
+  return chart(label, [[0, 0.5, 1].map((part) => [s("line", { class: "axis", x1: x(most * part), x2: x(most * part), y1: 6, y2: high - 22 }),
     s("text", { x: x(most * part), y: high - 6, "text-anchor": "middle" }, format(most * part))]),
   rows.map((row, place) => {
     const y = place * 40 + 26;

@@ -218,7 +218,7 @@ function around(item) {
     earlier.length > 0 && h("section", {}, h("h3", {}, t("decisions")), decisionList(earlier)));
 }
 
-const STATUSES = ["published", "held", "pending", "rejected", "removed", "deleted"];
+export const STATUSES = ["published", "held", "pending", "rejected", "removed", "deleted"];
 
 export function authorBox(record, author) {
   return h("section", {}, h("h3", {}, t("author")),

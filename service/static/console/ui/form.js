@@ -111,10 +111,10 @@ export function openDialog(title, build, { wide = false } = {}) {
   });
 }
 
-export const isShown = () => document.querySelector("dialog[open]") !== null;
+export const isDialogShown = () => document.querySelector("dialog[open]") !== null;
 
 /** Ask before something that cannot be taken back; true only for a yes. */
-export function confirm(title, text, verb) {
+export function sure(title, text, verb) {
   return openDialog(title, (close) => [
     h("p", {}, text),
     h("div", { class: "row" },
@@ -143,7 +143,7 @@ export const KEYS = [
 ];
 
 export function showHelp() {
-  if (isShown()) return;
+  if (isDialogShown()) return;
   openDialog(t("help"), () => [
     h("table", { class: "keys" }, h("caption", { class: "unseen" }, t("help")), h("tbody", {}, KEYS.map(([key, name]) =>
       h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, t(`key.${name}`)))))),

@@ -5,6 +5,7 @@ import { left, undo, undoable, waiting } from "../decide.js";
 import { announce, h, replace } from "../dom.js";
 import { clock, t, word } from "../i18n.js";
 import { useKeys } from "../keys.js";
+import { releaseAll } from "../leases.js";
 import { go, href } from "../router.js";
 import { chooseSite, isAdmin, session, signOut } from "../session.js";
 import { on, prefs } from "../store.js";
@@ -38,7 +39,7 @@ export function shell(root, { onSite }) {
         h("button", { class: "button quiet small help", "aria-label": t("help"), onclick: showHelp }, "?"),
         themeSwitch(),
         h("a", { class: "button quiet small person", href: href("me") }, session.name || t("me")),
-        h("button", { class: "button quiet small leave", onclick: leave }, t("sign_out")))),
+        h("button", { class: "button quiet small leave", onclick: signOff }, t("sign_out")))),
     h("div", { class: "frame" }, nav, main));
   const showCounts = (view) => {
     counts.queue.textContent = view.depth || "";
@@ -66,7 +67,6 @@ function siteName(onSite) {
   const options = session.sites.map((one) =>
     h("option", { value: one.slug, selected: one.slug === session.site }, one.slug === session.site ? name : one.name || one.slug));
   return h("select", { class: "site", "aria-label": t("site"), onchange: async (event) => {
-    const { releaseAll } = await import("../leases.js");
     await releaseAll();
     await chooseSite(event.target.value);
     if (location.hash !== "#/queue") history.replaceState(null, "", "#/queue");
@@ -87,8 +87,7 @@ function themeSwitch() {
   return button;
 }
 
-async function leave() {
-  const { releaseAll } = await import("../leases.js");
+async function signOff() {
   await releaseAll();
   await signOut();
   location.hash = "";
@@ -99,13 +98,13 @@ async function leave() {
 const notices = [];
 let place = null;
 let undoBar = null;
-let shown = null;
+let offered = null;
 
 export function startBars() {
   if (place) return;
   place = document.getElementById("bars");
-  on("acts", draw);
-  on("reachable", draw);
+  on("acts", drawBars);
+  on("reachable", drawBars);
   setInterval(tick, 1000);
 }
 
@@ -115,17 +114,17 @@ export function notice(text, kind = "info", more = null) {
   notices.push(one);
   if (notices.length > 3) notices.shift();
   announce(text);
-  draw();
+  drawBars();
   if (kind === "info") setTimeout(() => remove(one), 8000);
 }
 
 function remove(one) {
   const at = notices.indexOf(one);
   if (at >= 0) notices.splice(at, 1);
-  draw();
+  drawBars();
 }
 
-export const clearNotices = () => { notices.length = 0; draw(); };
+export const clearNotices = () => { notices.length = 0; drawBars(); };
 
 export function say(act) {
   const reasons = (act.wanted.reasons ?? []).map((code) => word("reason", code)).join(", ");
@@ -133,7 +132,7 @@ export function say(act) {
   return t(key, { n: act.count }) + (reasons ? `: ${reasons}` : "");
 }
 
-function draw() {
+function drawBars() {
   if (!session.site) return replace(place);
   const act = undoable();
   const isOut = !isReachable();
@@ -142,8 +141,8 @@ function draw() {
     h("span", { class: "bar-text" }, act.isUnwanted ? t("undo.soon") : say(act), act.state !== "done" && isOut && h("small", {}, ` ${t("kept")}`)),
     h("span", { class: "soft clock" }, clock(left(act))),
     h("button", { class: "button small", onclick: takeBack }, t("undo"), h("kbd", {}, "u")));
-  if (act && act !== shown) announce(`${say(act)}. ${t("undo.hint")}`);
-  shown = act;
+  if (act && act !== offered) announce(`${say(act)}. ${t("undo.hint")}`);
+  offered = act;
   replace(place,
     isOut && h("div", { class: "bar offline", role: "alert" }, h("strong", {}, t("offline")), " ", t("offline.kept", { n: kept })),
     notices.map((one) => h("div", { class: `bar ${one.kind}`, role: one.kind === "info" ? "status" : "alert" },
@@ -154,7 +153,7 @@ function draw() {
 
 function tick() {
   const act = undoable();
-  if (act !== shown) return draw();
+  if (act !== offered) return drawBars();
   const place = undoBar?.querySelector(".clock");
   if (act && place) place.textContent = clock(left(act));
   return null;
@@ -171,5 +170,5 @@ export async function takeBack() {
   } catch (problem) {
     notice(problem.message, "problem");
   }
-  return draw();
+  return drawBars();
 }

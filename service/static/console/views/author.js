@@ -10,14 +10,14 @@ import { reasonName, reasons } from "../ui/choose.js";
 import { area, button, field, form, input, pages, problemBox, select } from "../ui/form.js";
 import { commentRow } from "./browse.js";
 
-export async function mount(root, at) {
+export async function oneAuthor(root, at) {
   const [id] = at.parts;
   const path = (...parts) => review("commenters", id, ...parts);
   const side = h("div", {});
   try {
     const profile = await get(path());
     replace(root, h("h1", {}, profile.name || t("nameless")), h("div", { class: "columns" },
-      h("section", { "aria-label": t("author.comments") }, filter(id, at), history(path, at)), side));
+      h("section", { "aria-label": t("author.comments") }, filter(id, at), writtenBy(path, at)), side));
     replace(side, about(profile, path), await restrictions(path), await notes(path));
   } catch (problem) {
     replace(root, h("h1", {}, t("author")), problemBox(problem));
@@ -30,7 +30,7 @@ function filter(id, at) {
   return h("div", { class: "toolbar" }, field(t("search.status"), choice));
 }
 
-const history = (path, at) => pages(async (after) => {
+const writtenBy = (path, at) => pages(async (after) => {
   const { comments, next } = await get(path("comments"), { status: at.query.status, after });
   return { items: comments, next };
 }, (comment) => commentRow(comment));

@@ -5,7 +5,7 @@ import { decisionsOf } from "../decide.js";
 import { announce, h, replace } from "../dom.js";
 import { ago, num, stamp, t, word } from "../i18n.js";
 import { go, href } from "../router.js";
-import { decisionList, quote, textOf, threadLink } from "../ui/card.js";
+import { decisionList, quote, STATUSES, textOf, threadLink } from "../ui/card.js";
 import { reasonPicker } from "../ui/choose.js";
 import { button, field, input, openDialog, pages, problemBox, select } from "../ui/form.js";
 import { notice } from "../ui/shell.js";
@@ -86,8 +86,6 @@ function offerUndo(answer, wanted, onUndone) {
 
 // Places to look around: search, threads, one comment, reports, appeals, the audit trail.
 // Search over the comments of the site; what was searched is in the address.
-const STATUSES = ["published", "held", "pending", "rejected", "removed", "deleted"];
-
 export async function searching(root, at) {
   const query = at.query;
   const fields = {

@@ -7,21 +7,21 @@ import { bars, figure, intervals, stacked } from "../plots.js";
 import { go } from "../router.js";
 import { problemBox, select } from "../ui/form.js";
 
-const STATUSES = ["published", "held", "rejected", "removed"];
+const PLOTTED = ["published", "held", "rejected", "removed"];
 const isoDay = (time) => new Date(time).toISOString().slice(0, 10);
 
-export async function mount(root, at) {
+export async function dashboard(root, at) {
   const days = Number(at.query.days) || 30;
   const choice = select([7, 30, 90].map((one) => [String(one), t("days", { n: one })]), String(days), { "aria-label": t("dash.time"), onchange: () => go("dashboard", [], { days: choice.value }) });
   const place = h("div", {}, h("p", { class: "soft" }, t("loading")));
   replace(root, h("div", { class: "head" }, h("h1", {}, t("nav.dashboard")), h("div", {}, choice)), place);
   const now = Date.now();
-  get(review("stats"), { from: isoDay(now - (days - 1) * 86_400_000), to: isoDay(now) }).then((stats) => draw(place, stats), (problem) => {
+  get(review("stats"), { from: isoDay(now - (days - 1) * 86_400_000), to: isoDay(now) }).then((stats) => drawStats(place, stats), (problem) => {
     replace(place, problem.isMissing ? h("p", { class: "empty" }, t("missing")) : problemBox(problem));
   });
 }
 
-function draw(place, stats) {
+function drawStats(place, stats) {
   const total = stats.days.reduce((sum, one) => sum + one.submitted, 0);
   const longest = [...stats.waiting].sort((a, b) => b.decided - a.decided)[0];
   const fact = (value, name) => h("div", { class: "fact" }, h("b", {}, value), h("span", { class: "soft" }, name));
@@ -40,9 +40,9 @@ function volumePlot(days, total) {
   if (!total) return none(title);
   const short = new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "short" });
   const rows = days.map((one) => ({ label: short.format(new Date(`${one.day}T12:00`)), parts: one }));
-  const legend = h("ul", { class: "legend" }, STATUSES.map((status) => h("li", {}, h("span", { class: `dot ${status}` }), word("status", status))));
-  return figure(title, [t("dash.volume.what", { n: total }), legend], stacked(title, rows, STATUSES, (value) => num(value)),
-    [t("dash.day"), t("dash.written"), ...STATUSES.map((status) => word("status", status))], days.map((one) => [day(`${one.day}T12:00`), num(one.submitted), ...STATUSES.map((status) => num(one[status]))]));
+  const legend = h("ul", { class: "legend" }, PLOTTED.map((status) => h("li", {}, h("span", { class: `dot ${status}` }), word("status", status))));
+  return figure(title, [t("dash.volume.what", { n: total }), legend], stacked(title, rows, PLOTTED, (value) => num(value)),
+    [t("dash.day"), t("dash.written"), ...PLOTTED.map((status) => word("status", status))], days.map((one) => [day(`${one.day}T12:00`), num(one.submitted), ...PLOTTED.map((status) => num(one[status]))]));
 }
 
 function machinePlot({ machine, people, machine_share: part }) {

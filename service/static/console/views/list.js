@@ -13,7 +13,7 @@ import { notice, takeBack } from "../ui/shell.js";
 
 const MANY = 25;
 
-export async function mount(root, at) {
+export async function deciding(root, at) {
   const chosen = new Set();
   const list = h("ol", { class: "list", "aria-label": t("nav.list") });
   const bar = h("div", { class: "bulk" });

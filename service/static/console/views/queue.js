@@ -16,7 +16,7 @@ let shown = null; // The item in view, its card, and since when it may be decide
 let picker = null;
 let parts = null;
 
-export async function mount(root, at) {
+export async function reviewing(root, at) {
   const scope = { ...(at.parts[0] ? { queue: at.parts[0] } : {}), filter: filterOf(at.query) };
   const stage = h("div", { class: "stage" });
   const actions = h("div", { class: "actions", role: "toolbar", "aria-label": t("actions") });

@@ -5,16 +5,16 @@ import { h, replace } from "../dom.js";
 import { ago, day, stamp, t, word } from "../i18n.js";
 import { href } from "../router.js";
 import { isAdmin } from "../session.js";
-import { button, confirm, field, form, input, pages, problemBox, select, showSecret, table } from "../ui/form.js";
+import { button, sure, field, form, input, pages, problemBox, select, showSecret, table } from "../ui/form.js";
 import { notice } from "../ui/shell.js";
+import { showPolicy, showReasons, showReview, showSite, showWords } from "./settings_rules.js";
 
-const rules = (name) => async (...given) => (await import("./settings_rules.js"))[name](...given);
 const PARTS = {
-  policy: rules("showPolicy"), words: rules("showWords"), reasons: rules("showReasons"), review: rules("showReview"),
-  members: showMembers, keys: showKeys, webhooks: showWebhooks, site: rules("showSite"),
+  policy: showPolicy, words: showWords, reasons: showReasons, review: showReview,
+  members: showMembers, keys: showKeys, webhooks: showWebhooks, site: showSite,
 };
 
-export async function mount(root, at) {
+export async function settings(root, at) {
   const chosen = at.parts[0] in PARTS ? at.parts[0] : "policy";
   const place = h("div", {});
   replace(root, h("div", { class: "view" }, h("h1", {}, t("nav.settings")), h("nav", { class: "subnav", "aria-label": t("nav.settings") },
@@ -38,7 +38,7 @@ async function showMembers(place) {
   const role = select([["moderator", t("role.moderator")], ["admin", t("role.admin")]], "moderator");
   const state = (one) => (one.disabled_at ? t("disabled") : one.pending ? t("invited") : t("active"));
   const end = async (one) => {
-    if (!(await confirm(t("members.end"), t("members.end.what", { name: one.name }), t("members.end")))) return;
+    if (!(await sure(t("members.end"), t("members.end.what", { name: one.name }), t("members.end")))) return;
     await drop(admin("members", one.id));
     await showMembers(place);
   };
@@ -60,7 +60,7 @@ async function showKeys(place) {
   const of = select([["", t("keys.system")], ...members.filter((one) => !one.disabled_at && !one.pending).map((one) => [one.id, one.name])], "");
   const scopes = SCOPES.map((one) => h("input", { type: "checkbox", value: one, checked: one === "review" }));
   const end = async (key) => {
-    if (!(await confirm(t("keys.revoke"), t("keys.revoke.what", { name: key.name }), t("keys.revoke")))) return;
+    if (!(await sure(t("keys.revoke"), t("keys.revoke.what", { name: key.name }), t("keys.revoke")))) return;
     await drop(admin("keys", key.id));
     await showKeys(place);
   };
@@ -110,7 +110,7 @@ function hookBox(hook, place) {
     hook.dead > 0 && button(t("webhooks.replay"), run(() => post(path("replay"), { states: ["dead"] }), "webhooks.sent"), "small"),
     button(t(isActive ? "webhooks.pause" : "webhooks.resume"), run(() => patch(path(), { status: isActive ? "paused" : "active" }), "saved"), "small"),
     button(t("webhooks.rotate"), async () => { const made = await post(path("secrets")); await showSecret(t("webhooks.secret"), t("secret.once"), made.secret); }, "small"),
-    button(t("remove"), async () => { if (await confirm(t("remove"), t("webhooks.remove"), t("remove"))) await run(() => drop(path()), "saved")(); }, "quiet small")));
+    button(t("remove"), async () => { if (await sure(t("remove"), t("webhooks.remove"), t("remove"))) await run(() => drop(path()), "saved")(); }, "quiet small")));
 }
 
 function log(place, id) {
