@@ -14,6 +14,7 @@ import asyncio
 import os
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,14 @@ async def _opened(service: Running, number: int) -> list[Reader]:
     for first in range(0, number, OPENED_AT_ONCE):
         some = [Reader(service.port, PAGE) for _ in range(min(OPENED_AT_ONCE, number - first))]
         for reader in some:
-            await loop.create_connection(lambda reader=reader: reader, "127.0.0.1", service.port)
+            await loop.create_connection(partial(_itself, reader), "127.0.0.1", service.port)
         assert all(await asyncio.gather(*(reader.is_open for reader in some)))
         readers += some
     return readers
+
+
+def _itself(reader: Reader) -> Reader:
+    return reader
 
 
 async def _told(
