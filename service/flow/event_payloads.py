@@ -99,6 +99,7 @@ class _Rows(NamedTuple):
     slug: str
     threads: Mapping[str, Row]
     comments: Mapping[str, Row]
+    parents: Mapping[str, Row]
     revisions: Mapping[str, Row]
     decisions: Mapping[str, Row]
     items: Mapping[str, Row]
@@ -112,10 +113,16 @@ async def _gather(connection: AsyncConnection, site_id: str, events: Sequence[Ro
     comment_ids = _ids(event.comment_id for event in events)
     revision_ids = _ids(event.revision_id for event in events)
     found = {row.id: row for row in await pages.by_ids(connection, site_id, comment_ids)}
+    parents = {
+        row.id: row for row in await pages.by_ids(connection, site_id, _ids(r.parent_id for r in found.values()))
+    }
     # A thread that was merged away since is the one that the comment is in now.
     thread_ids = _ids([*(event.thread_id for event in events), *(row.thread_id for row in found.values())])
     people = _ids(
-        [*(event.data.get("commenter_id") for event in events), *(row.commenter_id for row in found.values())]
+        [
+            *(event.data.get("commenter_id") for event in events),
+            *(row.commenter_id for row in (*found.values(), *parents.values())),
+        ]
     )
     reviewed = _ids(event.comment_id for event in events if "review" in EVENTS[event.type].carries)
     decided = _ids(event.data.get("decision_id") for event in events)
@@ -125,6 +132,7 @@ async def _gather(connection: AsyncConnection, site_id: str, events: Sequence[Ro
         slug=await sites.slug_of(connection, site_id),
         threads=await threads.by_ids(connection, site_id, thread_ids) if thread_ids else {},
         comments=found,
+        parents=parents,
         revisions=await comments.revisions_by_ids(connection, site_id, revision_ids) if revision_ids else {},
         decisions={row.id: row for row in await review_items.decisions_by_ids(connection, site_id, decided)}
         if decided
@@ -160,10 +168,15 @@ def _comment(event: Row, _kind: Event, rows: _Rows, _now: datetime) -> Any:
     row = rows.comments.get(event.comment_id)
     if row is None:
         return UNSET
-    author = schemas.EventAuthor(
-        row.commenter_id, row.author_kind, row.author_name, _subject(rows.commenters.get(row.commenter_id))
-    )
-    return schemas.EventComment(row.id, row.parent_id, _status(event, row, rows), author, row.created_at)
+    above = rows.parents.get(row.parent_id)
+    parent = parts.EventParent(above.id, Status(above.status), _author(above, rows)) if above is not None else UNSET
+    status = _status(event, row, rows)
+    return schemas.EventComment(row.id, row.parent_id, status, _author(row, rows), row.created_at, parent)
+
+
+def _author(row: Row, rows: _Rows) -> schemas.EventAuthor:
+    subject = _subject(rows.commenters.get(row.commenter_id))
+    return schemas.EventAuthor(row.commenter_id, row.author_kind, row.author_name, subject)
 
 
 def _status(event: Row, comment: Row, rows: _Rows) -> Status:

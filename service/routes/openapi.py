@@ -22,6 +22,8 @@ _REF = "#/components/schemas/{name}"
 _METHODS = ("get", "put", "post", "delete", "patch")
 #: Any route can meet these: a wrong parameter, name or method, an unknown thing, a defect, a database that is down.
 _ALWAYS = (400, 404, 405, 421, 500, 503)
+#: The tag of the pages that links in letters lead to.
+_OF_LETTERS = "mail"
 _AUTHOR: dict[str, list[str]] = {"authorToken": []}
 _API: dict[str, list[str]] = {"apiToken": []}
 _SESSION: dict[str, list[str]] = {"session": []}
@@ -126,6 +128,9 @@ def _operation(method: str, operation: dict[str, Any], guard: str) -> dict[str, 
     if "requestBody" in operation:
         # Also where nobody has to be known: whoever signs in, or uses an invitation, can be refused.
         statuses |= {401, 403, 408, 409, 410, 413, 415, 422, 429}
+    if _OF_LETTERS in operation.get("tags", ()):
+        # Their links end, and their forms are small.
+        statuses |= {408, 410, 413}
     # The framework's own 400 is not what we answer.
     kept = {status: said for status, said in operation["responses"].items() if status != "400"}
     problems = {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}

@@ -30,14 +30,23 @@ class EventAuthor(Struct, frozen=True):
     subject: str | None
 
 
+class EventParent(Struct, frozen=True):
+    """The comment that is answered, as it is now, and who is to be told of it."""
+
+    id: str
+    status: Status
+    author: EventAuthor
+
+
 class EventComment(Struct, frozen=True):
-    """The comment that an event is about; `status` is the one that the event brought."""
+    """The comment that an event is about; `status` is the one that the event brought. A root has no `parent`."""
 
     id: str
     parent_id: str | None
     status: Status
     author: EventAuthor
     created_at: datetime
+    parent: EventParent | UnsetType = UNSET
 
 
 class EventRevision(Struct, frozen=True, omit_defaults=True):

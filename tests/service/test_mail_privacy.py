@@ -16,7 +16,7 @@ from tests.service.mailing import ADA, ME, SITE, UNDO_SECONDS, Mail, mail, post,
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
-ONE_CLICK = {"content": b"List-Unsubscribe=One-Click", "headers": {"content-type": "application/x-www-form-urlencoded"}}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 async def rows(service: Service, table: str) -> int:
@@ -34,14 +34,13 @@ async def test_one_click_unsubscribes(service: Service, mail: Mail, post: Post) 
     page = await service.call("GET", path, expect=200)
     assert page.text.count("<button") == 3
     assert (await service.call("GET", ME, as_=token)).json()["replies"] is True
-    await service.call("POST", path, expect=200, **ONE_CLICK)
+    await service.call("POST", path, expect=200, headers=FORM, content=b"List-Unsubscribe=One-Click")
     assert (await service.call("GET", ME, as_=token)).json() == {
         "state": "confirmed", "replies": False, "decisions": True,
     }  # fmt: skip
     await service.published("Another.", parent_id=parent)
     assert await mail.later(600) == 0
-    form = {"content": b"what=all", "headers": ONE_CLICK["headers"]}
-    answer = await service.call("POST", path, expect=200, **form)
+    answer = await service.call("POST", path, expect=200, headers=FORM, content=b"what=all")
     assert "forgotten" in answer.text
     assert await mail.state(token) == "none"
     assert await rows(service, "mail_addresses") == 0

@@ -24,6 +24,7 @@ from tests.seeding import seed_thread
 from tests.service.answers import UNKNOWN_ID, client_of, problem
 from tests.service.people import PASSWORD, invited, person, second_factor
 from tests.service.publisher import RSA_KEY, claims, configure, jwks, public_jwk, sign
+from tests.service.ways_of_mail import WAYS_OF_MAIL
 from tests.service.ways_of_readers import WAYS_OF_READERS
 from tests.service.ways_of_reports import WAYS_OF_REPORTS
 from tests.service.ways_of_review import WAYS_OF_REVIEW
@@ -32,7 +33,7 @@ from tests.service_fixture import Service
 pytestmark = pytest.mark.anyio
 
 Way = Callable[[Service], Awaitable[httpx.Response]]
-WAYS: dict[str, Way] = {**WAYS_OF_READERS, **WAYS_OF_REPORTS, **WAYS_OF_REVIEW}
+WAYS: dict[str, Way] = {**WAYS_OF_MAIL, **WAYS_OF_READERS, **WAYS_OF_REPORTS, **WAYS_OF_REVIEW}
 COMMENTS = "/v1/sites/test/threads/page/comments"
 CLAIMS = "/v1/review/test/claims"
 KEY = {"idempotency-key": "0190a0a0-0000-4000-8000-000000000001"}
