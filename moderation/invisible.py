@@ -34,6 +34,11 @@ _LATIN_MARKED = re.compile("(?<=[A-Za-z])[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1df
 _KEYCAP = re.compile("(?<=[0-9#*])\u20e3")
 
 
+def is_invisible(character: str) -> bool:
+    """Return whether a reader cannot see a character."""
+    return _REMOVED.fullmatch(character) is not None
+
+
 def reveal(text: str) -> tuple[str, tuple[str, ...]]:
     """Return the text in NFKC without invisible characters and mark stacks, and the evasions that were in it."""
     if _ORDINARY.fullmatch(text):

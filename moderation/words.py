@@ -58,6 +58,13 @@ class WordList:
         found = {number for form in forms for number in self._numbers(form)}
         return tuple(self._entries[number] for number in sorted(found))
 
+    def matches(self, folded: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+        """Yield [start, end) of each place where entries stand as whole words in a text that was folded already."""
+        for last, (length, numbers) in self._automaton.iter(folded) if self._entries else ():
+            start, end = last + 1 - length, last + 1
+            if _stands_alone(folded, start, end):
+                yield start, end, tuple(self._entries[number] for number in numbers)
+
     def _forms(self, text: str) -> Iterator[str]:
         folded = _folded(text)
         yield folded

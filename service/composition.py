@@ -24,6 +24,7 @@ from service.queue.client import connect, connect_blocking
 from service.queue.fanout import Fanout
 from service.queue.limits import Limiter
 from service.queue.live import DecisionBoard, DecisionHub
+from service.queue.questions import Answers, QuestionLine
 from service.queue.recent_texts import RecentTexts
 from service.queue.review import ReviewQueue
 from service.queue.scorer_status import ScorerBoard
@@ -60,6 +61,8 @@ async def open_context(
         closing.push_async_callback(webhook_egress.close)
         prefix = settings.redis_prefix
         fanout = Fanout(client, prefix)
+        questions = QuestionLine(client, blocking, prefix)
+        answers = Answers(questions, prefix)
         yield Context(
             settings=settings,
             database=database,
@@ -67,8 +70,10 @@ async def open_context(
             reviews=ReviewQueue(client, prefix),
             scorers=ScorerBoard(client, prefix),
             decisions=DecisionBoard(client, prefix),
-            hub=DecisionHub(blocking, prefix, listeners=[fanout]),
+            hub=DecisionHub(blocking, prefix, listeners=[fanout, answers]),
             fanout=fanout,
+            questions=questions,
+            answers=answers,
             box=box,
             passwords=Passwords(),
             egress=egress,

@@ -50,6 +50,18 @@ scorer_refused_total = Counter(
 scorer_abandoned_total = Counter(
     "colloquy_scorer_abandoned_total", "Requests given up by their callers.", ["priority"], registry=worker_registry
 )
+questions_total = Counter(
+    "colloquy_questions_total", "Questions to the scorer, by what came of them.", ["outcome"], registry=api_registry
+)
+questions_seconds = Histogram(
+    "colloquy_questions_seconds",
+    "Time until a question was answered.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 10),
+    registry=api_registry,
+)
+questions_taken_total = Counter(
+    "colloquy_questions_taken_total", "Questions that a worker took.", ["outcome"], registry=worker_registry
+)
 webhook_attempts_total = Counter(
     "colloquy_webhook_attempts_total", "Webhooks sent, by outcome.", ["outcome"], registry=worker_registry
 )

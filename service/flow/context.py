@@ -18,6 +18,7 @@ from service.flow.signing import AuthorTokens
 from service.queue.fanout import Fanout
 from service.queue.limits import Limiter
 from service.queue.live import DecisionBoard, DecisionHub
+from service.queue.questions import Answers, QuestionLine
 from service.queue.recent_texts import RecentTexts
 from service.queue.review import ReviewQueue
 from service.queue.scorer_status import ScorerBoard
@@ -50,6 +51,8 @@ class Context:
     decisions: DecisionBoard
     hub: DecisionHub
     fanout: Fanout
+    questions: QuestionLine
+    answers: Answers
     box: Box
     passwords: Passwords
     egress: Egress

@@ -11,13 +11,14 @@ from moderation.scores import Scores
 
 
 class Priority(StrEnum):
-    """Who asks: the pipeline that decides comments, or anybody else."""
+    """Who asks: the pipeline that decides comments, somebody who waits for an answer, or anybody else."""
 
     COMMENTS = "comments"
+    QUESTIONS = "questions"
     OTHERS = "others"
 
 
-SHARES = {Priority.COMMENTS: 3, Priority.OTHERS: 1}
+SHARES = {Priority.COMMENTS: 3, Priority.QUESTIONS: 1, Priority.OTHERS: 1}
 """Characters scored for each while both wait: neither starves the other, and who is alone has everything."""
 
 

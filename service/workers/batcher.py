@@ -20,6 +20,10 @@ LEAST_CHARACTERS = 2_000
 """What may be gathered for one call however slow the model is; a single text may be longer."""
 _FIRST_CHARACTERS = LEAST_CHARACTERS
 _CALL_SECONDS = 1.0
+_SHORT_CALL_SECONDS = 0.25
+"""Somebody who waits for an answer waits for the call in progress first."""
+_SHORT_FOR_SECONDS = 10.0
+"""Calls stay short for so long after a question: whoever asked once asks again."""
 _REMEMBERED = 0.8
 _SHORTEST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 1.0, 60.0
 
@@ -81,6 +85,7 @@ class Batcher:
         self._clock = clock
         self._lines = {priority: Line(priority) for priority in Priority}
         self._served = 0.0
+        self._short_until: float | None = None
         self._scored_characters, self._scored_seconds = 0.0, 0.0
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -147,6 +152,8 @@ class Batcher:
         if self._stopped:
             raise ScorerFailed(ScorerFailure.START)
         line = self._lines[wish.priority]
+        if wish.priority is Priority.QUESTIONS:
+            self._short_until = self._clock() + _SHORT_FOR_SECONDS
         self._admit(line, wish.texts)
         request = Request(wish.texts, self._clock(), remember=wish.remember)
         if not line.texts:
@@ -202,7 +209,9 @@ class Batcher:
 
     def _call_characters(self) -> float:
         speed = self.characters_per_second
-        wanted = _FIRST_CHARACTERS if speed is None else speed * _CALL_SECONDS
+        is_short = self._short_until is not None and self._clock() < self._short_until
+        seconds = _SHORT_CALL_SECONDS if is_short else _CALL_SECONDS
+        wanted = _FIRST_CHARACTERS if speed is None else speed * seconds
         return min(max(wanted, LEAST_CHARACTERS), MOST_CHARACTERS)
 
     async def _make(self, call: Call) -> None:

@@ -16,6 +16,7 @@ from service.flow.context import Context
 from service.flow.sweep import sweep
 from service.queue.client import QueueUnavailable
 from service.queue.scorer_status import ScorerState, ScorerStatus
+from service.workers.answering import Answerer
 from service.workers.batcher import Batcher
 from service.workers.delivering import Deliverer
 from service.workers.explaining import Explainer
@@ -68,6 +69,7 @@ class Worker:
         )
         self._deliverer = Deliverer(context, context.webhook_egress)
         self._mailer = Mailer(context, self.parts) if settings.smtp_url else None
+        self._answerer = Answerer(context, self._batcher, self.parts)
         self._explainer = Explainer(context, self._batcher, is_idle=lambda: self._scoring.is_idle)
         scorer.on_change = self._scoring.note_scorer_works
         self._state_since = (ScorerState.UNKNOWN, 0.0)
@@ -89,8 +91,11 @@ class Worker:
             delivering = group.create_task(
                 turn_until(stop, partial(self._deliverer.turn, stop), self._on_error, every_seconds=0.0)
             )
+            answering = group.create_task(turn_until(stop, self._answerer.turn, self._on_error))
             mailing = group.create_task(self._send_mail(stop))
             await turn_until(stop, self._drain, self._on_error)
+            await answering
+            await self._answerer.stop()
             await delivering
             await mailing
             await self._deliverer.stop()

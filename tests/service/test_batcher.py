@@ -215,22 +215,22 @@ async def test_the_time_to_come_back_is_that_of_the_queue() -> None:
             await wait
 
 
-@pytest.mark.parametrize("first", Priority)
-async def test_the_two_lines_share_fairly(first: Priority) -> None:
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("second", [OTHERS, Priority.QUESTIONS])
+async def test_two_lines_share_fairly(second: Priority, is_first: bool) -> None:
     """While both wait, comments get three characters for each of the others, and neither waits for all of the other."""
     scorer = GatedScorer()
     batcher = Batcher(scorer, most_texts=1)
-    second = OTHERS if first is COMMENTS else COMMENTS
     tasks = [
         await started(batcher.score([f"{one.value[0]}{number:03}" for number in range(120)], priority=one))
-        for one in (first, second)
+        for one in ((second, COMMENTS) if is_first else (COMMENTS, second))
     ]
     scorer.open = True
     scorer.let_go()
     await asyncio.gather(*tasks)
     order = "".join(call[0][0] for call in scorer.calls)
     for part in (order[4:44], order[44:84], order[84:124]):
-        assert part.count("c") == pytest.approx(40 * SHARES[COMMENTS] / sum(SHARES.values()), abs=2)
+        assert part.count("c") == pytest.approx(40 * SHARES[COMMENTS] / (SHARES[COMMENTS] + SHARES[second]), abs=2)
 
 
 async def test_who_was_away_has_saved_nothing_up() -> None:
