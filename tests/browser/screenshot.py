@@ -1,9 +1,13 @@
-"""Take the README's picture of the demo: `python -m tests.browser.screenshot docs/images/demo.png`."""
+"""Take the pictures of the demo: `python -m tests.browser.screenshot docs/images/demo.png`.
+
+Beside the README's they are its dark sister, and two of a telephone: in English, and in Arabic.
+"""
 
 import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import FloatRect, Page, async_playwright, expect
 
@@ -26,6 +30,10 @@ OWN = (
     "I was against it until I saw the square during the fair. Nobody missed the cars, and you could hear people talk.",
     "Whoever drives to the baker is an idiot.",
 )
+SPEAK_ARABIC = """() => {
+  Object.assign(document.documentElement, { lang: "ar", dir: "rtl" });
+  document.querySelector("colloquy-thread").refresh();
+}"""
 
 
 async def main(target: Path) -> None:
@@ -35,16 +43,30 @@ async def main(target: Path) -> None:
         async with Installation(Path(folder) / "home") as installation, async_playwright() as playwright:
             await installation.start()
             browser = await playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
-            for scheme in ("light", "dark"):
-                async with Reader.at(browser, installation.url) as others:
-                    if scheme == "light":
-                        await fill(others)
-                async with Reader.at(browser, installation.url, scale=0.8, color_scheme=scheme) as reader:
-                    if scheme == "light":
-                        for body in reversed(OWN):
-                            await expect(await reader.write(body, "Mara")).to_be_focused()
-                    await take(reader.page, target.with_stem(target.stem + "-dark") if scheme == "dark" else target)
+            async with Reader.at(browser, installation.url) as others:
+                await fill(others)
+            async with Reader.at(browser, installation.url, scale=0.8) as reader:
+                for body in reversed(OWN):
+                    await expect(await reader.write(body, "Mara")).to_be_focused()
+                await take(reader.page, target)
+            async with Reader.at(browser, installation.url, scale=0.8, color_scheme="dark") as reader:
+                await take(reader.page, target.with_stem(f"{target.stem}-dark"))
+            for language in ("en", "ar"):
+                options: Any = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+                async with Reader.at(browser, installation.url, scale=1.5, **options) as reader:
+                    await phone(reader, target.with_stem(f"{target.stem}-phone-{language}"), language)
             await browser.close()
+
+
+async def phone(reader: Reader, target: Path, language: str) -> None:
+    """Take the thread as a telephone shows it, on a page in this language."""
+    if language == "ar":
+        await reader.page.evaluate(SPEAK_ARABIC)
+        await expect(reader.page.locator("colloquy-thread section")).to_have_attribute("dir", "rtl")
+        await expect(reader.form.locator(".prompt")).to_be_visible()
+    await expect(reader.page.locator("article.c")).to_have_count(len(OTHERS) + len(REPLIES) + 1)
+    await reader.title.evaluate("(title) => scrollTo(0, title.getBoundingClientRect().top + scrollY - 16)")
+    await reader.page.screenshot(path=target)
 
 
 async def fill(reader: Reader) -> None:

@@ -287,6 +287,94 @@ async def test_a_closed_thread_is_read_only(browser: Browser, newspaper: Newspap
         await expect(acts(reader.card("The last word")).get_by_role("button", name="Reply")).to_have_count(0)
 
 
+async def test_a_second_thought_names_the_words_once(browser: Browser, newspaper: Newspaper) -> None:
+    """Where the site asks before something is sent that may hurt, the words are named, and the reader decides."""
+    asked: list[str] = []
+
+    async def concerned(route: Route) -> None:
+        asked.append(route.request.post_data or "")
+        begin = RUDE.index("idiot")
+        await route.fulfill(json={"concern": True, "reasons": [], "words": [[begin, begin + len("idiot")]]})
+
+    async with at(browser, newspaper, "second") as reader:
+        await with_embed(reader, second_chance=True)
+        await reader.page.route("**/second-thoughts", concerned)
+        await reader.open()
+        card = await reader.write(RUDE)
+        await expect(reader.form.get_by_role("alert")).to_contain_text("This could hurt somebody.")
+        await expect(reader.form.locator("mark")).to_have_text("idiot")
+        await expect(card).to_have_count(0)
+        await reader.form.get_by_role("button", name="Send as it is").click()
+        await expect(note(card)).to_contain_text("Waiting for review.")
+        assert len(asked) == 1
+
+
+async def test_mail_about_replies_is_asked_for(browser: Browser, newspaper: Newspaper) -> None:
+    """Who has written here can ask for mail, where the installation sends any; the address is sent once."""
+    sent: list[Any] = []
+
+    async def mail(route: Route) -> None:
+        if route.request.method == "PUT":
+            sent.append(route.request.post_data_json)
+            await route.fulfill(status=202, json={})
+        else:
+            await route.fulfill(json={"state": "none", "replies": True, "decisions": True})
+
+    async with at(browser, newspaper, "mail") as reader:
+        await with_embed(reader, mail=True)
+        await reader.page.route("**/me/mail", mail)
+        await reader.open()
+        button = reader.page.get_by_role("button", name="E-mail me about replies")
+        await expect(button).to_be_hidden()
+        await expect(await reader.write("Tell me what others think.")).to_be_focused()
+        await button.click()
+        dialog = reader.page.get_by_role("dialog")
+        await dialog.get_by_label("Your e-mail address").fill("ada@reader.example")
+        await dialog.get_by_label("What becomes of my comments").uncheck()
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(reader.said).to_have_text("Open the link in the mail that we sent you.")
+    assert sent == [{"email": "ada@reader.example", "replies": True, "decisions": False, "locale": "en"}]
+
+
+async def with_embed(reader: Reader, **changed: Any) -> None:
+    """Let the site offer something else from the next load on."""
+
+    async def answer(route: Route) -> None:
+        real = await route.fetch()
+        await route.fulfill(response=real, json=await real.json() | changed)
+
+    await reader.page.route("**/embed", answer)
+
+
+async def test_pinned_and_featured_comments_stand_out(
+    browser: Browser, newspaper: Newspaper, installation: Installation
+) -> None:
+    """What moderators pin stands first, once, and says so; what they feature is marked where it stands."""
+    headers = {"authorization": f"Bearer {installation.demo['moderator_token']}"}
+    for number, act in enumerate(("pinned", "featured", None)):
+        answer = await installation.submit(f"An opinion of the day, number {number}.", page="pins", wait=10)
+        if act:
+            path = f"/v1/review/demo/comments/{answer.json()['comment']['id']}/{act}"
+            assert (await installation.client.put(path, headers=headers)).status_code == 204
+    async with at(browser, newspaper, "pins") as reader:
+        cards = reader.page.locator("article.c")
+        await expect(cards).to_have_count(3)
+        await expect(cards.first).to_contain_text("number 0")
+        await expect(cards.first.locator("> .by")).to_contain_text("Pinned")
+        await expect(reader.card("number 1").locator("> .by")).to_contain_text("Featured")
+
+
+async def test_a_site_without_guests_asks_to_sign_in(browser: Browser, newspaper: Newspaper) -> None:
+    """Where guests may not write, a button in place of the form tells the page that somebody wants to sign in."""
+    async with at(browser, newspaper, "guests") as reader:
+        await with_embed(reader, guests_allowed=False)
+        await reader.open()
+        await expect(reader.form).to_have_count(0)
+        await reader.page.evaluate("addEventListener('colloquy:signin', () => { document.title = 'signing in' })")
+        await reader.page.get_by_role("button", name="Sign in to comment").click()
+        await expect(reader.page).to_have_title("signing in")
+
+
 async def test_everything_is_within_reach_of_the_keyboard(browser: Browser, newspaper: Newspaper) -> None:
     """A comment is written, its menu opened and closed, and a reply given up, without a pointer."""
     async with at(browser, newspaper, "keyboard") as reader:

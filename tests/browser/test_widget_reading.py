@@ -241,7 +241,9 @@ async def test_a_telephone_scrolls_in_one_direction(
 ) -> None:
     """At 320 points, which is also a desk at four times the size, nothing is wider than the page, deep replies too."""
     await seed(installation, f"phone-{width}", 60, reply_share=1.0, max_depth=8)
-    options = {"viewport": {"width": width, "height": 700}, "has_touch": True, "is_mobile": True}
+    options: dict[str, Any] = {
+        "viewport": {"width": width, "height": 700}, "has_touch": True, "is_mobile": True,
+    }  # fmt: skip
     async with at(browser, newspaper, f"phone-{width}", **options) as reader:
         await reader.page.get_by_role("button", name="More replies").click()
         await reader.write("You are an idiot, dear telephone.")
@@ -257,24 +259,27 @@ async def test_a_telephone_scrolls_in_one_direction(
 async def test_what_the_server_rendered_is_taken_over(
     browser: Browser, newspaper: Newspaper, installation: Installation
 ) -> None:
-    """The fragment that a publisher's server put into the element stays the same nodes, and gets its buttons."""
+    """What a publisher's server put into the element stays the same nodes and gets its buttons; what is stale goes."""
     submitted = await installation.submit("Rendered by the server first.", page="fragment", wait=10)
     comment_id = submitted.json()["comment"]["id"]
     fragment = await installation.client.get("/v1/sites/demo/threads/fragment/fragment")
     assert fragment.status_code == 200, fragment.text
-    newspaper.inside = fragment.text
+    gone = '<article class="c" data-id="gone" id="c-gone"><div class="body">Taken down since.</div></article>'
+    newspaper.inside = fragment.text.replace('<article class="c"', f'{gone}<article class="c"', 1)
+    await installation.submit("Written since then.", page="fragment", wait=10)
     try:
         async with at(browser, newspaper, "fragment", address={"tall": "1"}) as reader:
             await reader.page.goto(f"{reader.url}&again=1")
-            await expect(reader.page.locator(f"#c-{comment_id}")).to_have_count(1)
-            await reader.page.evaluate(f"window.kept = document.getElementById('c-{comment_id}')")
-            assert await reader.page.evaluate("window.kept !== null")
+            await expect(reader.page.get_by_text("Taken down since.")).to_have_count(1)
+            assert await reader.page.evaluate(f"(window.kept = document.getElementById('c-{comment_id}')) !== null")
             await reader.page.locator("colloquy-thread").scroll_into_view_if_needed()
             card = reader.card("Rendered by the server first.")
             await expect(acts(card).get_by_role("button", name="Reply")).to_be_visible()
             root = "document.querySelector('colloquy-thread').shadowRoot"
             assert await reader.page.evaluate(f"window.kept === {root}.getElementById('c-{comment_id}')")
-            await expect(reader.page.locator("colloquy-thread article.c")).to_have_count(1)
+            await expect(reader.page.locator("colloquy-thread article.c > .body")).to_have_text(
+                ["Written since then.", "Rendered by the server first."]
+            )
     finally:
         newspaper.inside = ""
 

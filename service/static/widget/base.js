@@ -21,31 +21,32 @@ const policy = window.trustedTypes?.createPolicy("colloquy", { createHTML: (html
 export function sanitised(html) {
   const { body } = new DOMParser().parseFromString(policy?.createHTML(html) ?? html, "text/html");
   for (const el of body.querySelectorAll("*")) {
-    const href = /^(https?|mailto):/i.test(el.getAttribute("href")) && el.href;
-    for (const { name } of [...el.attributes]) el.removeAttribute(name);
+    for (const { name, value } of [...el.attributes]) {
+      if (name !== "rel" && !(name === "href" && /^(https?|mailto):/i.test(value))) el.removeAttribute(name);
+    }
     if (!/^(P|BR|EM|STRONG|A|BLOCKQUOTE|CODE|PRE|UL|OL|LI|DEL)$/.test(el.tagName)) el.replaceWith(el.textContent);
-    else if (href) Object.assign(el, { href, rel: "nofollow ugc noopener noreferrer" });
   }
   return [...body.childNodes];
 }
 
-/** Local storage under the site's name; a browser that forbids it just forgets. */
-export const memoryOf = (site) => ({
+/** Local storage under the site's name; where a browser forbids it things are kept as long as the page is. */
+export const memoryOf = (site, kept = {}) => ({
   get(name) {
-    try { return JSON.parse(localStorage[`colloquy:${site}:${name}`] ?? null); } catch { return null; }
+    try { return JSON.parse(localStorage[`colloquy:${site}:${name}`] ?? null); } catch { return kept[name]; }
   },
   set(name, value) {
+    kept[name] = value;
     try {
       if (value?.length === 0) delete localStorage[`colloquy:${site}:${name}`];
       else localStorage[`colloquy:${site}:${name}`] = JSON.stringify(value);
-    } catch { /* Private windows may refuse; everything goes on without. */ }
+    } catch { /* Private windows may refuse. */ }
   },
 });
 
 /** A UUID; outside of https and loopback browsers hide randomUUID, but every blob is named by one. */
 export const newId = () => crypto.randomUUID?.() ?? URL.createObjectURL(new Blob()).slice(-36);
 
-/** Answer the function that calls the API, as the author unless `as` is false; what it throws has `status` and `code`. */
+/** Answer the function that calls the API, as the author unless `as` is false; what it throws has the `status`. */
 export function callerOf(host, api, memory) {
   let token;
   async function call(method, path, { body, headers, as = true, again } = {}) {
@@ -67,7 +68,7 @@ export function callerOf(host, api, memory) {
       if (!token) memory.set("token", "");
       return call(method, path, { body, headers, again: true });
     }
-    throw Object.assign(Error(data.detail), { status: answer.status, code: data.code, extra: data.extra });
+    throw Object.assign(Error(data.detail), { status: answer.status, extra: data.extra });
   }
 
   /** The publisher's token where somebody is signed in there, else the guest's. */

@@ -20,7 +20,7 @@ export function compose(app, { to, edit, close }) {
   const send = h("button.main", { part: "send" }, verb);
   const look = button(t("preview"), preview, { ariaPressed: false });
   const form = h("form", { part: "form", className: close ? "" : "first", onsubmit },
-    h("label", {}, h("span.prompt", { part: "prompt" }, edit ? t("body") : to ? t("replyTo", { name: app.nameOf(to) }) : app.prompt), text),
+    h("label", {}, h("bdi.prompt", { part: "prompt" }, edit ? t("body") : to ? t("replyTo", { name: app.nameOf(to) }) : app.prompt), text),
     seen, problem,
     h("div.tools", {},
       !edit && (app.me ? h("span.left", {}, t("as", { name: app.me })) : h("label.left", {}, t("name"), " ", name)),

@@ -2,8 +2,6 @@
 
 import { button, h } from "./base.js";
 
-const REASONS = ["insult", "hate", "threat", "spam", "off_topic", "privacy", "illegal_content", "other"];
-
 /** Ask in a dialog; `send` gets the fields and answers the message to say, what it throws is shown. */
 function ask({ root, t, say, errorText }, title, verb, fields, send) {
   const problem = h("p.problem", { role: "alert", hidden: true });
@@ -46,7 +44,7 @@ export function report(app, { id }) {
     turn(detail, law.hidden);
   };
   ask(app, "report", "send", [
-    h("fieldset", {}, h("legend", {}, t("reason")), REASONS.map((value) => tick(app, value, { type: "radio", name: "reason", value, required: true, onchange: choose }))), detail, law,
+    h("fieldset", {}, h("legend", {}, t("reason")), (app.config.report_reasons ?? ["other"]).map((value) => tick(app, value, { type: "radio", name: "reason", value, required: true, onchange: choose }))), detail, law,
   ], async ({ reason, detail, child_abuse, good_faith, ...illegal }) => {
     await call("POST", `/comments/${id}/reports`, {
       body: { reason, ...(detail && { detail }), ...(good_faith && { illegal: { ...illegal, good_faith: true, child_abuse: !!child_abuse } }) },

@@ -15,7 +15,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   const memory = memoryOf(host.getAttribute("site"));
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   // What the server rendered is taken over; it stands inside the element, or in its shadow already.
-  const section = root.querySelector(".colloquy") ?? host.querySelector(".colloquy") ?? h("section.colloquy");
+  const section = root.querySelector(".colloquy:not(:has(.write))") ?? host.querySelector(".colloquy") ?? h("section.colloquy");
   const part = (kind, name) => Object.assign(section.querySelector(`:scope>.${name}`) ?? h(`${kind}.${name}`), { part: name });
   const title = part("h2", "title");
   const list = part("div", "list");
@@ -48,8 +48,8 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
     said.timer = setTimeout(say, 9000, "");
   }
 
-  function errorText({ status, code, message }) {
-    return status === 0 ? t("offline") : status === 429 ? t("slow") : code === "thread.closed" ? t("closed") : `${t("failed")} ${message}`;
+  function errorText({ status, message }) {
+    return status === 0 ? t("offline") : status === 429 ? t("slow") : `${t("failed")} ${message}`;
   }
 
   /** Show a comment, where it is already or where it belongs, and the replies that came with it. */
@@ -121,6 +121,9 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
       nodes.clear();
       found.pinned?.forEach((c) => place(c));
       show(found);
+      // What the server rendered may be old: it is put in order, and what is gone by now goes.
+      list.replaceChildren(...new Set([...found.pinned ?? [], ...found.comments].map(({ id }) => nodes.get(id).el)));
+      list.querySelectorAll("article").forEach((el) => nodes.has(el.dataset.id) || el.remove());
       setThread(found.thread);
       app.since(found);
       app.keepAll();
@@ -181,7 +184,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
     app.me = await app.whoAmI();
     write.replaceChildren(app.state !== "open" ? h("p.closed", {}, t("closed"))
       : app.me || app.config.guests_allowed ? compose(app, {})
-      : h("div.first", {}, h("p.prompt", {}, app.prompt), button(t("signin"), () => app.tell("signin"), { className: "main" })));
+      : h("div.first.tools", {}, h("bdi.prompt", {}, app.prompt), button(t("signin"), () => app.tell("signin"), { className: "main" })));
   }
 
   section.lang = /^(de|fr|es|ar)\b/i.test(tag) ? tag : "en";

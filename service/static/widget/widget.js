@@ -55,7 +55,9 @@ class Thread extends HTMLElement {
     const thread = `${api}/threads/${encodeURIComponent(page)}`;
     const tag = tagOf(this);
     const sort = get(this, "sort") ?? "newest";
-    const first = fetch(`${thread}?sort=${sort}&limit=20&replies=3`).catch(() => {});
+    // As many replies as the server renders, where it did.
+    const replies = (this.shadowRoot ?? this).querySelector("article") ? 10 : 3;
+    const first = fetch(`${thread}?sort=${sort}&limit=20&replies=${replies}`).catch(() => {});
     const embed = fetch(`${api}/embed`).then((answer) => answer.ok && answer.json()).catch(() => {});
     const [{ default: mount }, t] = await Promise.all([import(`${CODE}thread.js`), translator(tag)]);
     return mount(this, { api, thread, page, tag, t, sort, first, embed });
