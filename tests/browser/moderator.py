@@ -103,7 +103,7 @@ class Moderator:
 
     def said(self, text: str | re.Pattern[str]) -> Locator:
         """A bar at the edge that says something."""
-        return self.page.locator("#bars .bar", has_text=text)
+        return self.page.locator(".bar", has_text=text)
 
     def forgive(self, word: str) -> None:
         """Forget what the browser had to complain of a request that was meant to fail."""

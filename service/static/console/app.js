@@ -9,7 +9,7 @@ import { here, leaveView, route, show } from "./router.js";
 import { resume, session } from "./session.js";
 import { on } from "./store.js";
 import { isDialogShown } from "./ui/form.js";
-import { shell, startBars } from "./ui/shell.js";
+import { clearNotices, shell, startBars } from "./ui/shell.js";
 import { showMe, showSignIn } from "./views/account.js";
 import { oneAuthor } from "./views/author.js";
 import { appealed, audited, browsing, oneComment, reported, searching } from "./views/browse.js";
@@ -40,6 +40,7 @@ let frame = null;
 async function start() {
   await loadLanguage();
   startBars();
+  addEventListener("hashchange", () => (here().name === "invitation" ? signInView() : showView()));
   if (here().name === "invitation") return signInView();
   try {
     if (!(await resume())) return signInView();
@@ -71,12 +72,14 @@ function startOnce() {
   isStarted = true;
   startHand();
   startDecisions();
-  addEventListener("hashchange", () => showView());
   on("signed-out", () => { if (frame) signInView(); });
 }
 
 async function showView() {
   if (!frame) return;
+  // Behind a dialog that stays over another page, that page's keys would count.
+  document.querySelectorAll("dialog[open]").forEach((one) => one.close());
+  clearNotices();
   const wasElsewhere = !isDialogShown() && document.activeElement !== document.body;
   try {
     await show(frame.main, "queue");

@@ -5,9 +5,12 @@ import { call, get, ifThere, review } from "./api.js";
 import { claim, fill, hand, held, putBack, take } from "./leases.js";
 import { session } from "./session.js";
 import { emit, on, tab } from "./store.js";
+import { isHard } from "./ui/card.js";
 
 export const acts = tab.get("acts", []).map((act) => (act.state === "sending" ? { ...act, state: "queued", isRetry: true } : act));
 const KEPT = 30;
+const FINAL_MS = 60_000;
+const GLIMPSE = 48;
 let pumping = null;
 let patience = 0;
 let timer = null;
@@ -22,17 +25,36 @@ const save = () => {
 const isMine = (act) => (act.actor ?? session.actor) === session.actor;
 const isWaiting = (act) => isMine(act) && (act.state === "queued" || act.state === "sending");
 export const waiting = () => acts.filter(isWaiting);
-/** The newest act that can still be undone. */
+/** The newest act that can still be undone, or one that never can and that nobody was told of yet. */
 export const undoable = () =>
-  acts.findLast((act) => isWaiting(act) || (isMine(act) && act.state === "done" && act.act_id && left(act) > 0));
+  acts.findLast((act) => isWaiting(act) || (isMine(act) && (act.state === "final" || (act.state === "done" && act.act_id)) && left(act) > 0));
 export const left = (act) => (act.undo_until ? (new Date(act.undo_until) - Date.now()) / 1000 : session.desk?.undo_seconds ?? 300);
 
-/** Decide items at once: out of the hand now, sent as soon as it can be. */
-export function decide(items, wanted) {
-  const act = {
-    id: crypto.randomUUID?.() ?? String(Math.random()), site: session.site, actor: session.actor, state: "queued", at: Date.now(), wanted, items,
-    count: items.length,
-  };
+/** How a comment begins, to tell which one an act was about. */
+const glimpse = (item) => ({
+  name: item.comment.author?.name, body: [...(item.comment.body ?? "")].slice(0, GLIMPSE).join(""), spans: item.spans?.filter((one) => one.end <= GLIMPSE),
+  isHard: isHard(item),
+});
+
+const newAct = (items, wanted, more) => ({
+  id: crypto.randomUUID?.() ?? String(Math.random()), site: session.site, actor: session.actor, at: Date.now(), wanted, items, count: items.length,
+  kind: items[0].kind, about: items.length === 1 ? glimpse(items[0]) : null, ...more,
+});
+
+/** Note a skip or an escalation, which cannot be taken back; undoing does not reach past it unasked. */
+export function noteFinal(item, action, sent) {
+  const act = newAct([item], { action }, { state: "final", items: [], undo_until: new Date(Date.now() + FINAL_MS).toISOString() });
+  acts.push(act);
+  save();
+  return sent.catch((problem) => {
+    dismiss(act);
+    throw problem;
+  });
+}
+
+/** Decide items at once: out of the hand now, sent as soon as it can be; its draft is kept until it has arrived. */
+export function decide(items, wanted, draft = items[0].item_id) {
+  const act = newAct(items, wanted, { state: "queued", draft });
   acts.push(act);
   take(items.map((item) => item.item_id));
   save();
@@ -85,6 +107,7 @@ async function send(act) {
 function finish(act, actId, undoUntil, note) {
   Object.assign(act, { state: "done", act_id: actId ?? null, undo_until: undoUntil ?? null, note });
   act.comments = act.items.map((item) => item.comment.id);
+  tab.set(`draft.${act.draft}`, null);
   act.items = act.items.map((item) => ({ item_id: item.item_id }));
   save();
   emit("decided", act);
@@ -184,7 +207,8 @@ export async function undo(act = undoable()) {
 
 /** Forget an act that failed, once somebody has read why. */
 export function dismiss(act) {
-  acts.splice(acts.indexOf(act), 1);
+  const place = acts.indexOf(act);
+  if (place >= 0) acts.splice(place, 1);
   save();
 }
 

@@ -6,6 +6,12 @@ import { emit, forgetAll, prefs, tab } from "./store.js";
 export const session = { kind: null, name: "", actor: null, role: null, account: null, sites: [], site: null, desk: null };
 const EMPTY_DESK = { name: "", reasons: [{ code: "other", text: "" }], words: [], blur: true, undo_seconds: 300 };
 
+/** What a person chose in this browser; somebody else who works here chooses anew. */
+export const own = {
+  get: (name, otherwise) => prefs.get(`${name}.${session.actor}`, otherwise),
+  set: (name, value) => prefs.set(`${name}.${session.actor}`, value),
+};
+
 export const isAdmin = () => session.role === "admin";
 
 /** Find out who is signed in; false when nobody is. */

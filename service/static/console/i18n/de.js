@@ -29,9 +29,9 @@ export default {
   filter: "Filter", "filter.clear": "Kein Filter", "filter.kind": "Art", "filter.page": "Artikel (Schlüssel)", "filter.rule": "Regel", "filter.attribute": "Merkmal",
   "filter.language": "Sprache", "filter.trust": "Autor", "filter.older_than_seconds": "Wartet länger als",
   "trust.guest": "Gäste", "trust.signed": "angemeldet", "trust.trusted": "vertraut",
-  actions: "Entscheiden", approve: "Freigeben", reject: "Ablehnen", escalate: "Eskalieren", "skip.card": "Weiter", overturn: "Aufheben", uphold: "Bestätigen", undo: "Zurück",
+  actions: "Entscheiden", approve: "Freigeben", reject: "Ablehnen", escalate: "Eskalieren", "skip.card": "Überspringen", overturn: "Aufheben", uphold: "Bestätigen", undo: "Zurücknehmen",
   "hand.last": "Das ist die letzte Karte der Hand.", "hand.first": "Das ist die erste Karte der Hand.", "hand.place": "{at} von {n} zur Hand",
-  none: "Nichts wartet", "none.what": "Neue Kommentare erscheinen hier von selbst.", paused: "Sie waren weg",
+  none: "Nichts wartet", "none.filtered": "Nichts wartet, das der Filter durchlässt", "none.everything": "Alles zeigen", "none.what": "Neue Kommentare erscheinen hier von selbst.", paused: "Sie waren weg",
   "paused.what": "Ihre Karten gingen in die Warteschlange zurück, damit niemand auf Sie wartet.", go_on: "Weitermachen",
   waits: "wartet {time}", overdue: "überfällig", "lease.left": "Ihre für {time}", "lease.over": "nicht mehr Ihre",
   "lease.ended": "Ihre Zeit für diesen Kommentar ist um. Er wird wieder geholt …", "lease.again": "Der Kommentar ist wieder Ihrer. Nichts, was Sie schrieben, ist verloren.",
@@ -42,8 +42,8 @@ export default {
   "changed.read": "Was Sie lasen", "changed.now": "Was jetzt dort steht",
   escalated: "An die Admins gegeben.", "escalate.note": "Was sollen die Admins ansehen? (freiwillig)", "escalated.by": "Eskaliert von {name}", "escalated.silent": "Ohne Notiz.",
   offline: "Keine Verbindung.", "offline.kept": { one: "Eine Entscheidung liegt hier und wird gesendet.", other: "{n} Entscheidungen liegen hier und werden gesendet." }, kept: "(liegt hier, noch nicht gesendet)",
-  "done.approve": "Freigegeben", "done.reject": "Abgelehnt", "done.approve.many": { one: "{n} freigegeben", other: "{n} freigegeben" }, "done.reject.many": { one: "{n} abgelehnt", other: "{n} abgelehnt" },
-  "undo.hint": "u nimmt es zurück.", "undo.soon": "Wird zurückgenommen, sobald es angekommen ist", "undo.nothing": "Es gibt nichts zurückzunehmen.",
+  "done.approve": "Freigegeben", "done.reject": "Abgelehnt", "done.overturn": "Aufgehoben", "done.uphold": "Bestätigt", "done.skip": "Übersprungen", "done.escalate": "Eskaliert", "done.approve.many": { one: "{n} freigegeben", other: "{n} freigegeben" }, "done.reject.many": { one: "{n} abgelehnt", other: "{n} abgelehnt" },
+  "undo.hint": "u nimmt es zurück.", "undo.soon": "Wird zurückgenommen, sobald es angekommen ist", "undo.never": "Das ist nicht zurückzunehmen.", "undo.before": "Noch einmal nimmt zurück, was davor war: {what}.", "undo.hide": "Leiste schließen (Esc)", "undo.nothing": "Es gibt nichts zurückzunehmen.",
   undone: { one: "Zurückgenommen. Die Karte liegt vor Ihnen.", other: "{n} zurückgenommen." }, "undo.left": { one: "Ein Kommentar bleibt, wie er ist: Jemand hat seither entschieden.", other: "{n} Kommentare bleiben, wie sie sind: Jemand hat seither entschieden." },
   "blur.on": "Harte Wörter sind verwischt.", "blur.off": "Harte Wörter sind zu sehen.",
 
@@ -70,7 +70,7 @@ export default {
 
   note: "Notiz für Kollegen (freiwillig)", "note.answer": "Antwort an den Autor (freiwillig)", ground: "Grundlage", "ground.none": "nicht genannt", "ground.guideline": "unsere Regeln", "ground.law": "das Gesetz", "ground.clause": "Absatz oder Paragraf",
   "sanction.also": "Auch den Autor einschränken", "sanction.none": "nein",
-  "picker.why": "– warum? Der Autor liest den Grund.", "picker.needed": "Wählen Sie einen Grund: Der Autor wird ihn lesen.", "picker.hint": "Eine Ziffer lehnt sofort ab. Mehrere ankreuzen, dann Enter.",
+  "picker.why": "– warum? Der Autor liest den Grund.", "picker.needed": "Wählen Sie einen Grund: Der Autor wird ihn lesen.", "ground.needed": "Nennen Sie das Gesetz und die Stelle.", "picker.hint": "Eine Ziffer lehnt sofort ab. Mehrere ankreuzen, dann Enter.",
   "reason.toxicity": "Toxizität", "reason.insult": "Beleidigung", "reason.hate": "Hass", "reason.threat": "Drohung", "reason.spam": "Spam", "reason.links": "Links", "reason.shouting": "Schreien", "reason.banned_words": "Gesperrte Wörter",
   "reason.language": "Sprache", "reason.off_topic": "Nicht zum Thema", "reason.needs_review": "Muss geprüft werden", "reason.other": "Anderes",
 
@@ -91,7 +91,7 @@ export default {
 
   "author.page": "Über den Autor", "author.comments": "Kommentare des Autors", "author.trusted": "Vertraut: an den Regeln für Neue vorbei", "author.rejected": "{share} der entschiedenen wurden entfernt", signed: "angemeldet", verified: "verbürgt",
   sanctions: "Einschränkungen", "sanctions.none": "Keine.", "sanction.new": "Den Autor einschränken", "sanction.kind": "Art", "sanction.days": "Für wie viele Tage", "sanction.hours": "Entfernen, was in den letzten Stunden kam (0: nichts)", "sanction.impose": "Einschränken",
-  "sanction.ban": "Ausschluss", "sanction.suspension": { one: "Sperre für einen Tag", other: "Sperre für {n} Tage" }, "sanction.pre_moderation": "Alles wartet", in_force: "in Kraft", lift: "Aufheben", "lift.restore": { one: "Aufheben und einen zurückholen", other: "Aufheben und {n} zurückholen" },
+  suspension: "Sperre", "sanction.ban": "Ausschluss", "sanction.suspension": { one: "Sperre für einen Tag", other: "Sperre für {n} Tage" }, "sanction.pre_moderation": "Alles wartet", in_force: "in Kraft", lift: "Aufheben", "lift.restore": { one: "Aufheben und einen zurückholen", other: "Aufheben und {n} zurückholen" },
   notes: "Notizen der Kollegen", "notes.new": "Neue Notiz",
   "audit.actor": "Wer", "audit.action": "Tat", "audit.object": "Woran", "audit.details": "Einzelheiten",
 

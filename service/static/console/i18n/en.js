@@ -31,7 +31,7 @@ export default {
   "trust.guest": "guests", "trust.signed": "signed in", "trust.trusted": "trusted",
   actions: "Decide", approve: "Approve", reject: "Reject", escalate: "Escalate", "skip.card": "Skip", overturn: "Overturn", uphold: "Uphold", undo: "Undo",
   "hand.last": "This is the last card at hand.", "hand.first": "This is the first card at hand.", "hand.place": "{at} of {n} at hand",
-  none: "Nothing waits", "none.what": "New comments appear here by themselves.", paused: "You were away",
+  none: "Nothing waits", "none.filtered": "Nothing waits that the filter lets through", "none.everything": "Show everything", "none.what": "New comments appear here by themselves.", paused: "You were away",
   "paused.what": "Your cards went back to the queue, so that nobody waits for you.", go_on: "Go on",
   waits: "waits {time}", overdue: "overdue", "lease.left": "yours for {time}", "lease.over": "no longer yours",
   "lease.ended": "Your time for this comment is over. It is being claimed again …", "lease.again": "The comment is yours again. Nothing that you wrote is lost.",
@@ -42,8 +42,8 @@ export default {
   "changed.read": "What you read", "changed.now": "What it says now",
   escalated: "Handed to the admins.", "escalate.note": "What should the admins look at? (optional)", "escalated.by": "Escalated by {name}", "escalated.silent": "No note.",
   offline: "No connection.", "offline.kept": { one: "One decision is kept here and will be sent.", other: "{n} decisions are kept here and will be sent." }, kept: "(kept, not sent yet)",
-  "done.approve": "Approved", "done.reject": "Rejected", "done.approve.many": { one: "{n} approved", other: "{n} approved" }, "done.reject.many": { one: "{n} rejected", other: "{n} rejected" },
-  "undo.hint": "u takes it back.", "undo.soon": "Taken back as soon as it has arrived", "undo.nothing": "There is nothing to take back.",
+  "done.approve": "Approved", "done.reject": "Rejected", "done.overturn": "Overturned", "done.uphold": "Upheld", "done.skip": "Skipped", "done.escalate": "Escalated", "done.approve.many": { one: "{n} approved", other: "{n} approved" }, "done.reject.many": { one: "{n} rejected", other: "{n} rejected" },
+  "undo.hint": "u takes it back.", "undo.soon": "Taken back as soon as it has arrived", "undo.never": "This cannot be taken back.", "undo.before": "Once more takes back what was before: {what}.", "undo.hide": "Put the bar away (Esc)", "undo.nothing": "There is nothing to take back.",
   undone: { one: "Taken back. The card is in front of you.", other: "{n} taken back." }, "undo.left": { one: "One comment stays as it is: somebody decided it since.", other: "{n} comments stay as they are: somebody decided them since." },
   "blur.on": "Hard words are blurred.", "blur.off": "Hard words are shown.",
 
@@ -70,7 +70,7 @@ export default {
 
   note: "Note for colleagues (optional)", "note.answer": "Answer to the author (optional)", ground: "Ground", "ground.none": "not named", "ground.guideline": "our guidelines", "ground.law": "the law", "ground.clause": "Clause or paragraph",
   "sanction.also": "Restrict the author too", "sanction.none": "no",
-  "picker.why": "– why? The author reads the reason.", "picker.needed": "Choose a reason: the author will read it.", "picker.hint": "A digit rejects at once. Tick several, then Enter.",
+  "picker.why": "– why? The author reads the reason.", "picker.needed": "Choose a reason: the author will read it.", "ground.needed": "Name the law, and which part of it.", "picker.hint": "A digit rejects at once. Tick several, then Enter.",
   "reason.toxicity": "Toxicity", "reason.insult": "Insult", "reason.hate": "Hate", "reason.threat": "Threat", "reason.spam": "Spam", "reason.links": "Links", "reason.shouting": "Shouting", "reason.banned_words": "Banned words",
   "reason.language": "Language", "reason.off_topic": "Off topic", "reason.needs_review": "Needs review", "reason.other": "Other",
 
@@ -91,7 +91,7 @@ export default {
 
   "author.page": "About the author", "author.comments": "Comments of the author", "author.trusted": "Trusted: past the rules for newcomers", "author.rejected": "{share} of the decided ones were taken down", signed: "signed in", verified: "vouched for",
   sanctions: "Restrictions", "sanctions.none": "None.", "sanction.new": "Restrict the author", "sanction.kind": "Kind", "sanction.days": "For how many days", "sanction.hours": "Take down what they wrote in the last hours (0: nothing)", "sanction.impose": "Restrict",
-  "sanction.ban": "Ban", "sanction.suspension": { one: "Suspension for one day", other: "Suspension for {n} days" }, "sanction.pre_moderation": "Everything waits", in_force: "in force", lift: "Lift", "lift.restore": { one: "Lift and bring one back", other: "Lift and bring {n} back" },
+  suspension: "Suspension", "sanction.ban": "Ban", "sanction.suspension": { one: "Suspension for one day", other: "Suspension for {n} days" }, "sanction.pre_moderation": "Everything waits", in_force: "in force", lift: "Lift", "lift.restore": { one: "Lift and bring one back", other: "Lift and bring {n} back" },
   notes: "Notes of colleagues", "notes.new": "New note",
   "audit.actor": "By", "audit.action": "Act", "audit.object": "On", "audit.details": "Details",
 

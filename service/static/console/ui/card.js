@@ -5,14 +5,15 @@ import { h, newId } from "../dom.js";
 import { ago, clock, has, num, score, share, span, stamp, t, word } from "../i18n.js";
 import { secondsLeft } from "../leases.js";
 import { href } from "../router.js";
-import { session } from "../session.js";
-import { prefs } from "../store.js";
+import { own, session } from "../session.js";
 
 // The parts of which cards and lists are made.
 // A comment's text as text nodes: the words that the model reacted to are marked, hard words blurred until wanted.
 const HARD = 0.6;
 
-export const isBlurring = () => prefs.get("blur", session.desk?.blur ?? true);
+/** The model takes a comment for a bad one, so that its strongest words may be hard to read. */
+export const isHard = (item) => Math.max(0, ...(item.scores ?? []).map((one) => one.value)) >= 0.5;
+export const isBlurring = () => own.get("blur", session.desk?.blur ?? true);
 
 /** Paragraphs of a text; `spans` count Unicode code points, as the API does. */
 export function textOf(body, { spans = null, isHard = false } = {}) {
@@ -158,20 +159,21 @@ export const threadLink = (thread) => {
 export function reviewCard(item) {
   const id = newId("card");
   const lease = h("span", { class: "lease" });
+  const waits = h("span", { class: "soft" });
   const update = () => {
+    waits.textContent = t("waits", { time: span((Date.now() - new Date(item.opened_at)) / 1000) });
     const left = secondsLeft(item);
     lease.textContent = left > 0 ? t("lease.left", { time: clock(left) }) : t("lease.over");
     lease.classList.toggle("low", left < 30);
   };
   update();
-  const top = Math.max(0, ...(item.scores ?? []).map((one) => one.value));
   const card = h("article", { class: "card", tabindex: "-1", "aria-labelledby": id, data: { item: item.item_id, comment: item.comment.id } },
-    h("header", { class: "card-head" }, kinds(item), h("span", { class: "soft" }, t("waits", { time: span((Date.now() - new Date(item.opened_at)) / 1000) })), lease),
+    h("header", { class: "card-head" }, kinds(item), waits, lease),
     h("div", { class: "where" }, h("h2", { id }, threadLink(item.thread)), h("p", { class: "soft" }, item.thread.prompt)),
+    told(item),
     parents(item.parents),
     h("p", { class: "byline" }, byline(item.comment), item.revision > 1 && h("span", { class: "tag" }, t("revision", { n: item.revision }))),
-    textOf(item.comment.body, { spans: item.spans, isHard: top >= 0.5 }),
-    told(item),
+    textOf(item.comment.body, { spans: item.spans, isHard: isHard(item) }),
     item.blind ? h("p", { class: "note" }, t("blind")) : h("section", { class: "why" }, h("h3", {}, t("why")), causeList(item.causes)));
   return { card, aside: around(item), update };
 }
@@ -186,7 +188,7 @@ function kinds(item) {
   ];
 }
 
-function parents(chain) {
+export function parents(chain) {
   if (!chain?.length) return null;
   const last = chain.at(-1);
   return h("div", { class: "parents" },
@@ -195,7 +197,7 @@ function parents(chain) {
 }
 
 /** What people said about it: reports, the author's appeal, a colleague who wants an admin to look. */
-function told(item) {
+export function told(item) {
   return [
     item.escalation && h("section", { class: "told" }, h("h3", {}, t("escalated.by", { name: item.escalation.by ?? "" })),
       h("p", {}, item.escalation.note || t("escalated.silent"))),

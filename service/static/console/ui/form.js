@@ -138,7 +138,7 @@ export function showSecret(title, text, secret) {
 
 // Every key in one place, and the switch that turns them off.
 export const KEYS = [
-  ["a", "approve"], ["r", "reject"], ["1 – 9", "reason"], ["e", "escalate"], ["s", "skip"], ["u", "undo"], ["n", "next"],
+  ["a", "approve"], ["r", "reject"], ["1 – 9, 0", "reason"], ["e", "escalate"], ["s", "skip"], ["u", "undo"], ["n", "next"],
   ["p", "previous"], ["o", "open"], ["b", "blur"], ["/", "search"], ["?", "help"], ["Esc", "close"],
 ];
 

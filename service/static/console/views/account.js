@@ -5,8 +5,9 @@ import { h, replace } from "../dom.js";
 import { LANGUAGES, stamp, t } from "../i18n.js";
 import { areOn } from "../keys.js";
 import { here } from "../router.js";
-import { session, signIn, useToken } from "../session.js";
+import { own, session, signIn, useToken } from "../session.js";
 import { prefs } from "../store.js";
+import { isBlurring } from "../ui/card.js";
 import { button, field, form, input, openDialog, select, showSecret } from "../ui/form.js";
 
 // Signing in: address and password, then the second factor; an API token; an invitation.
@@ -89,7 +90,7 @@ export async function showMe(root) {
 }
 
 function working() {
-  const check = (name, is, label) => h("label", { class: "check" }, h("input", { type: "checkbox", checked: is, onchange: (event) => prefs.set(name, event.target.checked) }), label);
+  const check = (name, is, label, kept = prefs) => h("label", { class: "check" }, h("input", { type: "checkbox", checked: is, onchange: (event) => kept.set(name, event.target.checked) }), label);
   const language = select([["", t("language.browser")], ...Object.entries(LANGUAGES)], prefs.get("language", ""), { onchange: () => { prefs.set("language", language.value || null); location.reload(); } });
   const theme = select([["", t("theme.system")], ["light", t("theme.light")], ["dark", t("theme.dark")]], prefs.get("theme", ""), { onchange: () => {
     prefs.set("theme", theme.value || null);
@@ -97,7 +98,7 @@ function working() {
     else delete document.documentElement.dataset.theme;
   } });
   const lease = select([60, 120, 300, 600].map((one) => [String(one), t("minutes", { n: one / 60 })]), String(prefs.get("lease_seconds", 120)), { onchange: () => prefs.set("lease_seconds", Number(lease.value)) });
-  return h("section", { class: "panel" }, h("h2", {}, t("me.work")), check("keys", areOn(), t("keys.on")), check("blur", prefs.get("blur", session.desk.blur), t("me.blur")),
+  return h("section", { class: "panel" }, h("h2", {}, t("me.work")), check("keys", areOn(), t("keys.on")), check("blur", isBlurring(), t("me.blur"), own),
     h("div", { class: "split" }, field(t("language"), language), field(t("theme"), theme), field(t("lease"), lease, t("lease.what"))));
 }
 

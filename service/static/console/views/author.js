@@ -58,15 +58,17 @@ async function restrictions(path) {
   return place;
 }
 
+const sanctionName = (kind) => t(kind === "suspension" ? "suspension" : `sanction.${kind}`);
+
 function sanctionRow(one, path, draw) {
   const lift = async (restore) => { await post(path("sanctions", one.id, "lift"), { restore }); await draw(); };
-  return h("li", {}, h("p", {}, h("b", {}, word("sanction", one.kind)), " ", h("span", { class: one.in_force ? "tag late" : "tag" }, t(one.in_force ? "in_force" : "over")),
+  return h("li", {}, h("p", {}, h("b", {}, sanctionName(one.kind)), " ", h("span", { class: one.in_force ? "tag late" : "tag" }, t(one.in_force ? "in_force" : "over")),
     h("span", { class: "soft" }, ` ${reasonName(one.reason)}, ${ago(one.created_at)}${one.until ? `, ${t("until", { time: stamp(one.until) })}` : ""}`), one.note && h("q", {}, one.note)),
   one.in_force && h("div", { class: "row" }, button(t("lift"), () => lift(false), "small"), one.taken_down > 0 && button(t("lift.restore", { n: one.taken_down }), () => lift(true), "small")));
 }
 
 function sanctionForm(path, draw) {
-  const kind = select(["suspension", "pre_moderation", "ban"].map((one) => [one, word("sanction", one)]), "suspension");
+  const kind = select(["suspension", "pre_moderation", "ban"].map((one) => [one, sanctionName(one)]), "suspension");
   const days = input({ type: "number", min: "1", max: "365", value: "7" });
   const reason = select(reasons().map((one) => [one.code, reasonName(one.code)]), "other");
   const note = area({ rows: "2", maxlength: "2000" });

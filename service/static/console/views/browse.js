@@ -30,7 +30,7 @@ export function commentRow(comment, { more = [], withThread = true } = {}) {
 /** Take a published comment down, bring a removed or rejected one back. */
 export function actionsFor(comment, onDone) {
   if (comment.status === "published") return button(t("take_down"), () => takeDown(comment, onDone), "small");
-  if (["removed", "rejected"].includes(comment.status)) return button(t("restore"), () => act(comment, { action: "restore", reasons: [] }, onDone), "small");
+  if (["removed", "rejected"].includes(comment.status)) return button(t("restore"), () => act(comment, { action: "restore", reasons: [] }, onDone).catch((problem) => notice(problem.message, "problem")), "small");
   return null;
 }
 
@@ -48,7 +48,7 @@ const picksFor = (comment, onDone) => comment.status === "published" && ["featur
 function takeDown(comment, onDone) {
   return openDialog(t("take_down"), (close) => {
     const picker = reasonPicker({ verb: t("take_down"), draft: `remove-${comment.id}`, onCancel: () => close(),
-      onSend: (wanted) => { close(); act(comment, { action: "remove", ...wanted }, onDone); } });
+      onSend: (wanted) => act(comment, { action: "remove", ...wanted }, onDone).then(() => close()) });
     setTimeout(picker.focus);
     return picker.form;
   }, { wide: true });
@@ -64,7 +64,7 @@ async function act(comment, wanted, onDone) {
     if (problem.code === "revision.changed" && problem.extra.revision && problem.extra.revision !== comment.revision) {
       return act({ ...comment, revision: problem.extra.revision }, wanted, onDone);
     }
-    notice(problem.message, "problem");
+    throw problem;
   }
   return null;
 }

@@ -6,7 +6,7 @@ import { ago, score, t, word } from "../i18n.js";
 import { useKeys } from "../keys.js";
 import { AHEAD, hand, scopeTo, take, watch } from "../leases.js";
 import { on } from "../store.js";
-import { sentence, textOf } from "../ui/card.js";
+import { isHard, parents, sentence, textOf, told } from "../ui/card.js";
 import { filterForm, filterOf, reasonPicker } from "../ui/choose.js";
 import { button, problemBox } from "../ui/form.js";
 import { notice, takeBack } from "../ui/shell.js";
@@ -26,7 +26,7 @@ export async function deciding(root, at) {
     const known = new Set(hand.items.map((item) => item.item_id));
     for (const id of chosen) if (!known.has(id)) chosen.delete(id);
     if (hand.failed) return void replace(list, problemBox(hand.failed));
-    if (!hand.items.length) return void (replace(list, h("li", { class: "empty" }, t(hand.isEmpty ? "none" : "loading"))), drawBar());
+    if (!hand.items.length) return void (replace(list, h("li", { class: "empty" }, t(hand.isEmpty ? (Object.keys(at.query).length ? "none.filtered" : "none") : "loading"))), drawBar());
     for (const row of [...list.children]) if (!known.has(row.dataset.item)) row.remove();
     for (const item of hand.items) if (!list.querySelector(`[data-item="${item.item_id}"]`)) list.append(rowOf(item));
     drawBar();
@@ -42,7 +42,7 @@ export async function deciding(root, at) {
     const row = h("li", { class: "item", data: { item: item.item_id } }, box, h("div", { onclick: (event) => { if (!event.target.closest("a, button, mark, summary")) box.click(); } },
       h("p", { class: "byline" }, h("b", {}, item.comment.author?.name || t("nameless")), h("span", { class: "tag kind" }, item.blind ? t("kind.blind") : word("kind", item.kind)),
         h("time", { datetime: item.comment.created_at }, ago(item.comment.created_at)), h("span", { class: "soft" }, item.thread.title || item.thread.page)),
-      textOf(item.comment.body, { spans: item.spans, isHard: (strongest?.value ?? 0) >= 0.5 }),
+      told(item), parents(item.parents), textOf(item.comment.body, { spans: item.spans, isHard: isHard(item) }),
       !item.blind && h("p", { class: "soft tiny" }, item.causes.length ? item.causes.map(sentence).join("; ") : strongest && `${word("attribute", strongest.attribute)} ${score(strongest.value)}`)));
     return row;
   }
@@ -64,7 +64,7 @@ export async function deciding(root, at) {
   function openPicker() {
     if (!chosen.size) return announce(t("list.nothing"));
     picker = reasonPicker({ verb: t("list.reject", { n: chosen.size }), draft: "bulk", sanction: false,
-      onSend: (wanted) => { picker = null; run({ action: "reject", ...wanted }); }, onCancel: () => { picker = null; drawBar(); } });
+      onSend: (wanted) => { picker.leave(); picker = null; run({ action: "reject", ...wanted }); }, onCancel: () => { picker = null; drawBar(); } });
     replace(bar, picker.form);
     picker.focus();
     return null;
@@ -74,7 +74,7 @@ export async function deciding(root, at) {
     const wished = items();
     if (!wished.length) return announce(t("list.nothing"));
     chosen.clear();
-    decide(wished, wanted);
+    decide(wished, wanted, "bulk");
     return null;
   }
 

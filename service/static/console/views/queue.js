@@ -1,20 +1,25 @@
 // One card after the other: read, decide, and the next one is there.
 
-import { decide, dismiss } from "../decide.js";
+import { decide, dismiss, noteFinal } from "../decide.js";
 import { announce, h, replace } from "../dom.js";
 import { t } from "../i18n.js";
 import { areOn, useKeys } from "../keys.js";
 import { AHEAD, current, escalate, fill, goOn, hand, move, putBack, scopeTo, skip, take, watch } from "../leases.js";
-import { on, prefs, tab } from "../store.js";
+import { href } from "../router.js";
+import { own } from "../session.js";
+import { on, tab } from "../store.js";
 import { changedText, readNow, reviewCard } from "../ui/card.js";
 import { filterForm, filterOf, queueTabs, reasonPicker } from "../ui/choose.js";
-import { field, input, problemBox } from "../ui/form.js";
+import { area, field, problemBox } from "../ui/form.js";
 import { notice, takeBack } from "../ui/shell.js";
 
 const LOCK_MS = 250;
+const BYLINE = 44; // What stays free over a comment, for the line that says whose it is.
+const BESIDE = 12;
 let shown = null; // The item in view, its card, and since when it may be decided.
 let picker = null;
 let parts = null;
+let isFiltered = false;
 
 export async function reviewing(root, at) {
   const scope = { ...(at.parts[0] ? { queue: at.parts[0] } : {}), filter: filterOf(at.query) };
@@ -22,12 +27,13 @@ export async function reviewing(root, at) {
   const actions = h("div", { class: "actions", role: "toolbar", "aria-label": t("actions") });
   const tabs = h("div", {});
   parts = { stage, actions, tabs };
+  isFiltered = Boolean(at.parts[0] || Object.keys(at.query).length);
   shown = null;
   replace(root, h("h1", { class: "unseen" }, t("nav.queue")), h("div", { class: "queue-head" }, tabs, filterForm("queue", at)),
     h("div", { class: "desk" }, stage, actions));
-  drawTabs(at.parts[0]);
+  drawTabs(at);
   const offs = [
-    on("hand", render), on("queue", () => drawTabs(at.parts[0])), on("lease-ended", onEnded), on("lease-again", onAgain),
+    on("hand", render), on("queue", () => drawTabs(at)), on("lease-ended", onEnded), on("lease-again", onAgain),
     on("decision-failed", onFailed), on("decided-elsewhere", onElsewhere), useKeys(keys()),
   ];
   const ticking = setInterval(() => shown?.update?.(), 1000);
@@ -47,7 +53,7 @@ export async function reviewing(root, at) {
 /** The card in view may be decided: it has been there long enough that no key was meant for the one before. */
 export const isReady = () => Boolean(shown?.item) && performance.now() >= shown.readyAt;
 
-const drawTabs = (name) => replace(parts.tabs, queueTabs(name));
+const drawTabs = (at) => replace(parts.tabs, queueTabs(at));
 
 function keys() {
   const whenReady = (act) => () => {
@@ -66,13 +72,15 @@ function toggleBlur() {
   const texts = document.querySelectorAll(".stage .text");
   const is = ![...texts].some((text) => text.classList.contains("blurring"));
   texts.forEach((text) => text.classList.toggle("blurring", is));
-  prefs.set("blur", is);
+  own.set("blur", is);
   announce(t(is ? "blur.on" : "blur.off"));
 }
 
 function approve() {
   const { item } = shown;
-  decide([item], { action: "approve", reasons: [] });
+  const send = (note) => decide([item], { action: "approve", reasons: [], ...(note ? { note } : {}) });
+  if (item.kind === "appealed") openNote(t("note.answer"), t("overturn"), send);
+  else send();
 }
 
 function openPicker() {
@@ -81,35 +89,64 @@ function openPicker() {
   picker = reasonPicker({
     verb: t(item.kind === "appealed" ? "uphold" : "reject"), draft: item.item_id,
     noteLabel: t(item.kind === "appealed" ? "note.answer" : "note"),
-    onSend: (wanted) => { picker = null; decide([item], { action: "reject", ...wanted }); },
-    onCancel: () => { picker = null; drawActions(); shown?.card.focus({ preventScroll: true }); },
+    onSend: (wanted) => { decide([item], { action: "reject", ...wanted }); }, onCancel: openSheet(),
   });
-  replace(parts.actions, picker.form);
-  parts.actions.classList.add("open");
-  picker.form.scrollIntoView({ block: "nearest" });
+  fillSheet(picker.form);
   picker.focus();
+}
+
+/** Ask for a note before an act that takes one. */
+function openNote(label, verb, onSend) {
+  const note = area({ rows: "1", maxlength: "2000", onkeydown: (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  } });
+  const giveUp = openSheet();
+  const off = useKeys({ Escape: () => close() }, { modal: true });
+  const close = () => { off(); giveUp(); };
+  const form = h("form", { class: "picker", onsubmit: (event) => {
+    event.preventDefault();
+    off();
+    onSend(note.value.trim());
+  } }, field(label, note), h("div", { class: "row" }, h("button", { class: "button primary", type: "submit" }, verb, h("kbd", {}, "↵")),
+    h("button", { class: "button", type: "button", onclick: close }, t("cancel"), h("kbd", {}, "Esc"))));
+  picker = { form, leave: () => { off(); form.remove(); } };
+  fillSheet(form);
+  note.focus({ preventScroll: true });
+}
+
+/** Remember where somebody reads; the answer closes the sheet and goes back there. */
+function openSheet() {
+  const top = scrollY;
+  return () => {
+    picker = null;
+    drawActions();
+    scrollTo(0, top);
+    shown?.card?.focus({ preventScroll: true });
+  };
+}
+
+/** Put a form in the sheet at the lower edge, and the comment into what that leaves free, from its first line on. */
+function fillSheet(form) {
+  replace(parts.actions, form);
+  parts.actions.classList.add("open");
+  const text = shown.card.querySelector(".card > .text").getBoundingClientRect();
+  const free = document.querySelector(".top").getBoundingClientRect().bottom + BYLINE;
+  const hidden = text.bottom + BESIDE - parts.actions.getBoundingClientRect().top;
+  if (hidden > 0) scrollBy(0, Math.min(hidden, text.top - free));
 }
 
 function openEscalation() {
   const { item } = shown;
-  const note = input({ maxlength: "2000" });
-  const off = useKeys({ Escape: () => close() }, { modal: true });
-  const close = () => { off(); picker = null; drawActions(); shown?.card?.focus({ preventScroll: true }); };
-  const form = h("form", { class: "picker", onsubmit: (event) => {
-    event.preventDefault();
-    off();
-    picker = null;
-    escalate(item, note.value.trim()).then(() => notice(t("escalated")), (problem) => { notice(problem.message, "problem"); drawActions(); });
-  } }, field(t("escalate.note"), note), h("div", { class: "row" }, h("button", { class: "button primary", type: "submit" }, t("escalate"), h("kbd", {}, "↵")),
-    h("button", { class: "button", type: "button", onclick: close }, t("cancel"), h("kbd", {}, "Esc"))));
-  picker = { form, leave: () => { off(); form.remove(); } };
-  replace(parts.actions, form);
-  parts.actions.classList.add("open");
-  note.focus();
+  openNote(t("escalate.note"), t("escalate"), (note) => {
+    noteFinal(item, "escalate", escalate(item, note)).then(() => notice(t("escalated")), (problem) => { notice(problem.message, "problem"); if (shown?.item === item) drawActions(); });
+  });
 }
 
 function doSkip() {
-  skip(shown.item).catch((problem) => notice(problem.message, "problem"));
+  const { item } = shown;
+  noteFinal(item, "skip", skip(item)).catch((problem) => notice(problem.message, "problem"));
 }
 
 /** Put the current item in view; one that is there already stays as it is, with what is being written. */
@@ -151,7 +188,7 @@ function renderNone() {
   if (key === "paused") replace(box, h("h2", {}, t("paused")), h("p", {}, t("paused.what")), h("button", { class: "button primary", onclick: () => goOn().then(render) }, t("go_on")));
   else if (key === "failed") replace(box, problemBox(hand.failed), h("button", { class: "button", onclick: () => fill() }, t("again")));
   else if (key === "filling") replace(box, h("p", { class: "soft" }, t("loading")));
-  else replace(box, h("h2", {}, t("none")), h("p", { class: "soft" }, t("none.what")));
+  else replace(box, h("h2", {}, t(isFiltered ? "none.filtered" : "none")), h("p", { class: "soft" }, t("none.what")), isFiltered && h("a", { class: "button", href: href("queue") }, t("none.everything")));
   replace(parts.stage, box);
   if (wasDeciding && key === "none") box.focus({ preventScroll: true });
 }
@@ -195,6 +232,9 @@ async function sayGone(item) {
   else notice(t("decided.elsewhere"), "warn");
 }
 
+/** What was entered for a refused decision is there again when its card is. */
+const openDraft = (act) => tab.set(`draft.${act.draft}`, { ...tab.get(`draft.${act.draft}`, {}), open: act.wanted.action === "reject" });
+
 /** A decision that the service refused: what changed is shown, what can be decided anew comes back. */
 function onFailed({ act, problem }) {
   dismiss(act);
@@ -202,10 +242,13 @@ function onFailed({ act, problem }) {
   if (problem.code === "revision.changed") return notice(t("changed"), "warn", changedText(item, problem));
   if (problem.code === "item.decided") return notice(t("decided.already"), "warn");
   if (problem.code === "lease.expired") {
-    tab.set(`draft.${item.item_id}`, { ...act.wanted, open: act.wanted.action === "reject" });
+    openDraft(act);
     return notice(t("lease.lost", { name: item.comment.author?.name || t("nameless") }), "problem");
   }
-  if (problem.status === 400) putBack(act.items);
+  if (problem.status === 400) {
+    openDraft(act);
+    putBack(act.items);
+  }
   return notice(problem.message, "problem");
 }
 
