@@ -57,6 +57,7 @@ CODES: dict[str, tuple[int, str]] = {
     "edit.too_late": (409, "The time to edit the comment is over"),
     "reaction.off": (403, "The site has no reactions"),
     "reaction.own": (403, "The comment is the reader's own"),
+    "second_chance.off": (403, "The site asks nobody to think again"),
     "pinned.full": (409, "The thread has as many pinned comments as it may"),
     "mail.off": (403, "There is no mail here"),
     "mail.link_over": (410, "The link is not valid any more"),

@@ -11,6 +11,7 @@ from service.errors import Problem
 from service.queue.limits import Bucket, Taken
 
 READ, SUBMIT, CHANGE, REPORT, REACTION, MAIL, STAFF = "read", "submit", "change", "report", "reaction", "mail", "staff"
+SECOND_THOUGHTS = "second_thoughts"
 """The kinds of requests; each has limits of its own."""
 _SIGN_IN_PER_NETWORK: Final = schemas.Rate(30, 300)
 #: Many readers of one network may come back with tokens that are over.
@@ -42,8 +43,8 @@ def buckets_of(kind: str, rates: schemas.Rates, caller: Caller) -> list[Bucket]:
     found = [bucket(f"{kind}_per_network", caller.network)]
     if caller.person is not None:
         found.append(bucket(f"{kind}_per_commenter", caller.person))
-    if kind == SUBMIT:
-        found.append(bucket("submit_per_site", ""))
+    if kind in (SUBMIT, SECOND_THOUGHTS):
+        found.append(bucket(f"{kind}_per_site", ""))
     return found
 
 

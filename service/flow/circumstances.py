@@ -18,7 +18,7 @@ from service.flow.ids import first_id_at
 from service.flow.noticed import Noticed
 from service.flow.outlive import BAN_NETWORK
 from service.queue.recent_texts import WINDOW_SECONDS
-from service.store import author_facts, sanctions
+from service.store import author_facts, commenters, sanctions
 from service.store import fingerprints as store
 from service.store.types import Row
 
@@ -49,6 +49,26 @@ async def of_batch(
         near |= await _near_the_banned(connection, site_id, of_site, now)
         await facts.gather(connection, site_id, of_site, noticed, now)
     return {row.revision_id: _of(row, near, records, facts, now) for row in rows}
+
+
+async def of_author(
+    connection: AsyncConnection, site_id: str, commenter_id: str | None, policy: Policy, now: datetime
+) -> Circumstances:
+    """Answer what is known of who writes before anything was sent; None stands for a guest who is new."""
+    row = await commenters.commenter(connection, site_id, commenter_id) if commenter_id is not None else None
+    if row is None:
+        return Circumstances(guest=True, verified=False, trusted=False, account_days=0.0, approved=0)
+    more: dict[str, Any] = {}
+    if _counts(policy):
+        record = (await author_facts.records(connection, [row.id])).get(row.id, {})
+        more = {"approved": record.get("published", 0), "rejected_share": rejected_share(record)}
+    return Circumstances(
+        guest=row.kind == "guest",
+        verified=row.verified,
+        trusted=row.trusted,
+        account_days=(now - row.first_seen_at).total_seconds() / _DAY_SECONDS,
+        **more,
+    )
 
 
 async def restricted(connection: AsyncConnection, rows: Sequence[Row], now: datetime) -> set[str]:

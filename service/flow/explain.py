@@ -15,7 +15,8 @@ from service.flow.context import Context
 from service.store import review_items
 from service.store.types import Row
 
-Score = Callable[[Sequence[str]], Awaitable[list[Scores]]]
+Score = Callable[[Sequence[str]], Awaitable[list[Scores] | None]]
+"""Scores texts, or answers None where the time is over."""
 #: Without such a cause it was not the model that asked for a person.
 _NOT_JUDGED = frozenset({CauseKind.SCORER.value, CauseKind.MODEL.value, CauseKind.LANGUAGE.value})
 
@@ -54,9 +55,8 @@ async def find_spans(
     try:
         wanted = next(steps)
         while True:
-            late = clock() >= deadline
-            scores = [] if late else await score(wanted)
-            wanted = steps.send(None if late else [one.values.get(attribute, 0.0) for one in scores])
+            scores = await score(wanted) if clock() < deadline else None
+            wanted = steps.send(None if scores is None else [one.values.get(attribute, 0.0) for one in scores])
     except StopIteration as done:
         found: tuple[Span, ...] = done.value
         return found

@@ -23,6 +23,9 @@ GENEROUS = schemas.Rates(
     reaction_per_network=_MANY,
     mail_per_commenter=_MANY,
     mail_per_network=_MANY,
+    second_thoughts_per_commenter=_MANY,
+    second_thoughts_per_network=_MANY,
+    second_thoughts_per_site=_MANY,
     read_per_network=schemas.Rate(1_000_000, 60),
     staff_per_member=_MANY,
 )

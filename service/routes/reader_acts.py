@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 
 from service import schemas
 from service.access import may_be_author, of_site, requires_author, requires_moderator
-from service.flow import embed, pick, react, sanitise
+from service.flow import embed, pick, react, sanitise, second_thoughts
 from service.routes import requests
 from service.routes.requests import CommentId, PagePath, SiteSlug
 
@@ -39,6 +39,25 @@ async def preview_comment(
     """See what would be shown of a text; nothing of it is kept."""
     requests.visited(request)
     return Response(schemas.Previewed(sanitise.to_html(data.body)), headers=_NO_STORE)
+
+
+@post(
+    "/v1/sites/{site:str}/second-thoughts",
+    guards=[may_be_author],
+    status_code=200,
+    opt={"kind": "second_thoughts"},
+    tags=["readers"],
+)
+async def think_again(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    data: JSONBody[schemas.UnsentText],
+) -> Response[schemas.SecondThoughts]:
+    """Ask before sending whether a text would not be published for its words; answered within 1.5 s, nothing kept."""
+    context, found, visit = requests.visited(request)
+    if data.page is not None:
+        requests.check_pages([data.page])
+    return Response(await second_thoughts.second_thoughts(context, found, visit.commenter, data), headers=_NO_STORE)
 
 
 @get("/v1/sites/{site:str}/threads/{page:str}/own", guards=[requires_author], tags=["readers"])
@@ -135,6 +154,7 @@ async def unpin_comment(
 HANDLERS = [
     read_embed,
     preview_comment,
+    think_again,
     read_own,
     like_comment,
     unlike_comment,

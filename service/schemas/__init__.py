@@ -54,7 +54,7 @@ from service.schemas.base import (
     UuidText,
 )
 from service.schemas.desk import DeskView
-from service.schemas.embed import EmbedView, Liked, OwnView, Previewed, PreviewInput
+from service.schemas.embed import EmbedView, Liked, OwnView, Previewed, PreviewInput, SecondThoughts, UnsentText
 from service.schemas.events import (
     EventAuthor,
     EventBody,
@@ -242,10 +242,10 @@ __all__ = [
     "ReportOnItem", "ReportOutcome", "ReportReason", "ReportView", "Reported", "Restriction", "Retention",
     "RetentionView", "ReviewItem", "ReviewSettings", "Reviewer", "ReviewerInput", "RotateInput", "Route",
     "SampleFigures", "SanctionInput", "SanctionList", "SanctionView", "Scope", "ScoreView", "SecondFactor",
-    "SecretCreated", "SecretView", "SessionList", "SessionView", "Share", "SignIn", "SiteChange", "SiteInput",
-    "SiteList", "SiteRole", "SiteView", "Slug", "Sort", "SpamInput", "SpamSettings", "SpamView", "SpanView", "State",
-    "Statement", "StatementGround", "Stats", "StreamedEvent", "SubmitComment", "SubmittedComment", "ThreadChange",
-    "ThreadInput", "ThreadMove", "ThreadPage", "ThreadState", "ThreadView", "Title", "Trust", "Undone", "Url",
-    "UuidText", "WaitingTimes", "WebhookChange", "WebhookCreated", "WebhookInput", "WebhookList", "WebhookView",
-    "is_https_url",
+    "SecondThoughts", "SecretCreated", "SecretView", "SessionList", "SessionView", "Share", "SignIn", "SiteChange",
+    "SiteInput", "SiteList", "SiteRole", "SiteView", "Slug", "Sort", "SpamInput", "SpamSettings", "SpamView",
+    "SpanView", "State", "Statement", "StatementGround", "Stats", "StreamedEvent", "SubmitComment", "SubmittedComment",
+    "ThreadChange", "ThreadInput", "ThreadMove", "ThreadPage", "ThreadState", "ThreadView", "Title", "Trust", "Undone",
+    "UnsentText", "Url", "UuidText", "WaitingTimes", "WebhookChange", "WebhookCreated", "WebhookInput", "WebhookList",
+    "WebhookView", "is_https_url",
 ]  # fmt: skip

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from service.schemas.base import BODY_CHARACTERS, Input
-from service.schemas.reading import Comment
+from service.schemas.base import BODY_CHARACTERS, Input, PageKey
+from service.schemas.reading import Comment, ReasonView
 from service.schemas.reports import ReportReason
 
 
@@ -55,3 +55,18 @@ class Previewed(Struct, frozen=True):
     """What the sanitiser makes of a text."""
 
     html: str
+
+
+class UnsentText(Input, frozen=True):
+    """A text that its author has not sent, and the page that it would be sent to."""
+
+    body: Annotated[str, Meta(min_length=1, max_length=BODY_CHARACTERS)]
+    page: PageKey | None = None
+
+
+class SecondThoughts(Struct, frozen=True):
+    """Whether a text would not be published for its words, the reasons, and where in `body` the words stand."""
+
+    concern: bool
+    reasons: list[ReasonView]
+    words: Annotated[list[tuple[int, int]], Meta(description="[begin, end) in Unicode code points of the body.")]

@@ -30,5 +30,8 @@ class Rates(Input, frozen=True, kw_only=True):
     reaction_per_network: Rate = Rate(120, 60)
     mail_per_commenter: Rate = Rate(5, 3600)
     mail_per_network: Rate = Rate(20, 3600)
+    second_thoughts_per_commenter: Rate = Rate(20, 60)
+    second_thoughts_per_network: Rate = Rate(60, 60)
+    second_thoughts_per_site: Rate = Rate(1_200, 60)
     read_per_network: Rate = Rate(1_200, 60)
     staff_per_member: Rate = Rate(1_200, 60)

@@ -35,6 +35,7 @@ ROUTES = {
     f"GET {SITE}/embed": "of_site",
     f"POST {SITE}/preview": "of_site",
     f"GET {SITE}/threads/{{page:str}}/own": "requires_author",
+    f"POST {SITE}/second-thoughts": "may_be_author",
     f"PUT {COMMENT}/reaction": "may_be_author",
     f"DELETE {COMMENT}/reaction": "requires_author",
     f"GET {SITE}/me/mail": "requires_author",

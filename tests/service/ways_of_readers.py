@@ -32,8 +32,13 @@ async def _full(service: Service) -> httpx.Response:
     return answer
 
 
+async def _think_again(service: Service) -> httpx.Response:
+    return await service.call("POST", "/v1/sites/test/second-thoughts", json={"body": "A rude one."})
+
+
 WAYS_OF_READERS: dict[str, Callable[[Service], Awaitable[httpx.Response]]] = {
     "reaction.off": _off,
     "reaction.own": _own,
     "pinned.full": _full,
+    "second_chance.off": _think_again,
 }
