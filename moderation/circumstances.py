@@ -39,6 +39,8 @@ class Circumstances(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An outside service calls it spam."""
     pre_moderated: bool | None = None
     """A sanction holds every comment of the author; it needs no rule."""
+    near_restricted: bool | None = None
+    """A guest writes from the network of a guest who is shut out; it needs no rule, and says nothing of the author."""
 
 
 NOTHING_KNOWN = Circumstances()

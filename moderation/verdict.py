@@ -40,6 +40,7 @@ class CauseKind(StrEnum):
     SCORER = "scorer"
     EMERGENCY = "emergency"
     SANCTION = "sanction"
+    NETWORK = "network"
     REPORTS = "reports"
 
 
@@ -182,6 +183,9 @@ def _sanction_causes(circumstances: Circumstances) -> Iterator[Cause]:
     if circumstances.pre_moderated:
         detail = "every comment of this author is looked at first"
         yield Cause("sanction", Outcome.HOLD, CauseKind.SANCTION, "pre_moderation", reason=REVIEW, detail=detail)
+    if circumstances.near_restricted:
+        detail = "a guest who is banned or suspended wrote from the same network; the author may be somebody else"
+        yield Cause("network", Outcome.HOLD, CauseKind.NETWORK, "near_restricted", reason=REVIEW, detail=detail)
 
 
 def _strongest(causes: list[Cause]) -> Outcome:
@@ -190,7 +194,7 @@ def _strongest(causes: list[Cause]) -> Outcome:
 
 def _may_go_out_first(policy: Policy, causes: list[Cause]) -> bool:
     """True when a held comment is published for a person to look at after; not when no model could stop the worst."""
-    stops = {CauseKind.SCORER, CauseKind.MODEL, CauseKind.EMERGENCY, CauseKind.SANCTION}
+    stops = {CauseKind.SCORER, CauseKind.MODEL, CauseKind.EMERGENCY, CauseKind.SANCTION, CauseKind.NETWORK}
     stopped = any(cause.kind in stops and cause.outcome is Outcome.HOLD for cause in causes)
     return policy.mode is Mode.POST_MODERATION and not stopped
 

@@ -147,6 +147,6 @@ def _of(
         verified=row.verified,
         trusted=row.trusted,
         account_days=(now - row.first_seen_at).total_seconds() / _DAY_SECONDS,
-        pre_moderated=row.commenter_id in near_the_banned,
+        near_restricted=row.commenter_id in near_the_banned,
         **more,
     )

@@ -59,7 +59,8 @@ _CIRCUMSTANCES: Final[Mapping[str, str]] = {
     "language": "The automatic check does not know the language of the text.",
     "scorer": "The automatic check could not read the text.",
     "emergency": "For now a moderator looks at every comment on this site.",
-    "sanction": "For now a moderator looks at every comment of this author, or from this network.",
+    "sanction": "For now a moderator looks at every comment of this author.",
+    "network": "For now a moderator looks at what guests send from this network.",
     "reports": "Readers reported the text.",
 }
 

@@ -133,6 +133,7 @@ circumstances = st.builds(
     seconds_to_write=st.none() | st.floats(0, 9000),
     spam_service=_flags,
     pre_moderated=_flags,
+    near_restricted=_flags,
 )
 """Any facts about an author and a submission."""
 scores = st.builds(

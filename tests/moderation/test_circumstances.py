@@ -78,6 +78,16 @@ def test_a_pre_moderated_author_waits_in_every_mode(mode: Mode) -> None:
     assert judge(scores_of(0.95), CALM, policy, circumstances=Circumstances(pre_moderated=True)).outcome == "reject"
 
 
+@pytest.mark.parametrize("mode", Mode)
+def test_a_guest_near_one_who_is_shut_out_waits_and_is_not_called_restricted(mode: Mode) -> None:
+    """The cause is one of its own: it speaks of the network, and of no sanction of the author."""
+    held = judge(scores_of(0.0), CALM, policy_of(HARSH, mode=mode), circumstances=Circumstances(near_restricted=True))
+    assert held.outcome is Outcome.HOLD
+    assert CauseKind.SANCTION not in {cause.kind for cause in held.causes}
+    [network] = [cause for cause in held.causes if cause.kind is CauseKind.NETWORK]
+    assert (network.rule, network.name) == ("network", "near_restricted")
+
+
 def test_policies_from_before_keep_their_version() -> None:
     """A policy that asks for no `at_most` is written as it always was."""
     assert b"at_most" not in policy_to_json(policy_of(HARSH))
@@ -93,7 +103,7 @@ def test_knowing_is_total_and_deterministic(
     verdict = judge(scores, signals, policy, circumstances=known)
     assert msgspec.json.encode(verdict) == msgspec.json.encode(judge(scores, signals, policy, circumstances=known))
     assert bool(verdict.reasons) == (verdict.outcome is not Outcome.PUBLISH)
-    assert not known.pre_moderated or verdict.outcome is not Outcome.PUBLISH
+    assert not (known.pre_moderated or known.near_restricted) or verdict.outcome is not Outcome.PUBLISH
 
 
 @given(any_scores, any_signals, policies, circumstances, st.sampled_from(Circumstances.__struct_fields__))
