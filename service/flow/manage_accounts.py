@@ -84,6 +84,9 @@ async def accept(context: Context, wanted: schemas.AcceptInvitation) -> None:
         account = await accounts.invited(connection, token_hash, now=context.now())
     if account is None or account.disabled_at is not None:
         raise _not_invited()
+    if wanted.email is not None and wanted.email.casefold() != account.email:
+        message = "is not the address that this invitation is for"
+        raise Problem("request.invalid", f"email {message}; the invitation is still good.", fields=[("email", message)])
     joins = account.member_id is not None and account.password_hash is not None
     # Before the transaction: a hash takes long, and a writer waits for the one before it.
     if joins:

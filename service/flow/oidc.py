@@ -62,6 +62,11 @@ class Begun(msgspec.Struct, frozen=True):
     pending: str
 
 
+def is_configured(context: Context) -> bool:
+    """Answer whether the operator named a provider."""
+    return bool(context.settings.oidc_issuer.rstrip("/"))
+
+
 async def begin(context: Context) -> Begun:
     """Answer where to sign in; raise oidc.not_configured where the operator named no provider."""
     provider = await _discover(context)

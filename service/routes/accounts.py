@@ -23,6 +23,7 @@ from service.flow import manage_accounts, oidc, second_factor, sessions
 from service.flow.context import Context
 from service.flow.identify import hash_token
 from service.flow.sessions import Session
+from service.schemas.accounts import WaysIn
 
 _NO_STORE = {"cache-control": "no-store"}
 _PENDING_COOKIE = "colloquy_oidc"
@@ -56,6 +57,12 @@ async def read_session(request: Request[Any, Any, Any]) -> Response[schemas.Sess
     """Read who is signed in, what they may do where, and the token that goes with every change."""
     context, session = _session(request)
     return Response(await sessions.view(context, session), headers=_NO_STORE)
+
+
+@get("/v1/session/ways", guards=[open_to_all], tags=["accounts"])
+async def read_ways_in(request: Request[Any, Any, Any]) -> Response[WaysIn]:
+    """Read how people can sign in here, before anybody has."""
+    return Response(WaysIn(password=True, oidc=oidc.is_configured(context_of(request))), headers=_NO_STORE)
 
 
 @delete("/v1/session", guards=[requires_session], tags=["accounts"], status_code=204)
@@ -166,6 +173,7 @@ HANDLERS = [
     finish_oidc,
     sign_in,
     read_session,
+    read_ways_in,
     sign_out,
     read_sessions,
     sign_out_everywhere,

@@ -10,12 +10,14 @@ from msgspec import inspect
 from moderation.policy_reading import choices_of
 from moderation.rules import CODE_PATTERN
 from service.schemas import base
+from service.schemas.accounts import EMAIL_PATTERN
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[[^\]]*\]")
 _PATTERN = re.compile(r"^Expected `str` matching regex (.+)$", re.DOTALL)
 _UUID = "must be a UUID in lower-case letters, such as 01a204d8-d366-7e3d-8b36-1c53f2a716ff"
 _TIME = "must be a time of the years 1970 to 9998 with a zone, as in 2026-11-22T12:00:00Z"
 _SLUG = "must be lower-case letters, digits and hyphens, 1 to 63 characters, without a hyphen at either end"
+_EMPTY = "Expected `str` of length >= 1"
 # msgspec shows a pattern as Python writes a text.
 _SENTENCES = {
     repr(base.NAME_PATTERN): "must hold more than white space",
@@ -24,6 +26,7 @@ _SENTENCES = {
     repr(base.URL_PATTERN): "must begin with https:// or http:// and a host",
     repr(base.ORIGIN_PATTERN): "must be https://host or http://host, without a path or slash at its end",
     repr(base.UUID_PATTERN): _UUID,
+    repr(EMAIL_PATTERN): "must be an e-mail address, such as name@example.org",
     repr(CODE_PATTERN): "must be the code of a reason: 1 to 64 lower-case letters, digits, - and _",
 }
 
@@ -32,6 +35,8 @@ def plainly(message: str) -> str:
     """Answer a message with the patterns of our own types put into words."""
     if message.startswith("Invalid RFC3339 encoded datetime"):
         return _TIME
+    if message == _EMPTY:
+        return "is needed"
     shown = _PATTERN.match(message)
     return _SENTENCES.get(shown.group(1), "has a form that is not allowed") if shown else message
 

@@ -9,7 +9,8 @@ from msgspec import Meta, Struct
 
 from service.schemas.base import Input
 
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^\s@]+@[^\s@]+$(?!\n)")]
+EMAIL_PATTERN = r"^[^\s@]+@[^\s@]+$(?!\n)"
+Email = Annotated[str, Meta(min_length=1, max_length=254, pattern=EMAIL_PATTERN)]
 #: Checked where it is set: what somebody sends to sign in is only ever right or wrong.
 Password = Annotated[str, Meta(min_length=1, max_length=256)]
 CodeText = Annotated[str, Meta(min_length=6, max_length=20)]
@@ -24,10 +25,14 @@ class SignIn(Input, frozen=True):
 
 
 class AcceptInvitation(Input, frozen=True):
-    """An invitation's token, and the password: to set where there is none, else the one that the account has."""
+    """An invitation's token, and the password: to set where there is none, else the one that the account has.
+
+    With `email`, which whoever takes it will sign in with, an address that it is not for leaves it as it is.
+    """
 
     token: Annotated[str, Meta(min_length=1, max_length=200)]
     password: Password
+    email: Email | None = None
 
 
 class ChangePassword(Input, frozen=True):
@@ -54,6 +59,13 @@ class DropSecondFactor(Input, frozen=True):
 
     password: Password
     code: CodeText
+
+
+class WaysIn(Struct, frozen=True):
+    """How people can sign in here; `oidc`: through the company's provider too, at `GET /v1/session/oidc`."""
+
+    password: bool
+    oidc: bool
 
 
 class SiteRole(Struct, frozen=True):

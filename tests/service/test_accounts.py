@@ -187,6 +187,23 @@ async def test_an_invitation_is_good_once_and_for_a_week(service: Service) -> No
     problem(await accept(service, old, expect=None), "invitation.invalid")
 
 
+async def test_a_wrong_address_does_not_use_an_invitation_up(service: Service) -> None:
+    """Who names the address to sign in with is told that it is empty, none, or another one, and can try again."""
+    token = await invited(service, "nora@daily.example")
+    body = {"token": token, "password": PASSWORD}
+    for email, says in (
+        ("", "is needed"),
+        ("nora", "must be an e-mail address, such as name@example.org"),
+        ("mona@daily.example", "is not the address that this invitation is for"),
+    ):
+        answer = await service.call("POST", "/v1/invitations", json={**body, "email": email})
+        [field] = problem(answer, "request.invalid")["fields"]
+        assert (field["field"], field["message"]) == ("email", says)
+    await service.call("POST", "/v1/invitations", json={**body, "email": "Nora@daily.example"}, expect=204)
+    answer = await service.call("POST", "/v1/session", json={"email": "", "password": PASSWORD})
+    assert problem(answer, "request.invalid")["detail"] == "email: is needed."
+
+
 async def test_two_who_use_one_invitation_do_not_both_set_a_password(service: Service) -> None:
     """At the same moment one of them is refused."""
     token = await invited(service, "nora@daily.example")

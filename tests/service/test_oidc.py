@@ -91,6 +91,13 @@ async def provider(service: Service) -> AsyncIterator[Provider]:
         await egress.close()
 
 
+async def test_the_sign_in_page_is_told_whether_there_is_a_provider(service: Service, provider: Provider) -> None:
+    """Anybody may ask, before there is a session."""
+    for client, is_there in ((service.client, False), (provider.client, True)):
+        answer = await client.get("/v1/session/ways")
+        assert (answer.status_code, answer.json()) == (200, {"password": True, "oidc": is_there})
+
+
 async def test_a_person_signs_in_through_the_provider(service: Service, provider: Provider) -> None:
     """By a verified address the first time, by the identity from then on, even under another address."""
     await person(service, "nora@daily.example")
