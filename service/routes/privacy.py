@@ -12,20 +12,27 @@ from litestar.response import Stream
 from service import schemas
 from service.access import requires_admin, requires_author
 from service.errors import Problem
-from service.flow import audit, erase, export_commenter, retention
+from service.flow import erase, export_commenter, read_audit, retention
 from service.routes import requests
 from service.routes.requests import Limit, SiteSlug
+from service.schemas.privacy import AuditChoices, NamedEvents
 
 _NO_STORE = {"cache-control": "no-store"}
 CommenterId = Annotated[str, PathParameter(description="A commenter id.")]
-ActionIs = Annotated[str | None, QueryParameter(max_length=60, description="Only this action, as `policy.changed`.")]
-ActorIs = Annotated[str | None, QueryParameter(max_length=80, description="Only what this actor did.")]
+ActionIs = Annotated[
+    str | None,
+    QueryParameter(max_length=60, description="Only this action, as `policy.changed`, or all that begin so, `policy`."),
+]
+ActorIs = Annotated[
+    str | None,
+    QueryParameter(max_length=80, description="Only what this one did: an id, its beginning, or a part of a name."),
+]
 SubjectIs = Annotated[str | None, QueryParameter(max_length=600, description="Only what was done to this.")]
 EventId = Annotated[str | None, QueryParameter(description="The cursor that the page before gave.")]
 
 
 @get("/v1/admin/sites/{site:str}/audit", guards=[requires_admin], tags=["admin"])
-async def read_audit(
+async def read_events(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
     after: EventId = None,
@@ -33,13 +40,23 @@ async def read_audit(
     action: ActionIs = None,
     actor: ActorIs = None,
     subject: SubjectIs = None,
-) -> Response[schemas.AuditList]:
+) -> Response[NamedEvents]:
     """Read who did what on the site, the newest first; each event is chained to the one before it."""
     context, found, _ = requests.visited(request)
     given = {"action": action, "actor": actor, "subject": subject}
     only = {name: requests.plain(name, value) for name, value in given.items()}
-    answer = await audit.list_events(context, found, after=_event_id(after), limit=limit, only=only)
+    answer = await read_audit.listed(context, found, after=_event_id(after), limit=limit, only=only)
     return Response(answer, headers=_NO_STORE)
+
+
+@get("/v1/admin/sites/{site:str}/audit/choices", guards=[requires_admin], tags=["admin"])
+async def read_audit_choices(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+) -> Response[AuditChoices]:
+    """Read to what the record can be narrowed: who acted lately or may act, by name, and which acts there were."""
+    context, found, _ = requests.visited(request)
+    return Response(await read_audit.choices(context, found), headers=_NO_STORE)
 
 
 @get("/v1/sites/{site:str}/mine/export", guards=[requires_author], tags=["readers"], opt={"kind": "change"})
@@ -134,4 +151,13 @@ def _event_id(after: str | None) -> str | None:
         raise Problem("request.invalid", detail, fields=[("after", "not a cursor of this list")]) from None
 
 
-HANDLERS = [read_audit, export_mine, export_of_commenter, erase_me, erase_commenter, read_retention, set_retention]
+HANDLERS = [
+    read_events,
+    read_audit_choices,
+    export_mine,
+    export_of_commenter,
+    erase_me,
+    erase_commenter,
+    read_retention,
+    set_retention,
+]

@@ -25,6 +25,35 @@ class AuditEvent(Struct, frozen=True):
     hash: str | None
 
 
+class NamedEvent(AuditEvent, frozen=True, kw_only=True):
+    """An event with what its actor, and its subject where that is a member or a key, is called; null: nobody knows."""
+
+    actor_name: str | None
+    subject_name: str | None
+
+
+class NamedEvents(Struct, frozen=True):
+    """Audit events with names, the newest first."""
+
+    events: list[NamedEvent]
+    next: str | None
+
+
+class AuditActor(Struct, frozen=True):
+    """Somebody, or something, that acted on the site or may."""
+
+    actor: str
+    kind: str
+    name: str | None
+
+
+class AuditChoices(Struct, frozen=True):
+    """What the record can be narrowed to: who acted lately or may act, and which acts there were lately."""
+
+    people: list[AuditActor]
+    actions: list[str]
+
+
 class AuditList(Struct, frozen=True):
     """Audit events, the newest first."""
 

@@ -64,14 +64,39 @@ async def newest(
     before_id: str | None,
     limit: int,
     only: Mapping[str, str] | None = None,
+    actors: Sequence[str] = (),
 ) -> Sequence[Row]:
-    """Answer events of a site, or of the installation, the newest first; or only those with these values in columns."""
+    """Answer events of a site, or of the installation, the newest first; or only those that are named.
+
+    `only`: an action or the part before its dot; a subject; an actor's id or its beginning. `actors`: ids beside that.
+    """
     query = sa.select(audit_events).where(_of_site(site_id)).order_by(audit_events.c.id.desc()).limit(limit)
     for column, value in (only or {}).items():
-        query = query.where(audit_events.c[column] == value)
+        query = query.where(_is(column, value, actors))
     if before_id is not None:
         query = query.where(audit_events.c.id < before_id)
     return (await connection.execute(query)).all()
+
+
+def _is(column: str, value: str, actors: Sequence[str]) -> sa.ColumnElement[bool]:
+    field = audit_events.c[column]
+    if column == "action":
+        return sa.or_(field == value, field.startswith(value.rstrip(".") + ".", autoescape=True))
+    if column == "actor":
+        return sa.or_(field.startswith(value, autoescape=True), field.in_(list(actors)))
+    return field == value
+
+
+async def acted(connection: AsyncConnection, site_id: str, *, limit: int) -> Sequence[Row]:
+    """Answer who did what among the newest events of a site: actor_kind, actor and action, each combination once."""
+    newest_ones = (
+        sa.select(audit_events.c.actor_kind, audit_events.c.actor, audit_events.c.action)
+        .where(audit_events.c.site_id == site_id)
+        .order_by(audit_events.c.id.desc())
+        .limit(limit)
+        .subquery()
+    )
+    return (await connection.execute(sa.select(newest_ones).distinct())).all()
 
 
 async def unchained(connection: AsyncConnection, site_id: str | None, chain: str) -> tuple[int, str | None]:

@@ -46,6 +46,31 @@ async def test_filters_narrow_the_record(service: Service) -> None:
         assert await read(service, **nothing) == []
 
 
+async def test_people_and_acts_are_found_by_what_they_are_called(service: Service) -> None:
+    """Names stand beside ids; a part of a name, the beginning of an id, the first word of an act narrow the record."""
+    await service.submit("A rude remark.")
+    await service.drain()
+    [item] = await service.claim()
+    await service.decide(item)
+    [decided] = await read(service, action="comment.decided")
+    assert decided["actor_name"] == "moderator"
+    assert await read(service, actor="oderat", action="comment") == [decided]
+    assert await read(service, actor=decided["actor"][:13], action="comment.") == [decided]
+    assert {one["action"] for one in await read(service, action="member")} == {"member.added"}
+    assert {one["subject_name"] for one in await read(service, action="member")} >= {"moderator", "admin"}
+    assert await read(service, action="comm") == []
+
+
+async def test_the_record_says_what_it_can_be_narrowed_to(service: Service) -> None:
+    """Members and keys by name, who never acted too, and the acts that occurred; a moderator is told none of it."""
+    await service.call("PATCH", "/v1/admin/sites/test", as_="admin", json={"name": "New"}, expect=200)
+    found = (await service.call("GET", f"{AUDIT}/choices", as_="admin", expect=200)).json()
+    assert {"moderator", "admin", "CMS"} <= {one["name"] for one in found["people"]}
+    assert {"site.changed", "site.created", "member.added"} <= set(found["actions"])
+    assert found["actions"] == sorted(found["actions"])
+    problem(await service.call("GET", f"{AUDIT}/choices", as_="moderator"), "auth.forbidden")
+
+
 async def test_strange_filters_are_answered(service: Service) -> None:
     """What no column can hold is a 400, and a cursor that is none names its field."""
     problem(await service.call("GET", AUDIT, as_="admin", params={"actor": "a\x00"}), "request.nul")
