@@ -10,6 +10,7 @@ from typing import Any, get_args
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from moderation.decision import Status
 from service import schemas
 from service.errors import Problem
 from service.flow.audit import audit
@@ -19,13 +20,15 @@ from service.flow.moments import checked_moment
 from service.flow.relay import delivery_row
 from service.flow.transition import event_row
 from service.schemas.base import UUID_PATTERN
-from service.schemas.webhooks import WaitsFor
-from service.store import deliveries, outbox
+from service.schemas.webhooks import ToldComment, WaitsFor
+from service.store import deliveries, outbox, pages, threads
 from service.store.types import Row
 from service.webhooks.catalog import is_wanted, types_of
 from service.webhooks.retries import Health
 
 _REPLAYED_AT_ONCE = 500
+#: So much of a comment names it in the log.
+_SHOWN = 80
 #: In one call, which must end before the request's time does.
 MOST_REPLAYED = 20_000
 
@@ -224,7 +227,23 @@ async def _views(
     now = context.now()
     pending = [row.id for row in rows if row.state == "pending"]
     behind = await deliveries.kept_back(connection, endpoint.id, pending, now=now)
-    return [_view(row, *_waits(row, endpoint, now, is_behind=row.id in behind)) for row in rows]
+    told = await _told(connection, endpoint.site_id, rows)
+    return [
+        _view(row, endpoint, told.get(row.comment_id), *_waits(row, endpoint, now, is_behind=row.id in behind))
+        for row in rows
+    ]
+
+
+async def _told(connection: AsyncConnection, site_id: str, rows: Sequence[Row]) -> dict[str, ToldComment]:
+    found = await pages.in_full(connection, site_id, sorted({row.comment_id for row in rows if row.comment_id}))
+    under = await threads.by_ids(connection, site_id, sorted({one.thread_id for one in found.values()}))
+    told = {}
+    for comment_id, one in found.items():
+        is_gone, body = one.status == Status.DELETED.value, one.body or one.latest_body
+        text = None if is_gone or body is None else body[:_SHOWN]
+        name = None if is_gone else one.author_name
+        told[comment_id] = ToldComment(comment_id, name, under[one.thread_id].page, text)
+    return told
 
 
 def _waits(row: Row, endpoint: Row, now: datetime, *, is_behind: bool) -> tuple[WaitsFor | None, datetime | None]:
@@ -241,7 +260,13 @@ def _waits(row: Row, endpoint: Row, now: datetime, *, is_behind: bool) -> tuple[
     return None, row.next_attempt_at
 
 
-def _view(row: Row, waits_for: WaitsFor | None, next_attempt_at: datetime | None) -> schemas.DeliveryView:
+def _view(
+    row: Row,
+    endpoint: Row,
+    comment: ToldComment | None,
+    waits_for: WaitsFor | None,
+    next_attempt_at: datetime | None,
+) -> schemas.DeliveryView:
     return schemas.DeliveryView(
         id=row.id,
         event_id=row.event_id,
@@ -255,6 +280,10 @@ def _view(row: Row, waits_for: WaitsFor | None, next_attempt_at: datetime | None
         last_error=row.last_error,
         created_at=row.created_at,
         finished_at=row.finished_at,
+        endpoint_id=endpoint.id,
+        endpoint_url=endpoint.url,
+        endpoint_description=endpoint.description,
+        comment=comment,
     )
 
 

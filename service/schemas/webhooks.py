@@ -102,8 +102,17 @@ class SecretCreated(Struct, frozen=True):
     old_until: datetime
 
 
+class ToldComment(Struct, frozen=True):
+    """The comment that an event is about, as it is now: who wrote it, under which page, and how it begins."""
+
+    id: str
+    author_name: str | None
+    page: str
+    text: str | None
+
+
 class DeliveryView(Struct, frozen=True, kw_only=True):
-    """One event owed to one receiver.
+    """One event owed to one receiver, which is told by its address and its description.
 
     `waits_for` says what keeps a pending one back: the `endpoint`, which fails or is paused, or an `earlier` event of
     the same comment. `next_attempt_at` is null where nobody can say when, and while an attempt is under way.
@@ -121,6 +130,10 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     last_error: DeliveryError | None
     created_at: datetime
     finished_at: datetime | None
+    endpoint_id: str
+    endpoint_url: str
+    endpoint_description: str
+    comment: ToldComment | None
 
 
 class AttemptView(Struct, frozen=True):

@@ -85,6 +85,22 @@ async def test_the_log_is_paged(service: Service, deliverer: Deliverer, one: Rec
     assert len(await log(service, made, comment_id=comment)) == 2
 
 
+async def test_the_log_names_receiver_and_comment(service: Service, deliverer: Deliverer, one: Receiver) -> None:
+    """Who was told, and of which comment: its author, its page and how it begins, until its author deletes it."""
+    made = await named(service, one, "comment.published")
+    sent = await service.published("An opinion. " * 20, author={"name": "Ada"})
+    await deliverer.settle_all()
+    path = f"{WEBHOOKS}/{made['id']}/deliveries"
+    [delivery] = (await service.call("GET", path, as_="admin", expect=200)).json()["deliveries"]
+    assert (delivery["endpoint_id"], delivery["endpoint_url"]) == (made["id"], made["url"])
+    comment = {"id": sent["comment"]["id"], "author_name": "Ada", "page": "page", "text": ("An opinion. " * 20)[:80]}
+    assert delivery["comment"] == comment
+    own = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    await service.call("DELETE", own, as_=sent["author_token"], expect=204)
+    found = (await service.call("GET", f"{path}/{delivery['id']}", as_="admin", expect=200)).json()
+    assert found["comment"] == comment | {"author_name": None, "text": None}
+
+
 async def test_a_replay_that_cannot_be_meant_is_refused(service: Service, one: Receiver) -> None:
     """No bound, no such event, no cursor, no time, a time to come, deliveries that are not there: each is named."""
     made = await named(service, one)
