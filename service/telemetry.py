@@ -80,7 +80,7 @@ mail_pending = Gauge("colloquy_mail_pending", "Mails owed to authors.", registry
 mail_oldest_seconds = Gauge(
     "colloquy_mail_oldest_seconds", "Time since the oldest mail was due.", registry=worker_registry
 )
-mail_up = Gauge("colloquy_mail_up", "1 while the mail server takes letters, else 0.", registry=worker_registry)
+mail_down = Gauge("colloquy_mail_down", "1 while the mail server takes no letters.", registry=worker_registry)
 events_relayed_total = Counter("colloquy_events_relayed_total", "Events relayed.", registry=worker_registry)
 swept_total = Counter("colloquy_swept_total", "Entries put back by the sweep.", ["kind"], registry=worker_registry)
 http_seconds = Histogram(

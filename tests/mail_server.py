@@ -58,12 +58,6 @@ class Post:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         """Take a message."""
-        self._under_way += 1
-        self.most_at_once = max(self.most_at_once, self._under_way)
-        try:
-            await self.may_answer.wait()
-        finally:
-            self._under_way -= 1
         answer = self.answers.get("DATA", "250 OK")
         if answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
@@ -73,6 +67,13 @@ class Post:
             self.inbox.append(found)
             self.recipients.extend(envelope.rcpt_tos)
             self.taken.set()
+        self._under_way += 1
+        self.most_at_once = max(self.most_at_once, self._under_way)
+        try:
+            # What was taken is kept, whoever dies before hearing so.
+            await self.may_answer.wait()
+        finally:
+            self._under_way -= 1
         return answer
 
 

@@ -29,7 +29,7 @@ def embed(context: Context, site: Row) -> schemas.EmbedView:
         second_chance=site.second_chance,
         report_reasons=list(get_args(schemas.ReportReason)),
         challenge=spam_of(site.spam).challenge != "never",
-        mail=bool(getattr(context.settings, "smtp_url", None)),
+        mail=bool(context.settings.smtp_url),
     )
 
 

@@ -20,9 +20,10 @@ logger = logging.getLogger(__name__)
 APART: Final = timedelta(minutes=10)
 #: Pauses after failures, about a day altogether; whoever is not reached then is not reached.
 PAUSES_SECONDS: Final = (60, 300, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 36_000)
-ATTEMPT_SECONDS: Final = 20.0
+#: A server may look at a letter for long before it says yes (RFC 5321, 4.5.3.2.6); giving up sends it twice.
+ATTEMPT_SECONDS: Final = 180.0
 #: A lease outlasts the attempt by this, so that a slow database does not make two of one.
-_MARGIN: Final = timedelta(seconds=40)
+LEASE: Final = timedelta(seconds=ATTEMPT_SECONDS + 60)
 _COLLECTED: Final = 200
 _DECISIONS: Final = 20
 
@@ -59,8 +60,7 @@ async def _take_one(connection: AsyncConnection, context: Context, address_id: s
     else:
         rows = [row for row in due if row.kind == first.kind][: _DECISIONS if first.kind == "decision" else 1]
     lease = context.new_id()
-    until = now + timedelta(seconds=ATTEMPT_SECONDS) + _MARGIN
-    await mails.lease(connection, [row.id for row in rows], lease=lease, until=until)
+    await mails.lease(connection, [row.id for row in rows], lease=lease, until=now + LEASE)
     return Taken(lease, rows)
 
 

@@ -15,6 +15,7 @@ from service.mail_server import MailServer
 
 #: An enhanced status (RFC 3463) that is about us, not about the mailbox: 5.7.1 is "you may not relay here".
 _POLICY: Final = re.compile(r"\s*[45]\.7\.\d")
+_CONNECT_SECONDS: Final = 20.0
 #: Replies to RCPT (RFC 5321, RFC 4954) that ask for something of ours first.
 _OURS: Final = frozenset({503, 530, 535, 538})
 
@@ -64,7 +65,7 @@ async def _send(server: MailServer, sender: str, letter: Letter, timeout_seconds
         timeout=timeout_seconds,
     )
     try:
-        await client.connect()
+        await client.connect(timeout=min(_CONNECT_SECONDS, timeout_seconds))
         await client.sendmail(sender, [letter.to], letter.content)
         # It was taken; how the server says good-bye is of no matter, and nobody waits for it.
     finally:

@@ -44,7 +44,7 @@ class Draft(NamedTuple):
 def compose(draft: Draft, *, sender: Sender, to: str, at: datetime) -> Letter:
     """Answer the letter of a draft."""
     message = EmailMessage(policy=SMTP)
-    message["From"] = Address(one_line(draft.from_name) or sender.name, addr_spec=sender.address)
+    message["From"] = Address(one_line(sender.name or draft.from_name), addr_spec=sender.address)
     message["To"] = Address(addr_spec=to)
     message["Subject"] = one_line(draft.subject)
     message["Date"] = format_datetime(at)

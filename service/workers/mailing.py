@@ -54,7 +54,6 @@ class Mailer:
         self._turns = 0
         # Nothing was tried yet, and a worker that has nothing to send is a whole one.
         parts.succeeded(PART)
-        telemetry.mail_up.set(1)
 
     async def drain_once(self) -> int:
         """Send a letter to each of a few addresses; answer how many letters were begun, 0 while the server is down."""
@@ -140,13 +139,15 @@ class Mailer:
         if result.outcome is not Outcome.DOWN:
             self._pause = self._paused_until = 0.0
             self._parts.succeeded(PART)
-            telemetry.mail_up.set(1)
+            telemetry.mail_down.set(0)
             return
-        self._pause = min(max(_FIRST_PAUSE_SECONDS, self._pause * 2), _LONGEST_PAUSE_SECONDS)
-        self._paused_until = self._clock() + self._pause
+        telemetry.mail_down.set(1)
+        if self._clock() >= self._paused_until:
+            # Once for all that were under way together.
+            self._pause = min(max(_FIRST_PAUSE_SECONDS, self._pause * 2), _LONGEST_PAUSE_SECONDS)
+            self._paused_until = self._clock() + self._pause
         reason = "mail.refused" if result.code.startswith(_REFUSALS) else "mail.unavailable"
         self._parts.degraded(PART, reason)
-        telemetry.mail_up.set(0)
 
     async def _by_smtp(self, letter: Letter) -> Result:
         settings = self._context.settings

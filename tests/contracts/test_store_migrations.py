@@ -28,6 +28,8 @@ UNINDEXED = {
     ("decisions", "revision_id"): "decisions are listed by comment; revisions are never deleted",
     ("appeals", "revision_id"): "appeals are found by comment; revisions are never deleted",
     ("reactions", "site_id"): "likes are found by comment or commenter",
+    ("mail_addresses", "site_id"): "addresses are found by commenter, token or id",
+    ("mails", "site_id"): "mails are found by commenter, address or time",
     ("review_skips", "site_id"): "skips are found by their item",
     ("commenter_notes", "site_id"): "notes are found by their commenter",
     ("reports", "revision_id"): "reports are found by comment; revisions are never deleted",

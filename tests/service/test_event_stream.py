@@ -61,6 +61,20 @@ async def test_events_are_read_by_kind(service: Service) -> None:
     assert (await read(service, type="appeal.opened"))["events"] == []
 
 
+async def test_a_reply_names_whom_it_answers(service: Service) -> None:
+    """So that a publisher can tell its account of it; a root has no parent, and what is gone by then says so."""
+    parent = await service.published("The root.", author={"name": "Ada"})
+    await service.published("A reply.", parent_id=parent["comment"]["id"])
+    root, reply = [one["data"]["comment"] for one in (await read(service, type="comment.published"))["events"]]
+    assert "parent" not in root
+    author = root["author"]
+    assert reply["parent"] == {"id": root["id"], "status": "published", "author": author}
+    path = f"/v1/sites/test/comments/{root['id']}"
+    await service.call("DELETE", path, as_=parent["author_token"], expect=204)
+    [_, reply] = [one["data"]["comment"] for one in (await read(service, type="comment.published"))["events"]]
+    assert reply["parent"]["status"] == "deleted"
+
+
 async def test_a_question_that_cannot_be_meant_is_refused(service: Service) -> None:
     """A name that no event has, several in one, and a parameter that is none: never an empty page and a new cursor."""
     for query, field, says in (

@@ -4,8 +4,12 @@
 
 import asyncio
 import logging
+import os
+import sys
+from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from service.flow import send_mail
 from service.flow.relay import relay_all
@@ -16,11 +20,12 @@ from service.workers.mailing import AT_ONCE, Mailer
 from tests.eventually import eventually
 from tests.mail_server import Post, post_office
 from tests.service.mailing import ADA, Mail, mail, post, settings
+from tests.service.test_worker_run import Running
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
 DAY = 86_400
-LEASE_SECONDS = 61
+LEASE_SECONDS = send_mail.LEASE.total_seconds() + 1
 
 
 async def replied(service: Service, mail: Mail) -> None:
@@ -117,7 +122,7 @@ async def test_a_worker_that_dies_before_it_noted_sends_again(service: Service, 
     await replied(service, mail)
     post.may_answer.clear()
     dying = asyncio.create_task(mail.drain())
-    await eventually(lambda: post.commands.count("RCPT") == 2)
+    await eventually(lambda: len(post.inbox) == 1)
     other = Mail(service, post)
     assert await other.drain() == 0
     dying.cancel()
@@ -127,6 +132,28 @@ async def test_a_worker_that_dies_before_it_noted_sends_again(service: Service, 
     assert await other.later(LEASE_SECONDS) == 1
     assert len({letter["Message-ID"] for letter in post.inbox}) == 1
     assert await other.later(LEASE_SECONDS) == 0
+
+
+@pytest.mark.slow
+async def test_a_killed_worker_loses_nothing(service: Service, mail: Mail, post: Post) -> None:
+    """After kill -9 between the server's yes and the commit another worker sends the letter again, as the same one."""
+    await replied(service, mail)
+    await relay_all(service.context)
+    given = structs.asdict(service.context.settings)
+    environment = {name.upper(): str(int(one) if isinstance(one, bool) else one) for name, one in given.items()}
+    post.may_answer.clear()
+    command = [sys.executable, "-m", "tests.service.mailing_process"]
+    process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment})
+    await eventually(lambda: len(post.inbox) == 1, within_seconds=60)
+    process.kill()
+    await process.wait()
+    post.may_answer.set()
+    assert await mail.drain() == 0
+    # The process had the real time, and the lease is by that.
+    assert await mail.later(LEASE_SECONDS + 60) == 1
+    assert await mail.later(LEASE_SECONDS + 60) == 0
+    assert len({letter["Message-ID"] for letter in post.inbox}) == 1
+    assert len(post.inbox) == 2
 
 
 async def test_what_a_server_took_is_noted_though_the_database_is_away(
@@ -211,6 +238,24 @@ async def test_addresses_are_in_no_log(
         f"{record.getMessage()} {record.__dict__}" for record in caplog.records if record.name != "mail.log"
     )
     assert [secret for secret in (ADA, "comments@daily.example", "A reply.") if secret in said] == []
+
+
+async def test_a_worker_sends_mail_where_there_is_a_server(service: Service, mail: Mail, post: Post) -> None:
+    """Its part is well until something fails; without a server there is neither the loop nor the part."""
+    token = (await service.published())["author_token"]
+    running = Running(service)
+    try:
+        assert running.worker.parts.reason("mail") is None
+        await mail.ask(token)
+        await eventually(post.taken.is_set)
+    finally:
+        await running.end()
+    assert post.recipients == [ADA]
+    without = structs.replace(service.context.settings, smtp_url="", mail_from="")
+    context = replace(service.context, settings=without)
+    other = Running(Service(context, service.client, service.clock, service.tokens))
+    await other.end()
+    assert "mail" not in [part.part for part in other.worker.parts.readiness().parts]
 
 
 class Far(MailServer):

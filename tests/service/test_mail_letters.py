@@ -16,6 +16,7 @@ from service.flow.mail_body import Block, as_html, as_plain, excerpt
 from service.flow.mail_words import LANGUAGES, mail_words
 from service.mail.message import Draft, compose, one_line
 from service.mail_server import Sender, mailbox, one_mailbox, parse_mail_server, parse_sender
+from service.settings import Settings, SettingsError
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 OURS = {
@@ -142,3 +143,20 @@ def test_the_server_is_read_strictly() -> None:
     ):
         with pytest.raises(ValueError, match=r"must|needs"):
             parse_mail_server(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"SMTP_URL": "smtp://mx.example"}, "SMTP_URL and MAIL_FROM: both are needed for mail, or neither"),
+        ({"MAIL_FROM": "c@daily.example"}, "SMTP_URL and MAIL_FROM: both are needed for mail, or neither"),
+        ({"SMTP_URL": "mx.example", "MAIL_FROM": "c@daily.example"}, "SMTP_URL: must begin with smtp:// or smtps://"),
+        ({"SMTP_URL": "smtp://u:sesame@mx:x", "MAIL_FROM": "c@daily.example"}, "SMTP_URL: is not valid"),
+        ({"SMTP_URL": "smtp://mx.example", "MAIL_FROM": "daily"}, "MAIL_FROM: not a mail address"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_quoted(given: dict[str, str], said: str) -> None:
+    """The service does not start with half of it, and its line holds no password."""
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment(given)
+    assert str(raised.value) == said
