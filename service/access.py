@@ -10,66 +10,24 @@ import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
-from typing import Any
 
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from service import limits, telemetry
-from service.addresses import Network, client_address, network_of
 from service.errors import Problem
 from service.flow.commenters import account_of
-from service.flow.context import Context, Row
-from service.flow.identify import API_TOKEN_PREFIX, Commenter, Principal, commenter_of, principal_of
+from service.flow.context import Row
+from service.flow.identify import API_TOKEN_PREFIX, Principal, commenter_of, principal_of
 from service.flow.manage_limits import rates_of
 from service.flow.publisher_tokens import verify
 from service.flow.sessions import Session, administered, csrf_token, principal_on, session_of
 from service.flow.signing import is_own
 from service.queue.limits import LocalLimits, Taken
 from service.settings import Settings
+from service.visits import Connection, Visit, context_of, network_hash_of, network_of_client, visit_of
 
-Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 _COUNTED = frozenset({"auth.invalid", "site.unknown"})
-
-
-class Visit:
-    """What the guards found out about one request."""
-
-    __slots__ = (
-        "administered",
-        "commenter",
-        "cors_origin",
-        "network",
-        "principal",
-        "refused",
-        "session",
-        "site",
-        "spent",
-    )
-
-    def __init__(self) -> None:
-        self.network: str | None = None
-        self.spent: list[Taken] = []
-        self.refused: tuple[str, Taken] | None = None
-        self.site: Row | None = None
-        self.cors_origin: str | None = None
-        self.commenter: Commenter | None = None
-        self.principal: Principal | None = None
-        self.session: Session | None = None
-        self.administered: frozenset[str] | None = None
-
-
-def visit_of(connection: Connection) -> Visit:
-    """Answer the visit of this request, kept in the ASGI scope so that error answers know it too."""
-    visit: Visit = connection.scope.setdefault("colloquy.visit", Visit())  # type: ignore[typeddict-item]
-    return visit
-
-
-def context_of(connection: Connection) -> Context:
-    """Answer the parts of this process."""
-    context: Context = connection.app.state.context
-    return context
 
 
 def _refusals_count(guard: Guard, *, of_readers: bool = False) -> Guard:
@@ -309,26 +267,6 @@ def _check_within(spent: Sequence[Taken]) -> None:
     if refused := limits.refusal_of(spent):
         telemetry.limited_total.labels(refused.extra["limit"]).inc()
         raise refused
-
-
-def network_of_client(connection: Connection) -> str:
-    """Answer the network that a request comes from, whatever an untrusted peer says of itself."""
-    visit = visit_of(connection)
-    if visit.network is None:
-        visit.network = network_in(connection.scope, connection.app.state.trusted_proxies)
-    return visit.network
-
-
-def network_in(scope: Any, trusted: Sequence[Network]) -> str:
-    """Answer the network of an ASGI scope."""
-    client = scope.get("client")
-    return network_of(client_address(client[0] if client else None, scope["headers"], trusted))
-
-
-async def network_hash_of(connection: Connection) -> str:
-    """Answer the keyed hash of the network, which is all that is kept of it."""
-    context = context_of(connection)
-    return await context.networks.hash_of(network_of_client(connection), now=context.now())
 
 
 async def _require(connection: Connection, *scopes: str) -> None:

@@ -8,18 +8,12 @@ from litestar import Request, delete, get, patch, post, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from service import schemas
-from service.access import (
-    context_of,
-    requires_admin,
-    requires_any_admin,
-    requires_installation_admin,
-    requires_publisher,
-    visit_of,
-)
+from service.access import requires_admin, requires_any_admin, requires_installation_admin, requires_publisher
 from service.errors import Problem
 from service.flow import manage_people, manage_sites, manage_threads
 from service.routes import requests
 from service.routes.requests import PagePath, SiteSlug
+from service.visits import context_of, visit_of
 
 Page = Annotated[str | None, QueryParameter(description="The page key of a thread that overrides the site's policy.")]
 MemberId = Annotated[str, PathParameter(description="A member id.")]

@@ -10,12 +10,13 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from moderation.decision import Status
 from service import schemas
-from service.access import may_be_author, network_hash_of, requires_author
+from service.access import may_be_author, requires_author
 from service.flow import edit, read, submit
 from service.flow.manage_people import revoke_author_tokens
 from service.flow.new_comment import Sent
 from service.routes import requests
 from service.routes.requests import After, CommentId, Limit, PagePath, Prefer, SiteSlug
+from service.visits import network_hash_of
 
 IdempotencyKey = Annotated[
     str | None, HeaderParameter(name="Idempotency-Key", description="A UUID; a retry under it changes nothing.")

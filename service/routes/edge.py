@@ -18,7 +18,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import telemetry
-from service.access import Visit, admit_origin, network_in
+from service.access import admit_origin
 from service.addresses import parse_networks
 from service.errors import PROBLEM_MEDIA_TYPE, Problem, unavailable
 from service.flow.context import Context
@@ -26,6 +26,7 @@ from service.limits import headers_of
 from service.refusals import Asked, Refusals, kind_of
 from service.routes.guarded import Headers, check_host, in_time, secured, security_headers
 from service.settings import Settings
+from service.visits import Visit, network_in
 
 _PAGE = re.compile(rb"^(/v1/(?:(?:admin/)?sites|review)/[^/]+/threads/)([^/]+)(.*)$")
 _SITE = re.compile(r"^/v1/sites/([a-z0-9-]{1,63})/")

@@ -13,7 +13,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, Reques
 from litestar.params import QueryParameter
 
 from service import schemas
-from service.access import context_of, network_hash_of, of_form, of_site, visit_of
+from service.access import of_form, of_site
 from service.errors import Problem
 from service.flow import post_form, reader_page
 from service.flow.markup import Markup
@@ -21,6 +21,7 @@ from service.flow.reader_form import Filled
 from service.routes import problems, requests
 from service.routes.requests import PagePath, SiteSlug
 from service.routes.without_scripts import Lang
+from service.visits import context_of, network_hash_of, visit_of
 
 FORM: Final = "application/x-www-form-urlencoded"
 #: 10,000 characters of four bytes each, every byte written as `%XX`, and the other fields.

@@ -11,12 +11,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 
 from service import schemas
-from service.access import context_of, open_to_all, requires_author
+from service.access import open_to_all, requires_author
 from service.errors import Problem
 from service.flow import confirm_mail, mail_pages, manage_mail
 from service.flow.markup import Markup
 from service.routes import problems, requests
 from service.routes.requests import SiteSlug
+from service.visits import context_of
 
 _NO_STORE: Final = {"cache-control": "no-store"}
 _ME: Final = "/v1/sites/{site:str}/me/mail"

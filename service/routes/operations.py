@@ -9,8 +9,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service import schemas, telemetry
-from service.access import context_of, open_to_all
+from service.access import open_to_all
 from service.flow import health
+from service.visits import context_of
 
 _NO_STORE = {"cache-control": "no-store"}
 _NOT_READY = {503: ResponseSpec(schemas.Ready, description="Not ready, and why", generate_examples=False)}

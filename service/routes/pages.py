@@ -9,8 +9,9 @@ from litestar import Request, Response, get
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from service.access import Connection, context_of, open_to_all
+from service.access import open_to_all
 from service.errors import Problem
+from service.visits import Connection, context_of
 
 DEMO_SITE = "demo"
 STATIC = Path(__file__).parent.parent / "static"

@@ -9,11 +9,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from service import schemas
-from service.access import may_be_author, network_of_client, requires_author, requires_moderator
+from service.access import may_be_author, requires_author, requires_moderator
 from service.errors import Problem
 from service.flow import appeal, read_reports, report, statement
 from service.routes import requests
 from service.routes.requests import CommentId, Limit, SiteSlug
+from service.visits import network_of_client
 
 ReportId = Annotated[str, PathParameter(description="A report id.")]
 AppealId = Annotated[str, PathParameter(description="An appeal id.")]

@@ -10,13 +10,13 @@ import msgspec
 from litestar import Request
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
-from service.access import Visit, context_of, visit_of
 from service.errors import Problem
 from service.flow.context import Context, Row
 from service.flow.identify import Commenter, Principal
 from service.routes.messages import explained
 from service.schemas import PAGE_KEY_CHARACTERS
 from service.schemas.base import SITE_PATH_PATTERN
+from service.visits import Visit, context_of, visit_of
 
 SiteSlug = Annotated[str, PathParameter(description="The site's slug.", pattern=SITE_PATH_PATTERN)]
 PagePath = Annotated[str, PathParameter(description="The page key, percent-encoded, up to 512 characters.")]

@@ -9,13 +9,14 @@ from litestar import Request, Response, get
 from litestar.types import Receive, Scope, Send
 
 from service import schemas
-from service.access import network_of_client, of_site
+from service.access import of_site
 from service.flow.context import Row
 from service.flow.live_threads import ThreadNews
 from service.routes import requests
 from service.routes.event_stream import EVENT_STREAM, LONGEST_SECONDS, EventStream, answer_once, answer_stream
 from service.routes.live import LastEventId
 from service.routes.requests import PagePath, SiteSlug
+from service.visits import network_of_client
 
 #: All the readers of a process that stops come back within so long, and not all at once.
 RETRY_MS: Final = (2_000, 8_000)
