@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -11,8 +12,9 @@ from moderation.circumstances import Circumstances
 from moderation.places import Place, joined, places
 from moderation.rules import OTHER, Outcome, Signal
 from moderation.scores import Attribute, Scores
-from moderation.signals import read_signals
+from moderation.signals import Signals, read_signals
 from moderation.verdict import Cause, CauseKind, Verdict, judge
+from moderation.words import WordList
 from service import schemas
 from service.errors import Problem
 from service.flow import calibrations, policies, sanitise
@@ -31,6 +33,8 @@ PATIENCE_SECONDS: Final = 1.5
 _ASKING_SECONDS: Final = 1.3
 MOST_WORDS: Final = 20
 _NOTHING: Final = schemas.SecondThoughts(False, [], [])
+
+logger = logging.getLogger(__name__)
 
 
 class _Known(NamedTuple):
@@ -67,7 +71,9 @@ async def _thought(
     answer = await ask(context, [body], within_seconds=deadline - time.monotonic())
     scores = answer.scores[body]
     # Away from the event loop, which a long text would hold up.
-    signals = await asyncio.to_thread(read_signals, body, words)
+    signals = await asyncio.to_thread(_signals, body, words)
+    if signals is None:
+        return _NOTHING
     verdict = judge(
         await _calibrated(context, site, scores),
         signals,
@@ -98,6 +104,15 @@ async def _known(context: Context, site: Row, author: Commenter | None, page: st
         commenter_id = author.commenter_id if author else None
         facts = await of_author(connection, site.id, commenter_id, prepared.policy, context.now())
     return _Known(prepared, facts)
+
+
+def _signals(body: str, words: WordList) -> Signals | None:
+    """Read the signals, None for a text that they cannot be read from: once sent, a person looks at it."""
+    try:
+        return read_signals(body, words)
+    except Exception:
+        logger.exception("signals of an unsent text cannot be read")
+        return None
 
 
 async def _calibrated(context: Context, site: Row, scores: Scores) -> Scores | None:

@@ -45,7 +45,7 @@ class Answerer:
         """Take what there is room for; answer how many were taken. Raises QueueUnavailable."""
         room = self._most_in_hand - len(self._in_hand)
         if not room:
-            await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._in_hand, timeout=block_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
             return 0
         if not self._parts.ok("scorer"):
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,6 +1,8 @@
 """Places of listed words are those of the raw text, whatever stands before them and however they are written."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from moderation.places import joined, places
 from moderation.signals import read_signals
@@ -57,6 +59,18 @@ def test_places_that_touch_are_one() -> None:
     """Places come in order, and none overlaps the next."""
     assert joined([(5, 8), (0, 2), (7, 9), (9, 10), (2, 3)]) == ((0, 3), (5, 10))
     assert places("idiot " * 30, ["idiot"], LIST, most=3) == ((0, 5), (6, 11), (12, 17))
+
+
+PARTS = st.sampled_from(["idiot", "utter  fool", "id10t", " ", "\n", ".", "ﬁ", "🚋", "\u200b", "e\u0301", "straße"])
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(PARTS | st.text(max_size=5), max_size=20).map("".join))
+def test_places_of_any_text_are_places_in_it(text: str) -> None:
+    """Whatever is written, places lie in the text, in order, none overlaps another, and none covers nothing."""
+    found = places(text, read_signals(text, LIST).words, LIST)
+    ends = [0, *(end for _, end in found)]
+    assert all(before <= start < end <= len(text) for before, (start, end) in zip(ends, found, strict=False))
 
 
 def test_no_list_has_no_places() -> None:

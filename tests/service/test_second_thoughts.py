@@ -17,6 +17,7 @@ from service.store.tables import metadata
 from tests.eventually import eventually
 from tests.service.answering import answering
 from tests.service.answers import fields, problem
+from tests.service.test_calibration_in_force import MILD, STERN, put
 from tests.service.test_limits import limit
 from tests.service_fixture import FakeScorer, Service
 
@@ -153,6 +154,14 @@ async def test_what_is_held_for_other_things_is_no_concern(asking: Service, body
     """Nobody is asked to think again about what is not in the words: then there is nothing to say otherwise."""
     await set_policy(asking, **policy)
     assert await thought(asking, body) == NO_CONCERN
+
+
+async def test_the_calibrated_value_is_judged(asking: Service) -> None:
+    """With a calibration of the site in force the second chance falls by the same value as the decision would."""
+    await put(asking, MILD)
+    assert await thought(asking, "A rude one.") == NO_CONCERN
+    await put(asking, STERN)
+    assert (await thought(asking, "A civil one."))["concern"] is True
 
 
 async def test_who_writes_counts_as_it_will(asking: Service) -> None:
