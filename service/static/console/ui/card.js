@@ -10,6 +10,8 @@ import { own, session } from "../session.js";
 // The parts of which cards and lists are made.
 // A comment's text as text nodes: the words that the model reacted to are marked, hard words blurred until wanted.
 const HARD = 0.6;
+// Words that the model weighs for the company they keep; they are marked, and nobody needs to be spared them.
+const HARMLESS = /^(?:[^\p{L}]|\b(?:a|all|and|are|back|be|by|do|from|get|go|he|her|here|his|i|in|is|it|me|my|no|not|of|off|on|or|out|she|so|that|the|they|this|to|up|was|we|were|what|where|who|will|with|you|your|aber|alle|als|am|an|auf|aus|bin|bist|da|das|dem|den|der|des|die|dich|dir|du|ein|eine|er|es|euch|geh|hier|ich|ihr|im|ist|man|mit|nicht|sein|sich|sie|sind|so|und|uns|von|was|weg|wie|wir|wo|zu)\b)+$/iu;
 
 /** The model takes a comment for a bad one, so that its strongest words may be hard to read. */
 export const isHard = (item) => Math.max(0, ...(item.scores ?? []).map((one) => one.value)) >= 0.5;
@@ -43,9 +45,10 @@ function spansOf(text, spans, isHard) {
   if (!spans?.length) return [];
   const places = [0];
   for (const character of text) places.push(places.at(-1) + character.length);
-  return spans.filter((span) => span.end < places.length).map((span) => ({
-    start: places[span.start], end: places[span.end], weight: span.weight, isBlurred: isHard && span.weight >= HARD,
-  }));
+  return spans.filter((span) => span.end < places.length).map((span) => {
+    const [start, end] = [places[span.start], places[span.end]];
+    return { start, end, weight: span.weight, isBlurred: isHard && span.weight >= HARD && !HARMLESS.test(text.slice(start, end)) };
+  });
 }
 
 let compiled = { words: null, pattern: null };
@@ -102,7 +105,7 @@ export function meter(name, value, shown, kind = "") {
 }
 
 export function priorityList(priority) {
-  const parts = Object.entries(priority.parts ?? {}).sort(([, a], [, b]) => b - a);
+  const parts = Object.entries(priority.parts ?? {}).filter(([, value]) => value > 0).sort(([, a], [, b]) => b - a);
   return h("ul", { class: "meters" }, parts.map(([name, value]) => meter(word("priority", name), value, score(value), "quiet")));
 }
 
@@ -110,7 +113,7 @@ export function priorityList(priority) {
 const who = (decision) => {
   if (decision.actor_kind === "machine" || decision.actor_kind === "policy" || decision.actor_kind === "scorer") return t("by.machine");
   if (session.actor && decision.actor === session.actor) return t("by.you");
-  return decision.actor_name ?? word("actor", decision.actor_kind);
+  return decision.actor_name ? t("by", { name: decision.actor_name }) : word("actor", decision.actor_kind);
 };
 
 export function decisionList(decisions) {
@@ -120,8 +123,13 @@ export function decisionList(decisions) {
     h("time", { class: "soft", datetime: one.created_at, title: stamp(one.created_at) }, ago(one.created_at)),
     one.reasons?.length > 0 && h("span", { class: "reasons" }, one.reasons.map((reason) => word("reason", reason.code)).join(", ")),
     one.note && h("q", {}, one.note),
+    one.opinions?.length > 0 && opinionsOf(one.opinions),
     one.actor_kind !== "moderator" && one.causes?.length > 0 && h("small", {}, one.causes.map(sentence).join("; ")))));
 }
+
+/** What two people answered who knew nothing of each other, side by side. */
+const opinionsOf = (opinions) => h("div", { class: "beside" }, opinions.map((one, at) => h("section", {}, h("h3", {}, one.name ?? t("opinion", { n: at + 1 })),
+  h("b", {}, word("did", one.action)), " ", one.reasons.map((reason) => word("reason", reason.code)).join(", "), one.note && h("q", {}, one.note))));
 
 // A text that was edited while somebody decided on it: the one that was read beside the new one.
 export function changedText(item, problem) {
@@ -140,7 +148,7 @@ export async function readNow(item) {
 }
 
 // The review card: the comment first, then why it is here, then what is known around it.
-const byline = (comment) => [
+export const byline = (comment) => [
   h("b", {}, comment.author?.name || t("nameless")), comment.author?.kind === "guest" && h("span", { class: "tag" }, t("guest")),
   (comment.author?.badges ?? []).map((badge) => h("span", { class: "tag" }, badge)),
   h("time", { datetime: comment.created_at, title: stamp(comment.created_at) }, ago(comment.created_at)),
@@ -184,7 +192,8 @@ function kinds(item) {
     h("span", { class: `tag kind ${kind}` }, item.blind ? t("kind.blind") : word("kind", kind)),
     item.queue && item.queue !== "default" && h("span", { class: "tag" }, item.queue),
     item.language && h("span", { class: "tag" }, item.language),
-    item.priority?.due_at && new Date(item.priority.due_at) < Date.now() && h("span", { class: "tag late" }, t("overdue")),
+    item.priority?.at_once ? h("span", { class: "tag late" }, t("at_once"))
+      : item.priority?.due_at && new Date(item.priority.due_at) < Date.now() && h("span", { class: "tag late" }, t("overdue")),
   ];
 }
 
@@ -199,12 +208,13 @@ export function parents(chain) {
 /** What people said about it: reports, the author's appeal, a colleague who wants an admin to look. */
 export function told(item) {
   return [
-    item.escalation && h("section", { class: "told" }, h("h3", {}, t("escalated.by", { name: item.escalation.by ?? "" })),
+    item.opinions?.length > 0 && h("section", { class: "told" }, h("h3", {}, t("opinions")), opinionsOf(item.opinions)),
+    item.escalation && h("section", { class: "told" }, h("h3", {}, t("escalated.by", { name: item.escalation.by_name ?? t("somebody") })),
       h("p", {}, item.escalation.note || t("escalated.silent"))),
     item.appeal && h("section", { class: "told" }, h("h3", {}, t("appeal")), textOf(item.appeal.text), item.appeal.decision && decisionList([item.appeal.decision])),
     item.reports?.length > 0 && h("section", { class: "told" }, h("h3", {}, t("reports.n", { n: item.reports.length })),
       h("ul", {}, item.reports.map((report) => h("li", {}, h("b", {}, word("report", report.reason)), report.detail && ` – ${report.detail}`,
-        report.law && h("span", { class: "tag late" }, report.law), h("small", {}, ago(report.created_at)))))),
+        report.law && h("span", { class: "tag late" }, report.law), report.not_counted && h("span", { class: "tag" }, t("report.uncounted")), h("small", {}, ago(report.created_at)))))),
   ];
 }
 
@@ -215,9 +225,14 @@ function around(item) {
   return h("aside", { class: "around", "aria-label": t("around") },
     record && authorBox(record, item.comment.author),
     !item.blind && item.scores?.length > 0 && h("section", {}, h("h3", {}, t("scores")), scoreList(item.scores)),
-    !item.blind && item.priority && h("section", {}, h("h3", {}, t("priority")), priorityList(item.priority),
-      item.priority.due_at && h("p", { class: "soft tiny" }, t("due", { time: ago(item.priority.due_at) }))),
+    !item.blind && item.priority && whyNow(item.priority),
     earlier.length > 0 && h("section", {}, h("h3", {}, t("decisions")), decisionList(earlier)));
+}
+
+/** What brought a card forward; what had no part in that is left out. */
+function whyNow(priority) {
+  const due = h("p", { class: priority.at_once ? "" : "soft tiny" }, priority.at_once ? t("priority.at_once") : priority.due_at && t("due", { time: ago(priority.due_at) }));
+  return h("section", {}, h("h3", {}, t("priority")), !priority.at_once && priorityList(priority), due);
 }
 
 export const STATUSES = ["published", "held", "pending", "rejected", "removed", "deleted"];

@@ -19,6 +19,12 @@ export const select = (options, value, props = {}) => h("select", { class: "inpu
   options.map(([one, text]) => h("option", { value: one, selected: one === value }, text)));
 export const button = (text, onclick, kind = "") => h("button", { type: "button", class: `button ${kind}`, onclick }, text);
 
+/** What a browser finds wrong with a field, in the words of the console. */
+function faultOf(field) {
+  if (field.validity.valueMissing) return t("form.needed");
+  return field.type === "email" ? t("form.email") : field.validationMessage;
+}
+
 /** A form: `send` may throw a Problem, which is shown; what it answers as text is said as done. */
 export function form(content, verb, send, { kind = "primary", extra = null } = {}) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
@@ -27,8 +33,14 @@ export function form(content, verb, send, { kind = "primary", extra = null } = {
   return h("form", { class: "form", novalidate: true, onsubmit: async (event) => {
     event.preventDefault();
     if (submit.disabled) return;
-    submit.disabled = true;
+    const wrong = event.currentTarget.querySelector(".input:invalid");
     problem.hidden = done.hidden = true;
+    if (wrong) {
+      showProblem(problem, { message: faultOf(wrong) });
+      wrong.focus();
+      return;
+    }
+    submit.disabled = true;
     try {
       const said = await send(event.currentTarget);
       if (typeof said === "string") { done.textContent = said; done.hidden = false; }
@@ -41,7 +53,7 @@ export function form(content, verb, send, { kind = "primary", extra = null } = {
 }
 
 export function showProblem(place, error) {
-  const fields = (error.fields ?? []).map((one) => h("li", {}, h("code", {}, one.field), " ", one.message));
+  const fields = (error.fields ?? []).filter((one) => !error.message.includes(one.message)).map((one) => h("li", {}, h("code", {}, one.field), " ", one.message));
   replace(place, error.message, fields.length > 0 && h("ul", {}, fields));
   place.hidden = false;
 }
@@ -139,7 +151,7 @@ export function showSecret(title, text, secret) {
 // Every key in one place, and the switch that turns them off.
 export const KEYS = [
   ["a", "approve"], ["r", "reject"], ["1 – 9, 0", "reason"], ["e", "escalate"], ["s", "skip"], ["u", "undo"], ["n", "next"],
-  ["p", "previous"], ["o", "open"], ["b", "blur"], ["/", "search"], ["?", "help"], ["Esc", "close"],
+  ["p", "previous"], ["o", "open"], ["b", "blur"], ["x", "choose"], ["/", "search"], ["?", "help"], ["Esc", "close"],
 ];
 
 export function showHelp() {

@@ -44,7 +44,8 @@ export function shell(root, { onSite }) {
     h("div", { class: "frame" }, nav, main));
   const showCounts = (view) => {
     counts.queue.textContent = view.depth || "";
-    for (const [name, kind] of [["reports", "reported"], ["appeals", "appealed"]]) counts[name].textContent = view.kinds?.[kind] || "";
+    counts.reports.textContent = view.reports?.open || "";
+    counts.appeals.textContent = view.kinds?.appealed || "";
   };
   if (session.queue) showCounts(session.queue);
   offs = [

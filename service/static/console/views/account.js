@@ -22,8 +22,8 @@ export function showSignIn(app, onDone) {
 
 const brand = () => h("p", { class: "gate-brand" }, "Colloquy");
 
-function passwordForm(box, onDone) {
-  const email = input({ type: "email", name: "email", autocomplete: "username", required: true });
+function passwordForm(box, onDone, { said = null, known = "" } = {}) {
+  const email = input({ type: "email", name: "email", autocomplete: "username", required: true, value: known });
   const secret = input({ type: "password", name: "password", autocomplete: "current-password", required: true });
   const code = input({ name: "code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: "20" });
   const codeField = field(t("code"), code, t("code.hint"));
@@ -39,20 +39,10 @@ function passwordForm(box, onDone) {
     }
     return onDone();
   });
-  replace(box, brand(), h("h1", {}, t("sign_in")), signing,
-    h("p", { class: "or" }, h("a", { href: PROVIDER, onclick: askProvider }, t("sign_in.oidc"))), tokenForm(onDone));
+  const provider = h("p", { class: "or" });
+  get("/v1/session/ways").then((ways) => { if (ways.oidc) provider.append(h("a", { href: "/v1/session/oidc" }, t("sign_in.oidc"))); }, () => null);
+  replace(box, brand(), h("h1", {}, t("sign_in")), said && h("p", { class: "done", role: "status" }, said), signing, provider, tokenForm(onDone));
   email.focus();
-}
-
-const PROVIDER = "/v1/session/oidc";
-
-/** Go to the provider where there is one; its absence is said here and not on a page of JSON. */
-async function askProvider(event) {
-  event.preventDefault();
-  const link = event.currentTarget;
-  const answer = await fetch(PROVIDER, { redirect: "manual" }).catch(() => null);
-  if (answer?.type === "opaqueredirect") location.assign(PROVIDER);
-  else link.replaceWith(t("sign_in.oidc.none"));
 }
 
 function tokenForm(onDone) {
@@ -69,13 +59,14 @@ function invitation(box, token, onDone) {
   const email = input({ type: "email", autocomplete: "username", required: true });
   const secret = input({ type: "password", autocomplete: "new-password", required: true });
   replace(box, brand(), h("h1", {}, t("invitation")), h("p", {}, t("invitation.what")),
-    form([field(t("email"), email), field(t("password"), secret, t("password.rules"))], t("invitation.take"), async () => {
-      await post("/v1/invitations", { token, password: secret.value });
+    form([field(t("email"), email, t("invitation.email")), field(t("password"), secret, t("password.rules"))], t("invitation.take"), async () => {
+      const known = email.value.trim();
+      await post("/v1/invitations", { token, password: secret.value, email: known });
       history.replaceState(null, "", "#/queue");
       try {
-        await signIn(email.value.trim(), secret.value);
+        await signIn(known, secret.value);
       } catch {
-        return passwordForm(box, onDone);
+        return passwordForm(box, onDone, { said: t("invitation.taken"), known });
       }
       return onDone();
     }));

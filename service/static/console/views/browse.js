@@ -1,11 +1,11 @@
-// Places to look around: search, threads, one comment, reports, appeals, the audit trail.
+// Places to look around: search, threads, one comment, reports, appeals.
 
-import { admin, auth, drop, get, post, put, review } from "../api.js";
+import { drop, get, post, put, review } from "../api.js";
 import { decisionsOf } from "../decide.js";
 import { announce, h, replace } from "../dom.js";
-import { ago, num, stamp, t, word } from "../i18n.js";
+import { ago, has, num, stamp, t, word } from "../i18n.js";
 import { go, href } from "../router.js";
-import { decisionList, quote, STATUSES, textOf, threadLink } from "../ui/card.js";
+import { byline, decisionList, parents, quote, STATUSES, textOf, threadLink, told } from "../ui/card.js";
 import { reasonPicker } from "../ui/choose.js";
 import { button, field, input, openDialog, pages, problemBox, select } from "../ui/form.js";
 import { notice } from "../ui/shell.js";
@@ -13,16 +13,16 @@ import { notice } from "../ui/shell.js";
 // Comments in lists: text, status, where they stand, and what a moderator can do about them there.
 export const statusTag = (status) => h("span", { class: "tag status" }, h("span", { class: `dot ${status}` }), word("status", status));
 
-/** A comment as a row; `more` is put beside what can be done with it. */
-export function commentRow(comment, { more = [], withThread = true } = {}) {
+/** A comment as a row; `head` stands over it, `more` beside what can be done with it. */
+export function commentRow(comment, { head = null, more = null, onDone = null, withThread = true } = {}) {
   const row = h("li", { data: { comment: comment.id } });
-  const draw = (now) => row.replaceChildren(
+  const draw = (now) => replace(row, head,
     h("p", { class: "byline" }, h("b", {}, now.author?.name || t("nameless")), statusTag(now.status),
       h("time", { datetime: now.created_at, title: stamp(now.created_at) }, ago(now.created_at)),
       withThread && comment.thread && h("span", { class: "soft" }, comment.thread.title || comment.thread.page)),
     textOf(now.body ?? t("no.text"), { spans: null }),
     h("div", { class: "row" }, h("a", { href: href("comment", [comment.id]) }, t("comment.open")),
-      comment.commenter_id && h("a", { href: href("author", [comment.commenter_id]) }, t("author.page")), actionsFor(now, draw), more));
+      comment.commenter_id && h("a", { href: href("author", [comment.commenter_id]) }, t("author.page")), actionsFor(now, onDone ?? draw), more));
   draw(comment);
   return row;
 }
@@ -84,14 +84,13 @@ function offerUndo(answer, wanted, onUndone) {
   }, "small")));
 }
 
-// Places to look around: search, threads, one comment, reports, appeals, the audit trail.
 // Search over the comments of the site; what was searched is in the address.
 export async function searching(root, at) {
   const query = at.query;
   const fields = {
     q: input({ type: "search", value: query.q ?? "", autocomplete: "off" }), author: input({ value: query.author ?? "" }),
     status: select([["", t("any")], ...STATUSES.map((one) => [one, word("status", one)])], query.status ?? ""),
-    rule: input({ value: query.rule ?? "" }), page: input({ value: query.page ?? "" }),
+    rule: input({ value: query.rule ?? "", placeholder: "doubtful-toxicity" }), page: input({ value: query.page ?? "", placeholder: "https://…" }),
     from: input({ type: "date", value: query.from ?? "" }), to: input({ type: "date", value: query.to ?? "" }),
   };
   const submit = (event) => {
@@ -140,12 +139,16 @@ function oneThread(root, at) {
   const [page] = at.parts;
   const choice = select([["", t("any")], ...STATUSES.map((one) => [one, word("status", one)])], at.query.status ?? "", { "aria-label": t("search.status"),
     onchange: () => go("threads", [page], { status: choice.value }) });
-  const title = h("p", { class: "soft" }, page);
-  replace(root, h("div", { class: "view" }, h("p", {}, h("a", { href: href("threads") }, t("threads.all"))), h("h1", {}, t("thread")), title,
+  const title = h("h1", {}, page);
+  const link = h("p", { class: "soft" });
+  replace(root, h("div", { class: "view" }, h("p", {}, h("a", { href: href("threads") }, t("threads.all"))), title, link,
     h("div", { class: "toolbar" }, h("label", { class: "field" }, t("search.status"), choice)),
     pages(async (after) => {
       const answer = await get(review("threads", page, "comments"), { status: at.query.status, after });
-      if (answer.thread) title.replaceChildren(threadLink(answer.thread));
+      if (answer.thread) {
+        title.textContent = answer.thread.title || page;
+        replace(link, answer.thread.url ? threadLink({ ...answer.thread, title: answer.thread.url }) : page);
+      }
       return { items: answer.comments, next: answer.next };
     }, (comment) => commentRow(comment, { withThread: false }))));
 }
@@ -157,11 +160,14 @@ export async function oneComment(root, at) {
   replace(root, view);
   const draw = async () => {
     try {
-      const [{ comment, ancestors }, { decisions }] = await Promise.all([get(`/v1/sites/${auth.site}/comments/${id}`), decisionsOf(id)]);
+      const [comment, { decisions }] = await Promise.all([get(review("comments", id)), decisionsOf(id)]);
       replace(view, h("h1", {}, t("comment.by", { name: comment.author?.name || t("nameless") })), h("div", { class: "columns" },
-        h("div", {}, ancestors.map(quote), h("div", { class: "panel" }, h("p", { class: "byline" }, statusTag(comment.status), h("code", {}, comment.id)), textOf(comment.body),
-          comment.pending_edit && [h("h2", {}, t("comment.edit")), textOf(comment.pending_edit.body)], h("div", { class: "row" }, actionsFor(comment, draw), picksFor(comment, draw),
-            comment.commenter_id && h("a", { href: href("author", [comment.commenter_id]) }, t("author.page"))))),
+        h("div", {}, h("div", { class: "panel" }, h("p", { class: "byline" }, threadLink(comment.thread)), told(comment), parents(comment.ancestors),
+          h("p", { class: "byline" }, byline(comment), statusTag(comment.status)), textOf(comment.body ?? t("no.text")),
+          comment.pending_edit && [h("h2", {}, t("comment.edit")), textOf(comment.pending_edit.body)], h("div", { class: "row" }, comment.items.map(waitingFor),
+            actionsFor(comment, draw), comment.reports.some((one) => !one.review_item_id) && keepButton(comment, draw), picksFor(comment, draw),
+            h("a", { href: href("threads", [comment.thread.page]) }, t("thread")), h("a", { href: href("author", [comment.commenter_id]) }, t("author.page")))),
+          h("p", { class: "soft tiny" }, h("code", {}, comment.id))),
         h("section", {}, h("h2", {}, t("decisions")), decisionList(decisions))));
     } catch (problem) {
       replace(view, h("h1", {}, t("comment")), problemBox(problem));
@@ -169,6 +175,14 @@ export async function oneComment(root, at) {
   };
   await draw();
 }
+
+/** The way to the card that asks about a comment; somebody may have it at hand. */
+const waitingFor = (item) => (item.claimed ? h("span", { class: "tag" }, t("item.claimed"))
+  : h("a", { class: "button small primary", href: href("queue", [], { item_id: item.item_id }) }, t("item.decide")));
+
+/** Answer reports that no card asks about: the comment stays. */
+const keepButton = (comment, onDone) => comment.status === "published" && button(t("keep"), () =>
+  act(comment, { action: "approve", reasons: [] }, onDone).catch((problem) => notice(problem.message, "problem")), "small");
 
 // What readers reported, and what became of it.
 const stateTabs = (view, chosen) => h("nav", { class: "tabs subnav", "aria-label": t("state") }, ["open", "closed"].map((state) =>
@@ -184,10 +198,18 @@ export async function reported(root, at) {
     }, reportRow, { empty: t("reports.none") })));
 }
 
-const reportRow = (report) => h("li", {}, h("p", { class: "byline" }, h("b", {}, word("report", report.reason)), report.law && h("span", { class: "tag late" }, report.law),
-  report.outcome && h("span", { class: "tag" }, t(`report.${report.outcome}`)), h("time", { datetime: report.created_at, title: stamp(report.created_at) }, ago(report.created_at))),
-report.detail && h("p", {}, h("q", {}, report.detail)),
-h("div", { class: "row" }, h("a", { href: href("comment", [report.comment_id]) }, t("comment.open"))));
+/** A report and the comment that it is about; one that no card asks about is answered here. */
+function reportRow(report) {
+  const isOpen = !report.outcome;
+  const decided = () => row.remove();
+  const head = h("div", { class: "told" }, h("p", { class: "byline" }, h("b", {}, word("report", report.reason)), report.law && h("span", { class: "tag late" }, report.law),
+    report.outcome && h("span", { class: "tag" }, t(`report.${report.outcome}`)), h("time", { datetime: report.created_at, title: stamp(report.created_at) }, ago(report.created_at))),
+  report.detail && h("p", {}, h("q", {}, report.detail)),
+  report.not_counted && h("p", {}, h("b", {}, t("report.uncounted")), " ", has(`uncounted.${report.not_counted.code}`) ? t(`uncounted.${report.not_counted.code}`) : report.not_counted.text));
+  const row = commentRow(report.comment, { head, onDone: isOpen && !report.review_item_id ? decided : null, more: isOpen && [
+    report.review_item_id ? h("a", { class: "button small primary", href: href("queue", [], { item_id: report.review_item_id }) }, t("item.decide")) : keepButton(report.comment, decided)] });
+  return row;
+}
 
 // Authors who ask to look again: what was decided, what they say, and how it ended.
 export async function appealed(root, at) {
@@ -200,36 +222,9 @@ export async function appealed(root, at) {
     }, appealRow, { empty: t("appeals.none") })));
 }
 
-const appealRow = (appeal) => h("li", {}, h("p", { class: "byline" }, appeal.outcome && h("span", { class: "tag" }, t(`appeal.${appeal.outcome}`)),
-  h("time", { datetime: appeal.created_at, title: stamp(appeal.created_at) }, ago(appeal.created_at))),
-textOf(appeal.text ?? t("no.text")), appeal.answer && h("p", {}, h("q", {}, appeal.answer)),
-h("div", { class: "row" }, h("a", { href: href("comment", [appeal.comment_id]) }, t("comment.open"))));
-
-// Who did what, the newest first; each entry is chained to the one before it.
-export async function audited(root, at) {
-  const fields = { action: input({ value: at.query.action ?? "", placeholder: "comment.decided" }), actor: input({ value: at.query.actor ?? "" }) };
-  const rows = h("tbody", {});
-  const list = h("table", {}, h("caption", { class: "unseen" }, t("nav.audit")),
-    h("thead", {}, h("tr", {}, ["when", "audit.actor", "audit.action", "audit.object", "audit.details"].map((key) => h("th", { scope: "col" }, t(key))))), rows);
-  const search = (event) => {
-    event.preventDefault();
-    go("audit", [], { action: fields.action.value.trim(), actor: fields.actor.value.trim() });
-  };
-  replace(root, h("div", { class: "view" }, h("h1", {}, t("nav.audit")), h("form", { class: "toolbar", onsubmit: search },
-    field(t("audit.action"), fields.action), field(t("audit.actor"), fields.actor), h("button", { class: "button", type: "submit" }, t("apply")),
-    Object.keys(at.query).length > 0 && h("a", { class: "button", href: href("audit") }, t("filter.clear"))),
-  pages(async (after) => {
-    const { events, next } = await get(admin("audit"), { action: at.query.action, actor: at.query.actor, after, limit: 50 });
-    return { items: events, next };
-  }, auditRow, { list: rows, shown: h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": t("nav.audit") }, list) })));
-}
-
-const auditRow = (event) => h("tr", {}, h("td", { class: "time" }, stamp(event.created_at)), h("td", { class: "time" }, h("code", {}, (event.actor ?? event.actor_kind).slice(0, 13))), h("td", {}, h("code", {}, event.action)),
-  h("td", {}, subjectOf(event)), h("td", {}, h("code", {}, short(event.data))));
-
-const subjectOf = ({ action, subject }) => {
-  const text = h("code", {}, (subject ?? "").slice(0, 23));
-  return action.startsWith("comment.") ? h("a", { href: href("comment", [subject]) }, text) : text;
-};
-
-const short = (data) => Object.entries(data ?? {}).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ").slice(0, 200);
+const appealRow = (appeal) => commentRow(appeal.comment, {
+  head: h("div", { class: "told" }, h("p", { class: "byline" }, h("b", {}, t("appeal")), appeal.outcome && h("span", { class: "tag" }, t(`appeal.${appeal.outcome}`)),
+    appeal.answered_by_name && h("span", {}, t("by", { name: appeal.answered_by_name })), h("time", { datetime: appeal.created_at, title: stamp(appeal.created_at) }, ago(appeal.created_at))),
+  textOf(appeal.text ?? t("no.text")), appeal.answer && h("p", {}, h("q", {}, appeal.answer))),
+  more: appeal.review_item_id && !appeal.outcome && h("a", { class: "button small primary", href: href("queue", [], { item_id: appeal.review_item_id }) }, t("item.decide")),
+});

@@ -79,12 +79,12 @@ async function showKeys(place) {
 async function showWebhooks(place, [id]) {
   if (id) return log(place, id);
   const { webhooks } = await get(admin("webhooks"));
-  const url = input({ type: "url", placeholder: "https://" });
+  const url = input({ type: "url", placeholder: "https://", required: true });
   const events = input({ value: "comment.*" });
   const about = input({ maxlength: "300" });
   replace(place, webhooks.length ? h("ul", {}, webhooks.map((one) => hookBox(one, place))) : h("p", { class: "empty" }, t("webhooks.none")),
-    h("section", { class: "panel" }, h("h2", {}, t("webhooks.new")), form([field(t("webhooks.url"), url), field(t("webhooks.events"), events, t("webhooks.events.what")), field(t("webhooks.about"), about)], t("add"), async () => {
-      const made = await post(admin("webhooks"), { url: url.value.trim(), events: events.value.split(/[\s,]+/).filter(Boolean), description: about.value });
+    h("section", { class: "panel" }, h("h2", {}, t("webhooks.new")), form(hookFields(url, events, about), t("add"), async () => {
+      const made = await post(admin("webhooks"), hookOf(url, events, about));
       await showSecret(t("webhooks.secret"), t("secret.once"), made.secret);
       await showWebhooks(place, []);
     })));
@@ -104,23 +104,35 @@ function hookBox(hook, place) {
   };
   const path = (...parts) => admin("webhooks", hook.id, ...parts);
   const isActive = hook.status === "active";
+  const url = input({ type: "url", value: hook.url, required: true });
+  const events = input({ value: hook.events.join(", "), required: true });
+  const about = input({ maxlength: "300", value: hook.description });
+  const change = h("details", {}, h("summary", {}, t("webhooks.change")), form(hookFields(url, events, about), t("save"), async () => {
+    await patch(path(), hookOf(url, events, about));
+    await again();
+  }));
   return h("li", { class: "panel" }, h("h2", {}, hook.url), h("p", { class: "row" }, h("span", { class: isActive ? "tag kind" : "tag late" }, word("webhook", hook.status)), hook.reason && h("code", {}, hook.reason),
     h("span", { class: "soft" }, hook.events.join(", ")), h("span", { class: "soft" }, t("webhooks.owed", { pending: hook.pending, dead: hook.dead }))), hook.description && h("p", { class: "soft" }, hook.description),
   h("div", { class: "row" }, h("a", { class: "button small", href: href("settings", ["webhooks", hook.id]) }, t("webhooks.log")), button(t("webhooks.test"), run(() => post(path("test")), "webhooks.sent"), "small"),
     hook.dead > 0 && button(t("webhooks.replay"), run(() => post(path("replay"), { states: ["dead"] }), "webhooks.sent"), "small"),
     button(t(isActive ? "webhooks.pause" : "webhooks.resume"), run(() => patch(path(), { status: isActive ? "paused" : "active" }), "saved"), "small"),
     button(t("webhooks.rotate"), async () => { const made = await post(path("secrets")); await showSecret(t("webhooks.secret"), t("secret.once"), made.secret); }, "small"),
-    button(t("remove"), async () => { if (await sure(t("remove"), t("webhooks.remove"), t("remove"))) await run(() => drop(path()), "saved")(); }, "quiet small")));
+    button(t("remove"), async () => { if (await sure(t("remove"), t("webhooks.remove"), t("remove"))) await run(() => drop(path()), "saved")(); }, "quiet small")), change);
 }
+
+const hookFields = (url, events, about) => [field(t("webhooks.url"), url), field(t("webhooks.events"), events, t("webhooks.events.what")), field(t("webhooks.about"), about)];
+const hookOf = (url, events, about) => ({ url: url.value.trim(), events: events.value.split(/[\s,]+/).filter(Boolean), description: about.value });
 
 function log(place, id) {
   const choice = select([["", t("any")], ...["pending", "delivered", "dead", "cancelled"].map((one) => [one, word("delivery", one)])], "", { onchange: () => draw() });
   const list = h("div", {});
+  const name = h("h2", {});
   const draw = () => replace(list, pages(async (after) => {
     const { deliveries, next } = await get(admin("webhooks", id, "deliveries"), { state: choice.value, after, limit: 30 });
+    if (deliveries[0]) name.textContent = [deliveries[0].endpoint_url, deliveries[0].endpoint_description].filter(Boolean).join(" – ");
     return { items: deliveries, next };
   }, (one) => deliveryRow(one, id)));
-  replace(place, h("p", {}, h("a", { href: href("settings", ["webhooks"]) }, t("webhooks.all"))), h("div", { class: "toolbar" }, field(t("state"), choice)), list);
+  replace(place, h("p", {}, h("a", { href: href("settings", ["webhooks"]) }, t("webhooks.all"))), name, h("div", { class: "toolbar" }, field(t("state"), choice)), list);
   draw();
 }
 
@@ -156,5 +168,6 @@ function deliveryParts(one, path, sendAgain) {
     sendAgain().catch((problem) => notice(problem.message, "problem"));
   }, "small");
   return [h("p", { class: "byline" }, h("b", {}, one.event_type), h("span", { class: one.state === "dead" ? "tag late" : "tag" }, word("delivery", one.state)), h("time", { datetime: one.created_at }, ago(one.created_at)),
-    h("span", { class: "soft" }, one.last_status ?? one.last_error ?? "")), h("details", { ontoggle: open }, h("summary", {}, t("webhooks.attempts", { n: one.attempts })), attempts), h("div", { class: "row" }, again)];
+    h("span", { class: "soft" }, one.last_status ?? one.last_error ?? "")),
+  one.comment && h("p", { class: "soft" }, h("a", { href: href("comment", [one.comment.id]) }, one.comment.author_name || t("nameless")), " ", one.comment.text ?? t("no.text")), h("details", { ontoggle: open }, h("summary", {}, t("webhooks.attempts", { n: one.attempts })), attempts), h("div", { class: "row" }, again)];
 }

@@ -5,14 +5,23 @@ import { h, replace } from "../dom.js";
 import { num, score, t, word } from "../i18n.js";
 import { href } from "../router.js";
 import { chooseSite, session } from "../session.js";
+import { tab } from "../store.js";
 import { area, button, field, form, input, select, showProblem } from "../ui/form.js";
 
 // The policy: thresholds as a form, the whole as JSON, and what a change would have done to the last comments.
 export async function showPolicy(place) {
   const view = await get(admin("policy"));
-  const policy = structuredClone(view.policy);
+  const draft = tab.get("policy");
+  const isDraft = draft?.site === session.site && draft.version === view.version;
+  const policy = isDraft ? draft.policy : structuredClone(view.policy);
+  const unsaved = h("p", { class: "note", hidden: !isDraft }, t("policy.unsaved"), " ", button(t("policy.discard"), () => { tab.set("policy", null); showPolicy(place); }, "small"));
   const json = area({ class: "input mono", rows: "24", spellcheck: "false" });
-  const show = () => { json.value = JSON.stringify(policy, null, 2); };
+  const write = () => { json.value = JSON.stringify(policy, null, 2); };
+  const show = () => {
+    write();
+    tab.set("policy", { site: session.site, version: view.version, policy });
+    unsaved.hidden = false;
+  };
   const rules = h("div", {});
   const preview = h("div", { "aria-live": "polite" });
   const drawRules = () => replace(rules, policy.rules.map((rule) => ruleRow(rule, policy, show, drawRules)));
@@ -24,19 +33,21 @@ export async function showPolicy(place) {
       for (const key of Object.keys(policy)) delete policy[key];
       Object.assign(policy, read);
       drawRules();
+      show();
     } catch (error) {
       showProblem(problem, error);
     }
   });
-  show();
+  write();
   drawRules();
   const mode = select(["model-first", "pre-moderation", "post-moderation"].map((one) => [one, t(`mode.${one}`)]), policy.mode, { onchange: () => { policy.mode = mode.value; show(); } });
   const failure = select(["wait", "hold", "publish"].map((one) => [one, t(`failure.${one}`)]), policy.on_scorer_failure, { onchange: () => { policy.on_scorer_failure = failure.value; show(); } });
-  replace(place, h("p", { class: "soft" }, t("policy.version"), " ", h("code", {}, view.version), ` · ${policy.model}`),
+  replace(place, h("p", { class: "soft" }, t("policy.version"), " ", h("code", {}, view.version), ` · ${policy.model}`), unsaved,
     h("div", { class: "panel" }, h("div", { class: "split" }, field(t("policy.mode"), mode), field(t("policy.failure"), failure)), h("h2", {}, t("policy.rules")), rules,
       h("details", {}, h("summary", {}, t("policy.json")), field(t("policy.json.what"), json), problem)),
     h("div", { class: "panel" }, form([preview], t("policy.save"), async () => {
       const saved = await put(admin("policy"), policy);
+      tab.set("policy", null);
       await showPolicy(place);
       return t("policy.saved", { version: saved.version });
     }, { extra: button(t("policy.preview"), (event) => seePreview(preview, policy, event.target)) })));
@@ -108,7 +119,7 @@ export async function showReasons(place) {
   const { policy } = await get(admin("policy"));
   const rows = h("div", {});
   const row = (one) => {
-    const line = h("div", { class: "pair" }, input({ value: one.code, "aria-label": t("reason.code"), pattern: "[a-z0-9_-]+" }), area({ rows: "1", value: one.text, "aria-label": t("reason.text") }),
+    const line = h("div", { class: "pair" }, input({ value: one.code, "aria-label": t("reason.code"), pattern: "[a-z0-9_\\-]+", readonly: Boolean(one.code) }), area({ rows: "1", value: one.text, "aria-label": t("reason.text") }),
       button(t("remove"), () => line.remove(), "quiet small"));
     return line;
   };
@@ -157,24 +168,25 @@ export async function showReview(place) {
     second_opinion_share: number(settings.second_opinion_share * 100, { max: "100" }), reports_hold_from: number(settings.reports_hold_from), appeal_days: number(settings.appeal_days),
   };
   const blur = h("input", { type: "checkbox", checked: settings.blur });
+  const redress = area({ rows: "2", maxlength: "1000", required: true, value: settings.redress });
   const queues = h("div", {}, settings.queues.map(queueBox));
   replace(place, form([
     h("section", { class: "panel" }, h("h2", {}, t("review.priority")), h("p", { class: "soft" }, t("review.priority.what")), h("div", { class: "split" }, Object.entries(weights).map(([name, one]) => field(word("priority", name), one)))),
     h("section", { class: "panel" }, h("h2", {}, t("queues")), h("p", { class: "soft" }, t("review.queues.what")), queues, button(t("review.queue.add"), () => queues.append(queueBox({ name: "", title: "", when: {} })))),
-    h("section", { class: "panel" }, h("h2", {}, t("review.rest")), h("div", { class: "split" }, Object.entries(fields).map(([name, one]) => field(t(`review.${name}`), one))), h("label", { class: "check" }, blur, t("review.blur"))),
+    h("section", { class: "panel" }, h("h2", {}, t("review.rest")), h("div", { class: "split" }, Object.entries(fields).map(([name, one]) => field(t(`review.${name}`), one))), field(t("review.redress"), redress), h("label", { class: "check" }, blur, t("review.blur"))),
   ], t("save"), async () => {
     const read = (name) => Number(fields[name].value);
     await put(admin("review"), {
       ...settings, priority: Object.fromEntries(Object.entries(weights).map(([name, one]) => [name, Number(one.value)])), queues: [...queues.children].map((box) => box.read()).filter((one) => one.name),
       service_level_seconds: Math.round(read("service_level_seconds") * 60), undo_seconds: read("undo_seconds"), sample_share: read("sample_share") / 100, second_opinion_share: read("second_opinion_share") / 100,
-      reports_hold_from: read("reports_hold_from"), appeal_days: read("appeal_days"), blur: blur.checked,
+      reports_hold_from: read("reports_hold_from"), appeal_days: read("appeal_days"), blur: blur.checked, redress: redress.value.trim(),
     });
     return t("saved");
   }));
 }
 
 function queueBox(queue) {
-  const name = input({ value: queue.name, pattern: "[a-z0-9-]+" });
+  const name = input({ value: queue.name, pattern: "[a-z0-9\\-]+" });
   const title = input({ value: queue.title });
   const level = input({ type: "number", min: "1", value: queue.service_level_seconds ? String(queue.service_level_seconds / 60) : "" });
   const lists = Object.fromEntries(LISTS.map((one) => [one, input({ value: (queue.when?.[one] ?? []).join(", ") })]));
