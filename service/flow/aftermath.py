@@ -62,7 +62,8 @@ async def of_decision(
 
 async def _asks_about_reports(connection: AsyncConnection, site_id: str, decision: Decision) -> bool:
     if decision.item_id is None:
-        return False
+        # Whoever keeps a comment without an item answers what was reported of it.
+        return decision.action is Action.APPROVE
     item = (await review_items.by_ids(connection, site_id, [decision.item_id]))[decision.item_id]
     return bool(item.kind == REPORTED)
 

@@ -18,8 +18,9 @@ from service.flow.identify import Commenter
 from service.flow.open_items import open_item
 from service.flow.restriction import Restricted, restriction_of
 from service.flow.review_settings import review_of
+from service.flow.search import found_views
 from service.flow.transition import Decision, event_row
-from service.store import appeals, comments, outbox, people, reports, review_items, sites
+from service.store import appeals, comments, names, outbox, people, reports, review_items, sites
 from service.store.types import Row
 
 UPHELD, OVERTURNED, WITHDRAWN = "upheld", "overturned", "withdrawn"
@@ -301,8 +302,12 @@ async def listed(
     is_open = None if state is None else state == "open"
     async with context.database.reading() as connection:
         rows = await appeals.page(connection, site.id, is_open=is_open, before_id=after, limit=limit + 1)
-    shown = rows[:limit]
-    return schemas.AppealList([_detail(row) for row in shown], shown[-1].id if len(rows) > limit else None)
+        shown = rows[:limit]
+        ids = list(dict.fromkeys(row.comment_id for row in shown))
+        found = {one.id: one for one in await found_views(connection, context, site, ids)}
+        called = await names.of_actors(connection, site.id, [row.answered_by for row in shown])
+    views = [_detail(row, called.get(row.answered_by), found[row.comment_id]) for row in shown]
+    return schemas.AppealList(views, shown[-1].id if len(rows) > limit else None)
 
 
 def _fields(row: Row) -> dict[str, Any]:
@@ -326,10 +331,12 @@ def view_of(row: Row | None) -> schemas.AppealView:
     return schemas.AppealView(**_fields(row))
 
 
-def _detail(row: Row) -> schemas.AppealDetail:
+def _detail(row: Row, name: str | None, comment: schemas.FoundComment) -> schemas.AppealDetail:
     return schemas.AppealDetail(
         **_fields(row),
         commenter_id=row.commenter_id,
         review_item_id=row.review_item_id,
         answered_by=row.answered_by,
+        answered_by_name=name,
+        comment=comment,
     )

@@ -105,13 +105,15 @@ async def decide_in(
 async def act_on(
     context: Context, site: Row, principal: Principal, comment_id: str, wanted: schemas.ActInput
 ) -> schemas.Decided:
-    """Remove a published comment, or restore one that a person took down; open items of it are closed."""
+    """Remove a published comment, let it stand, or restore one that was taken down; what asks about it is closed."""
     async with context.database.writing() as connection:
         known = await comments.by_id(connection, site.id, comment_id)
         if known is not None:
             await lock_for(connection, site, known, wanted.sanction, context.now())
         comment = await transition.locked_comment(connection, site.id, comment_id)
         act = new_act(context, site, principal)
+        if wanted.action == "approve" and comment.status != Status.PUBLISHED.value:
+            raise Problem("comment.final", f"The comment is {comment.status}: claim its item, or restore it.")
         number = comment.shown_revision or comment.latest_revision
         revision = await comments.revision(connection, site.id, comment_id, number)
         assert revision is not None
@@ -126,16 +128,6 @@ async def act_on(
         done = await _with_sanction(connection, context, act, done, wanted.sanction)
     await tell(context, site, [done])
     return done.answer
-
-
-async def history(context: Context, site: Row, comment_id: str) -> schemas.DecisionList:
-    """Answer every decision on a comment, the first one first."""
-    async with context.database.reading() as connection:
-        if await comments.by_id(connection, site.id, comment_id) is None:
-            raise Problem("comment.unknown", "No comment of this site has this id.")
-        rows = await review_items.decisions_of(connection, site.id, comment_id)
-        revisions = await comments.revisions_by_ids(connection, site.id, {row.revision_id for row in rows})
-    return schemas.DecisionList([views.decision_view(row, revision=revisions[row.revision_id].number) for row in rows])
 
 
 async def tell(context: Context, site: Row, done: Sequence[Outcome]) -> None:
@@ -210,7 +202,9 @@ async def _judgement(
     version, policy = await policy_of(connection, act.site, comment.thread_id)
     if wanted.ground is not None and wanted.ground.kind == "law" and wanted.ground.clause is None:
         raise Problem(
-            "request.invalid", "Name the law in ground.clause.", fields=[("ground.clause", "is needed for a law")]
+            "request.invalid",
+            "Name the law on which the decision stands (`ground.clause`).",
+            fields=[("ground.clause", "is needed: which law, and which part of it")],
         )
     return Judgement(
         comment_id=comment.id,

@@ -56,7 +56,7 @@ def place_in(queue: str, facts: Facts, settings: schemas.ReviewSettings, opened_
     priority = {"value": round(value, 4), "parts": parts, "reports": facts.reports}
     if facts.at_once:
         priority["at_once"] = True
-    due_at = opened_at + timedelta(seconds=level)
+    due_at = opened_at + timedelta(seconds=level * (1 - value))
     return Place(queue, opened_at.timestamp() + level * (1 - value), due_at, priority)
 
 

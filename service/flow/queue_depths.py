@@ -13,8 +13,10 @@ from service import schemas
 from service.flow.context import Context
 from service.flow.review_settings import DEFAULT, ESCALATED, queue_names, review_of, service_level_of
 from service.queue.client import QueueUnavailable
-from service.store import review_items, scoring
+from service.schemas.review import OpenReports
+from service.store import open_reports, review_items, scoring
 from service.store.database import Database
+from service.store.open_reports import Numbers
 from service.store.review_items import Depth
 from service.store.types import Row
 
@@ -30,6 +32,7 @@ class Counted(NamedTuple):
 
     depths: list[Depth]
     pending: int
+    reports: Numbers
     at: datetime
 
     @property
@@ -56,7 +59,8 @@ class _Counting:
             async with context.database.reading(patience_seconds=patience) as connection:
                 depths = await review_items.depths(connection, site_id, now=now)
                 pending = await scoring.owed_count(connection, site_id)
-            counted = self._known[site_id] = Counted(depths, pending, now)
+                reports = await open_reports.numbers(connection, site_id)
+            counted = self._known[site_id] = Counted(depths, pending, reports, now)
             return counted
 
 
@@ -89,6 +93,7 @@ def view_of(site: Row, counted: Counted, without: list[str], *, is_admin: bool) 
         degraded=without,
         queues=[_one(settings, name, depths, counted.at) for name in queue_names(settings, is_admin=is_admin)],
         kinds=dict(sorted(kinds.items())),
+        reports=OpenReports(counted.reports.open, counted.reports.unasked),
     )
 
 

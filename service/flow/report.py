@@ -15,22 +15,15 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moderation.decision import Action, ActorKind, Status, next_status
-from moderation.rules import REVIEW
+from moderation.decision import Status
 from service import schemas, telemetry
 from service.errors import Problem
 from service.flow import transition
-from service.flow.aftermath import REPORTED, cause, causes_of
-from service.flow.announce import Told, announce, queue_items, standing_of
 from service.flow.context import Context
 from service.flow.identify import Commenter, hash_token
-from service.flow.judgement import policy_of, reasons_named
-from service.flow.open_items import open_item, reprioritise
-from service.flow.reporters import contact_of, counted_of, first_of, is_counted, network_of, refuse_flood
-from service.flow.review_settings import review_of
-from service.flow.transition import Actor, Decision
-from service.queue.review import Standing
-from service.store import comments, outbox, reports, review_items, sites
+from service.flow.reported import Asked, look_again, tell
+from service.flow.reporters import contact_of, first_of, is_counted, network_of, refuse_flood
+from service.store import comments, outbox, reports
 from service.store.types import Row
 
 NETWORK_DAYS = 7
@@ -50,8 +43,7 @@ class _Made(NamedTuple):
     report_id: str
     token: str | None
     is_new: bool
-    told: Told | None = None
-    item: Standing | None = None
+    asked: Asked = Asked(None, None)
 
 
 async def report(
@@ -64,10 +56,7 @@ async def report(
     async with context.database.writing() as connection:
         comment = await transition.locked_comment(connection, site.id, comment_id)
         made = await _report(connection, context, site, comment, reporter, hashes, wanted)
-    if made.item is not None:
-        await queue_items(context, site.id, [made.item])
-    if made.told is not None:
-        await announce(context, [made.told])
+    await tell(context, site.id, made.asked)
     return schemas.Reported(made.report_id, made.token), made.is_new
 
 
@@ -119,16 +108,16 @@ async def _report(
     await reports.insert(connection, site.id, row)
     kept = await reports.by_id(connection, site.id, row["id"])
     assert kept is not None
-    told, item = None, None
+    asked = Asked(None, None)
     if wanted.illegal is not None or await is_counted(connection, kept, now):
         event = transition.event_row(
             context, "comment.reported", site_id=site.id, thread_id=comment.thread_id, comment_id=comment.id,
             revision_id=shown.id, at=now, report_id=row["id"], comment_status=comment.status,
         )  # fmt: skip
         await outbox.append(connection, [event])
-        told, item = await _look_again(connection, context, site, comment, shown, now)
+        asked = await look_again(connection, context, site, comment, shown, now)
     telemetry.reported_total.labels(wanted.reason).inc()
-    return _Made(row["id"], token, is_new=True, told=told, item=item)
+    return _Made(row["id"], token, is_new=True, asked=asked)
 
 
 def _row(
@@ -157,76 +146,3 @@ def _row(
         "token_hash": hash_token(token) if token is not None else None,
         "created_at": now,
     }
-
-
-async def _look_again(
-    connection: AsyncConnection,
-    context: Context,
-    site: Row,
-    comment: Row,
-    shown: Row,
-    now: datetime,
-) -> tuple[Told | None, Standing | None]:
-    """Put the text before a person, or further to the front, and out of sight where enough different readers say so."""
-    current = await sites.by_slug(connection, site.slug)
-    assert current is not None
-    hold_from = review_of(current.review).reports_hold_from
-    counted = await counted_of(connection, site.id, comment.id, now)
-    causes, at_once = causes_of(counted.reasons, hold_from or None), reports.NOTICE in counted.reasons
-    asked = await reports.open_items(connection, site.id, comment.id, REPORTED)
-    asked = [row for row in asked if row.revision_id == shown.id]
-    if asked:
-        await reports.set_causes(connection, site.id, asked[0].id, causes)
-        item = (await review_items.by_ids(connection, site.id, [asked[0].id]))[asked[0].id]
-        place = await reprioritise(connection, site.id, item, reports=counted.readers, at_once=at_once)
-        stands = Standing(item.id, place.order_key, place.queue)
-    else:
-        stands = standing_of(
-            await open_item(
-                connection, context, site.id, shown.id, REPORTED, now=now, causes=causes, reports=counted.readers,
-                at_once=at_once,
-            )
-        )  # fmt: skip
-    told = None
-    enough = bool(hold_from) and counted.readers >= hold_from
-    if enough and not await reports.is_approved(connection, site.id, comment.id, shown.id):
-        told = await _hold(connection, context, site, comment, shown, counted.readers, hold_from, now)
-    return told, stands
-
-
-async def _hold(
-    connection: AsyncConnection,
-    context: Context,
-    site: Row,
-    comment: Row,
-    shown: Row,
-    number: int,
-    hold_from: int,
-    now: datetime,
-) -> Told:
-    """Take a comment out of sight until a person has decided."""
-    standings = await transition.standings_of(connection, site.id, [comment.id])
-    node = standings.nodes[comment.id]
-    before, after = node.status, next_status(node.status, Action.HOLD, ActorKind.SYSTEM, by_person=False)
-    standings.set_status(comment.id, after, by_person=False)
-    await comments.set_revision_status(connection, site.id, shown.id, after)
-    version = await transition.save(connection, site.id, comment.thread_id, standings)
-    policy_version, policy = await policy_of(connection, site, comment.thread_id)
-    decision = Decision(
-        id=context.new_id(),
-        site_id=site.id,
-        thread_id=comment.thread_id,
-        comment_id=comment.id,
-        revision_id=shown.id,
-        action=Action.HOLD,
-        actor=Actor(ActorKind.SYSTEM),
-        from_status=before,
-        to_status=after,
-        at=now,
-        reasons=reasons_named(policy, [REVIEW], required=True),
-        causes=[cause(None, number, hold_from, REVIEW)],
-        policy_version=policy_version,
-    )
-    await transition.append(connection, context, [decision], event_of={decision.id: ["comment.held"]})
-    telemetry.decided_total.labels("system", after.value).inc()
-    return Told.of(decision, version=version, parent_id=comment.parent_id)

@@ -54,6 +54,6 @@ def queue_names(settings: schemas.ReviewSettings, *, is_admin: bool) -> list[str
 
 
 def service_level_of(settings: schemas.ReviewSettings, queue: str) -> int:
-    """Answer in how many seconds an item of a queue is to be looked at."""
+    """Answer within how many seconds the least pressing item of a queue is to be looked at."""
     own = next((one.service_level_seconds for one in settings.queues if one.name == queue), None)
     return own or settings.service_level_seconds

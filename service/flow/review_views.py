@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from moderation.decision import Status
+from moderation.decision import ActorKind, Status
 from service import schemas
 from service.flow import views
-from service.store import commenters, comments, pages, reports, review_facts, review_items, scoring, threads
+from service.flow.review_settings import review_of, service_level_of
+from service.schemas.review import OpinionView
+from service.store import (
+    commenters,
+    comments,
+    names,
+    opinions,
+    pages,
+    reports,
+    review_facts,
+    review_items,
+    scoring,
+    threads,
+)
 from service.store.paths import ancestor_ids
 from service.store.types import Row
 
@@ -31,6 +44,9 @@ async def item_views(
     latest = await pages.in_full(connection, site.id, comment_ids)
     wanted = {ancestor for row in latest.values() for ancestor in ancestor_ids(row.path)}
     ancestors = {row.id: row for row in await pages.by_ids(connection, site.id, sorted(wanted))}
+    decided = await review_facts.decisions_of(connection, site.id, comment_ids)
+    actors = [row.actor for rows in decided.values() for row in rows if row.actor_kind == ActorKind.MODERATOR.value]
+    differing = [item.decision_id for item in items.values() if item.kind == _DISAGREEMENT]
     gathered = _Gathered(
         full=full,
         latest=latest,
@@ -42,7 +58,9 @@ async def item_views(
             connection, site.id, {row.commenter_id for row in latest.values()}
         ),
         records=await comments.record_of(connection, site.id, {row.commenter_id for row in latest.values()}),
-        decisions=await review_facts.decisions_of(connection, site.id, comment_ids),
+        decisions=decided,
+        opinions=await opinions.of_decisions(connection, site.id, differing),
+        names=await names.of_actors(connection, site.id, [*actors, *(item.escalated_by for item in items.values())]),
         reports=await reports.open_of(connection, site.id, comment_ids),
         appeals=await review_facts.appeals_of(connection, site.id, [*items]),
     )
@@ -50,6 +68,9 @@ async def item_views(
         _item_view(site, items[item_id], gathered, schemas.Lease(token, until), now)
         for item_id, token in leases.items()
     ]
+
+
+_DISAGREEMENT = "disagreement"
 
 
 class _Gathered:
@@ -67,6 +88,8 @@ class _Gathered:
         self.decisions: dict[str, list[Row]] = rows["decisions"]
         self.reports: dict[str, list[Row]] = rows["reports"]
         self.appeals: dict[str, Row] = rows["appeals"]
+        self.opinions: dict[str, list[Row]] = rows["opinions"]
+        self.names: dict[str, str] = rows["names"]
 
 
 def _item_view(site: Row, item: Row, rows: _Gathered, lease: schemas.Lease, now: datetime) -> schemas.ReviewItem:
@@ -88,13 +111,14 @@ def _item_view(site: Row, item: Row, rows: _Gathered, lease: schemas.Lease, now:
         author_record=schemas.AuthorRecord(author.id, author.first_seen_at, _counts(item, latest, rows.records)),
         lease=lease,
         queue=item.queue,
-        priority=_priority(item),
+        priority=_priority(site, item),
         blind=item.blind,
         language=revision.language,
-        escalation=_escalation(item),
+        escalation=_escalation(item, rows.names),
         reports=[] if item.blind else [_report(row) for row in rows.reports.get(item.comment_id, ())],
-        appeal=_appeal(rows.appeals.get(item.id)),
-        decisions=[] if item.blind else [_decision(row) for row in rows.decisions.get(item.comment_id, ())],
+        appeal=_appeal(rows.appeals.get(item.id), rows.names),
+        decisions=[] if item.blind else [_decision(row, rows.names) for row in rows.decisions.get(item.comment_id, ())],
+        opinions=_opinions(item, rows),
     )
 
 
@@ -112,29 +136,43 @@ def _spans(item: Row) -> list[schemas.SpanView] | None:
     return None if item.spans is None else [schemas.SpanView(**span) for span in item.spans]
 
 
-def _priority(item: Row) -> schemas.PriorityView:
+def _priority(site: Row, item: Row) -> schemas.PriorityView:
     kept = item.priority or {}
-    parts = dict.fromkeys(kept.get("parts", {}), 0.0) if item.blind else kept.get("parts", {})
-    value = 0.0 if item.blind else kept.get("value", 0.0)
-    return schemas.PriorityView(value, parts, item.due_at, bool(kept.get("at_once")) and not item.blind)
+    parts = kept.get("parts", {})
+    if item.blind:
+        # Its place tells of its scores, so it is shown as the least pressing one.
+        level = service_level_of(review_of(site.review), item.queue)
+        return schemas.PriorityView(0.0, dict.fromkeys(parts, 0.0), item.opened_at + timedelta(seconds=level))
+    due_at = datetime.fromtimestamp(item.order_key, UTC)
+    return schemas.PriorityView(kept.get("value", 0.0), parts, due_at, bool(kept.get("at_once")))
 
 
-def _escalation(item: Row) -> schemas.Escalation | None:
+def _opinions(item: Row, rows: _Gathered) -> list[OpinionView]:
+    first = next((row for row in rows.decisions.get(item.comment_id, ()) if row.id == item.decision_id), None)
+    if item.kind != _DISAGREEMENT or first is None:
+        return []
+    return [views.first_opinion(first), *map(views.opinion_view, rows.opinions.get(first.id, ()))]
+
+
+def _escalation(item: Row, called: Mapping[str, str]) -> schemas.Escalation | None:
     if item.escalated_at is None:
         return None
-    return schemas.Escalation(item.escalated_by, item.escalation_note, item.escalated_at)
+    name = called.get(item.escalated_by)
+    return schemas.Escalation(item.escalated_by, item.escalation_note, item.escalated_at, name)
 
 
 def _report(row: Row) -> schemas.ReportOnItem:
     return schemas.ReportOnItem(row.id, row.reason, row.detail, row.law, row.created_at)
 
 
-def _appeal(row: Row | None) -> schemas.AppealOnItem | None:
-    return None if row is None else schemas.AppealOnItem(row.appeal_id, row.text, row.appealed_at, _decision(row))
+def _appeal(row: Row | None, called: Mapping[str, str]) -> schemas.AppealOnItem | None:
+    if row is None:
+        return None
+    return schemas.AppealOnItem(row.appeal_id, row.text, row.appealed_at, _decision(row, called))
 
 
-def _decision(row: Row) -> schemas.DecisionView:
-    return views.decision_view(row, revision=row.number)
+def _decision(row: Row, called: Mapping[str, str]) -> schemas.DecisionView:
+    return views.decision_view(row, revision=row.number, name=called.get(row.actor))
 
 
 def as_revision(comment: schemas.Comment, revision: Row, *, blind: bool = False) -> schemas.Comment:

@@ -46,6 +46,7 @@ async def wish_of(
         kind=wanted.kind,
         opened_before=None if age is None else now - timedelta(seconds=age),
         author_id=wanted.commenter_id,
+        item_id=wanted.item_id,
     )
 
 

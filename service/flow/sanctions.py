@@ -18,6 +18,7 @@ from service.flow.context import Context
 from service.flow.identify import Principal
 from service.flow.judgement import Applied, Judgement, apply, policy_of, reasons_named
 from service.flow.moments import checked_moment
+from service.flow.reported import ask_again_of
 from service.flow.reviewer import is_admin, refuse_about_oneself
 from service.flow.take_back import obstacle, take_back
 from service.flow.transition import event_row
@@ -114,6 +115,8 @@ async def lift(
         await refuse_about_oneself(connection, site, principal, commenter_id)
         view, applied = await lift_in(connection, context, site, principal, row, context.now(), restore=restore)
     await _tell(context, site, applied)
+    # Their reports count again; what breaks off here the sweep finds.
+    await ask_again_of(context, site.id, commenter_id)
     return view
 
 

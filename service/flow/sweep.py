@@ -16,6 +16,7 @@ from service.flow.context import Context
 from service.flow.erase import erase_what_is_left
 from service.flow.forget_mail import forget_mail
 from service.flow.forget_words import forget_words
+from service.flow.reported import ask_where_they_count
 from service.flow.retention import apply_retention
 from service.flow.review_settings import DEFAULT, queue_names, review_of
 from service.flow.watch import watch
@@ -81,7 +82,7 @@ async def _review(context: Context, now: datetime) -> int:
         added += await _put_straight(context, site_id, now)
         await _forget_closed(context, site_id)
         await context.reviews.note_whole(site_id)
-    return added
+    return added + await ask_where_they_count(context)
 
 
 async def _waiting(context: Context) -> dict[str, int]:

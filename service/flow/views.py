@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
 from service import schemas
+from service.schemas.review import OpinionView
 from service.store import pages, review_items, threads
 from service.store.types import Row
 
@@ -118,8 +119,24 @@ def nested(rows: Iterable[Row]) -> list[schemas.Comment]:
     return roots
 
 
-def decision_view(row: Row | dict[str, Any], *, revision: int) -> schemas.DecisionView:
-    """Answer a recorded decision."""
+def opinion_view(row: Row, *, name: str | None = None) -> OpinionView:
+    """Answer what a second person would have decided."""
+    return OpinionView(row.answer, reasons_of(row), None, row.created_at, name)
+
+
+def first_opinion(decision: Row) -> OpinionView:
+    """Answer a decision as the first of two opinions."""
+    return OpinionView(decision.action, reasons_of(decision), decision.note, decision.created_at)
+
+
+def decision_view(
+    row: Row | dict[str, Any],
+    *,
+    revision: int,
+    name: str | None = None,
+    opinions: Sequence[OpinionView] = (),
+) -> schemas.DecisionView:
+    """Answer a recorded decision; `name`: of the person who made it, where that may be told."""
     value = row if isinstance(row, dict) else row._mapping
     return schemas.DecisionView(
         id=value["id"],
@@ -138,4 +155,6 @@ def decision_view(row: Row | dict[str, Any], *, revision: int) -> schemas.Decisi
         ground_clause=value["ground_clause"],
         act_id=value["act_id"],
         undoes=value["undoes_id"],
+        actor_name=name,
+        opinions=list(opinions),
     )

@@ -20,6 +20,9 @@ ReportId = Annotated[str, PathParameter(description="A report id.")]
 AppealId = Annotated[str, PathParameter(description="An appeal id.")]
 Token = Annotated[str | None, HeaderParameter(name="X-Report-Token", description="The token that the report gave.")]
 OfState = Annotated[schemas.State | None, QueryParameter(name="state", description="Only the open, or closed, ones.")]
+IsAsked = Annotated[
+    bool | None, QueryParameter(description="Only open ones that a review item asks about, or, false, that none does.")
+]
 AfterId = Annotated[str | None, QueryParameter(description="`next` of the page before.")]
 _NO_STORE = {"cache-control": "no-store"}
 
@@ -113,12 +116,13 @@ async def list_reports(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
     of_state: OfState = None,
+    asked: IsAsked = None,
     after: AfterId = None,
     limit: Limit = 50,
 ) -> Response[schemas.ReportList]:
-    """Read what readers reported, the newest first."""
+    """Read what readers reported, the newest first, with the comments that it is about."""
     context, found, _ = requests.visited(request)
-    answer = await read_reports.listed(context, found, state=of_state, after=_cursor(after), limit=limit)
+    answer = await read_reports.listed(context, found, state=of_state, asked=asked, after=_cursor(after), limit=limit)
     return Response(answer, headers=_NO_STORE)
 
 

@@ -9,7 +9,7 @@ from litestar.params import JSONBody, PathParameter
 
 from service import schemas
 from service.access import requires_admin, requires_moderator
-from service.flow import decide, decide_many, queue_depths, review, review_settings, reviewer, undo
+from service.flow import decide, decide_many, decided, queue_depths, review, review_settings, reviewer, undo
 from service.flow.reviewer import is_admin
 from service.routes import requests
 from service.routes.requests import CommentId, SiteSlug
@@ -185,7 +185,7 @@ async def act_on_comment(
     comment_id: CommentId,
     data: JSONBody[schemas.ActInput],
 ) -> schemas.Decided:
-    """Remove a published comment, or restore a removed or rejected one."""
+    """Remove a published comment, approve it to answer its reports, or restore a removed or rejected one."""
     context, found, visit = requests.visited(request)
     comment_id = requests.known_id(comment_id, "comment.unknown")
     return await decide.act_on(context, found, requests.as_member(visit), comment_id, data)
@@ -197,9 +197,10 @@ async def read_decisions(
     site: SiteSlug,  # noqa: ARG001
     comment_id: CommentId,
 ) -> schemas.DecisionList:
-    """Read every decision on a comment, with causes."""
-    context, found, _ = requests.visited(request)
-    return await decide.history(context, found, requests.known_id(comment_id, "comment.unknown"))
+    """Read every decision on a comment, with causes, and what was thought of it by who was asked blind."""
+    context, found, visit = requests.visited(request)
+    comment_id = requests.known_id(comment_id, "comment.unknown")
+    return await decided.history(context, found, requests.as_member(visit), comment_id)
 
 
 HANDLERS = [

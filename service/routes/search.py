@@ -11,10 +11,11 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from moderation.decision import Status
 from service import schemas
 from service.access import requires_moderator
-from service.flow import author_page, moderated_threads, search
+from service.flow import author_page, comment_on_desk, moderated_threads, search
 from service.routes import requests
-from service.routes.requests import After, PagePath, SiteSlug
+from service.routes.requests import After, CommentId, PagePath, SiteSlug
 from service.schemas import PAGE_KEY_CHARACTERS
+from service.schemas.reports import CommentOnDesk
 
 CommenterId = Annotated[str, PathParameter(description="A commenter id.")]
 NoteId = Annotated[str, PathParameter(description="A note id.")]
@@ -73,6 +74,19 @@ async def search_comments(
         until=until,
     )
     return Response(await search.find(context, found, asked, after=after, limit=limit), headers=_NO_STORE)
+
+
+@get("/v1/review/{site:str}/comments/{comment_id:str}", guards=[requires_moderator], tags=["review"])
+async def read_comment_on_desk(
+    request: Request[Any, Any, Any],
+    site: SiteSlug,  # noqa: ARG001
+    comment_id: CommentId,
+) -> Response[CommentOnDesk]:
+    """Read one comment in any status, with its author's id, its thread, the open reports and what asks about it."""
+    context, found, visit = requests.visited(request)
+    comment_id = requests.known_id(comment_id, "comment.unknown")
+    answer = await comment_on_desk.comment_on_desk(context, found, requests.as_member(visit), comment_id)
+    return Response(answer, headers=_NO_STORE)
 
 
 @get("/v1/review/{site:str}/commenters/{commenter_id:str}/comments", guards=[requires_moderator], tags=["review"])
@@ -168,6 +182,7 @@ async def read_comments_of_thread(
 
 HANDLERS = [
     search_comments,
+    read_comment_on_desk,
     read_comments_of_commenter,
     list_notes,
     add_note,

@@ -10,7 +10,8 @@ from msgspec import Meta, Struct
 from moderation.decision import Status
 from service.schemas.accounts import Email
 from service.schemas.base import Input
-from service.schemas.reading import ReasonView
+from service.schemas.reading import Comment, ReasonView
+from service.schemas.search import FoundComment
 
 ReportReason = Literal["insult", "hate", "threat", "spam", "off_topic", "privacy", "illegal_content", "other"]
 State = Literal["open", "closed"]
@@ -62,8 +63,19 @@ class ReportView(Struct, frozen=True):
     redress: str | None
 
 
-class ReportDetail(Struct, frozen=True, kw_only=True):
-    """A report as moderators see it; of who made it only our id, where there is one. `contact`: an address was left."""
+class NotCounted(Struct, frozen=True):
+    """Why a report does not count, as a stable code and a sentence."""
+
+    code: Literal["reporter_restricted", "network_restricted", "counted_before"]
+    text: str
+
+
+class ReportOfComment(Struct, frozen=True, kw_only=True):
+    """A report as moderators see it; of who made it only our id, where there is one. `contact`: an address was left.
+
+    `counts` is null once it is answered; `not_counted` says why an open one does not count. `review_item_id` is the
+    open item that asks about it; where there is none, the comment's decision answers it.
+    """
 
     id: str
     comment_id: str
@@ -79,6 +91,34 @@ class ReportDetail(Struct, frozen=True, kw_only=True):
     decision_id: str | None
     created_at: datetime
     closed_at: datetime | None
+    counts: bool | None
+    not_counted: NotCounted | None
+    review_item_id: str | None
+
+
+class ReportDetail(ReportOfComment, frozen=True, kw_only=True):
+    """A report with the comment that it is about."""
+
+    comment: FoundComment
+
+
+class WaitingItem(Struct, frozen=True):
+    """An open review item about a comment; a claim with `item_id` in its filter takes it, unless it is `claimed`."""
+
+    item_id: str
+    kind: str
+    queue: str
+    revision: int
+    opened_at: datetime
+    claimed: bool
+
+
+class CommentOnDesk(FoundComment, frozen=True, kw_only=True):
+    """A comment with what it answers, the open reports about it, and what asks about it, save what is blind."""
+
+    ancestors: list[Comment]
+    reports: list[ReportOfComment]
+    items: list[WaitingItem]
 
 
 class ReportList(Struct, frozen=True):
@@ -115,6 +155,8 @@ class AppealDetail(AppealView, frozen=True, kw_only=True):
     commenter_id: str
     review_item_id: str | None
     answered_by: str | None
+    answered_by_name: str | None
+    comment: FoundComment
 
 
 class AppealList(Struct, frozen=True):

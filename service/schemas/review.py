@@ -28,6 +28,7 @@ class ItemFilter(Input, frozen=True):
     kind: ItemKind | None = None
     older_than_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] | None = None
     commenter_id: UuidText | None = None
+    item_id: UuidText | None = None
 
 
 class ClaimInput(Input, frozen=True):
@@ -86,10 +87,13 @@ class DecideInput(_Why, frozen=True, kw_only=True):
 
 
 class ActInput(_Why, frozen=True, kw_only=True):
-    """A moderator's act on a comment that is not in the queue: take a published one down, or bring one back."""
+    """A moderator's act on a comment that is not in the queue: take a published one down, or bring one back.
+
+    `approve` lets a published one stand and answers what is reported of it.
+    """
 
     revision: Annotated[int, Meta(ge=1)]
-    action: Literal["remove", "restore"]
+    action: Literal["approve", "remove", "restore"]
     sanction: SanctionInput | None = None
 
 
@@ -126,6 +130,13 @@ class OneQueue(Struct, frozen=True):
     service_level_seconds: int
 
 
+class OpenReports(Struct, frozen=True):
+    """How many reports are open, and about how many of them no review item asks, since they do not count."""
+
+    open: int
+    unasked: int
+
+
 class QueueView(Struct, frozen=True):
     """How much waits for a person; `depth` counts claimed items too."""
 
@@ -136,10 +147,14 @@ class QueueView(Struct, frozen=True):
     degraded: list[str]
     queues: list[OneQueue]
     kinds: dict[str, int]
+    reports: OpenReports
 
 
 class PriorityView(Struct, frozen=True):
-    """Why an item is where it is: its priority and the parts that it is the weighted mean of, each in [0, 1]."""
+    """Why an item is where it is: its priority and the parts that it is the weighted mean of, each in [0, 1].
+
+    `due_at`: by when it is to be looked at, which is also its place; `at_once`: first of all, whatever its parts say.
+    """
 
     value: float
     parts: dict[str, float]
@@ -148,11 +163,12 @@ class PriorityView(Struct, frozen=True):
 
 
 class Escalation(Struct, frozen=True):
-    """That a moderator handed an item to the admins."""
+    """That a moderator handed an item to the admins; `by_name` is what they are called, null where nobody knows."""
 
     by: str
     note: str | None
     at: datetime
+    by_name: str | None = None
 
 
 class ReportOnItem(Struct, frozen=True):
@@ -165,8 +181,18 @@ class ReportOnItem(Struct, frozen=True):
     created_at: datetime
 
 
+class OpinionView(Struct, frozen=True):
+    """What one of two people answered who knew nothing of each other, with the reasons; `name` is for admins alone."""
+
+    action: str
+    reasons: list[ReasonView]
+    note: str | None
+    created_at: datetime
+    name: str | None = None
+
+
 class DecisionView(Struct, frozen=True):
-    """A recorded decision."""
+    """A recorded decision; `actor_name` is what a person is called, `opinions` what was thought of it blind."""
 
     id: str
     action: str
@@ -184,6 +210,8 @@ class DecisionView(Struct, frozen=True):
     ground_clause: str | None = None
     act_id: str | None = None
     undoes: str | None = None
+    actor_name: str | None = None
+    opinions: list[OpinionView] = field(default_factory=list)
 
 
 class AppealOnItem(Struct, frozen=True):
@@ -226,7 +254,10 @@ class AuthorRecord(Struct, frozen=True):
 
 
 class ReviewItem(Struct, frozen=True, kw_only=True):
-    """Everything a moderator needs to decide one revision; of a blind one nothing of what others made of it."""
+    """Everything a moderator needs to decide one revision; of a blind one nothing of what others made of it.
+
+    `opinions` are the two answers that a `disagreement` is about, the first one first, without names.
+    """
 
     item_id: str
     kind: str
@@ -248,6 +279,7 @@ class ReviewItem(Struct, frozen=True, kw_only=True):
     reports: list[ReportOnItem]
     appeal: AppealOnItem | None
     decisions: list[DecisionView]
+    opinions: list[OpinionView]
 
 
 class Claimed(Struct, frozen=True):

@@ -19,7 +19,11 @@ from service.store.types import Row
 NOTICE = "illegal_content"
 """The reason of a notice of illegal content (Regulation (EU) 2022/2065, Article 16)."""
 _AT_ONCE = 1_000
-_IS_OPEN = reports.c.closed_at.is_(None)
+IS_UNANSWERED = _IS_OPEN = reports.c.closed_at.is_(None)
+IS_ASKED = sa.exists().where(
+    review_items.c.comment_id == reports.c.comment_id, review_items.c.kind == "reported", ITEM_IS_OPEN
+)
+"""On `reports`: that an open review item asks about the comment because it was reported."""
 _WITH_REVISION = sa.select(reports, revisions.c.number.label("revision")).join(
     revisions, revisions.c.id == reports.c.revision_id
 )
@@ -122,11 +126,11 @@ def _about(site_id: str, revision_id: str, *, is_notice: bool) -> sa.Select[Any]
     )
 
 
-async def open_networks(connection: AsyncConnection, site_id: str, comment_id: str) -> set[str]:
-    """Answer from which networks guests, and who is not signed in, report a comment now."""
+async def open_networks(connection: AsyncConnection, site_id: str, comment_ids: Iterable[str]) -> set[str]:
+    """Answer from which networks guests, and who is not signed in, report these comments now."""
     query = sa.select(reports.c.network_hash).where(
         reports.c.site_id == site_id,
-        reports.c.comment_id == comment_id,
+        reports.c.comment_id.in_(list(comment_ids)),
         reports.c.network_hash.is_not(None),
         _IS_OPEN,
     )
@@ -141,7 +145,7 @@ async def counted(
     Each account and each network of guests is one reader. Not counted is who is shut out, what comes from the networks
     `not_from`, and from a network that was answered about that very text.
     """
-    counting = _counting(site_id, comment_id, not_from, now)
+    counting = counting_of(site_id, [comment_id], not_from, now)
     query = (
         sa.select(reports.c.reason, sa.func.count(), sa.func.count().filter(reports.c.id.in_(sa.select(counting.c.id))))
         .where(
@@ -166,32 +170,26 @@ async def counts(
     now: datetime,
 ) -> bool:
     """Answer whether an open report is one of those that `counted` counts."""
-    counting = _counting(site_id, comment_id, not_from, now)
+    counting = counting_of(site_id, [comment_id], not_from, now)
     return (await connection.execute(sa.select(counting.c.id).where(counting.c.id == report_id))).first() is not None
 
 
-def _counting(site_id: str, comment_id: str, not_from: Collection[str], now: datetime) -> sa.Subquery:
-    """Answer the ids of the first report of each reader that counts."""
+def counting_of(site_id: str, comment_ids: Iterable[str], not_from: Collection[str], now: datetime) -> sa.Subquery:
+    """Answer a query of the ids of the first report of each reader that counts, of each of the comments."""
     is_guest = sa.func.coalesce(commenters.c.kind, "") != "signed"
     earlier, who = reports.alias("earlier"), commenters.alias("who")
     answered = (
         sa.exists()
         .select_from(earlier.outerjoin(who, who.c.id == earlier.c.commenter_id))
         .where(
-            earlier.c.comment_id == comment_id,
+            earlier.c.comment_id == reports.c.comment_id,
             earlier.c.revision_id == reports.c.revision_id,
             earlier.c.network_hash == reports.c.network_hash,
             earlier.c.closed_at.is_not(None),
             sa.func.coalesce(who.c.kind, "") != "signed",
         )
     )
-    shut = sa.exists().where(
-        sanctions.c.site_id == site_id,
-        sanctions.c.commenter_id == reports.c.commenter_id,
-        sanctions.c.kind.in_(SHUT_OUT),
-        sanctions.c.lifted_at.is_(None),
-        sa.or_(sanctions.c.until.is_(None), sanctions.c.until > now),
-    )
+    shut = shut_out(site_id, now)
     is_out = sa.or_(reports.c.network_hash.in_(list(not_from)), answered)
     network = sa.case((sa.and_(is_guest, reports.c.network_hash.is_not(None)), reports.c.network_hash))
     of_networks = (
@@ -199,12 +197,12 @@ def _counting(site_id: str, comment_id: str, not_from: Collection[str], now: dat
         .select_from(reports.outerjoin(commenters, commenters.c.id == reports.c.commenter_id))
         .where(
             reports.c.site_id == site_id,
-            reports.c.comment_id == comment_id,
+            reports.c.comment_id.in_(list(comment_ids)),
             _IS_OPEN,
             sa.not_(shut),
             sa.not_(sa.and_(is_guest, reports.c.network_hash.is_not(None), is_out)),
         )
-        .group_by(sa.func.coalesce(network, reports.c.commenter_id, reports.c.id))
+        .group_by(reports.c.comment_id, sa.func.coalesce(network, reports.c.commenter_id, reports.c.id))
         .subquery()
     )
     # A guest on two networks is one reader, and so is a notice beside a report.
@@ -212,8 +210,19 @@ def _counting(site_id: str, comment_id: str, not_from: Collection[str], now: dat
     return (
         sa.select(sa.func.min(of_readers.c.id).label("id"))
         .join(of_networks, of_networks.c.id == of_readers.c.id)
-        .group_by(sa.func.coalesce(of_readers.c.commenter_id, of_readers.c.id))
+        .group_by(of_readers.c.comment_id, sa.func.coalesce(of_readers.c.commenter_id, of_readers.c.id))
         .subquery()
+    )
+
+
+def shut_out(site_id: str, now: datetime) -> sa.ColumnElement[bool]:
+    """Answer, as a condition on `reports`, that whoever reported is shut out of the site."""
+    return sa.exists().where(
+        sanctions.c.site_id == site_id,
+        sanctions.c.commenter_id == reports.c.commenter_id,
+        sanctions.c.kind.in_(SHUT_OUT),
+        sanctions.c.lifted_at.is_(None),
+        sa.or_(sanctions.c.until.is_(None), sanctions.c.until > now),
     )
 
 
@@ -229,12 +238,20 @@ async def open_of(connection: AsyncConnection, site_id: str, comment_ids: Iterab
 
 
 async def page(
-    connection: AsyncConnection, site_id: str, *, is_open: bool | None, before_id: str | None, limit: int
+    connection: AsyncConnection,
+    site_id: str,
+    *,
+    is_open: bool | None,
+    before_id: str | None,
+    limit: int,
+    is_asked: bool | None = None,
 ) -> Sequence[Row]:
-    """Answer reports of a site, the newest first."""
+    """Answer reports of a site, the newest first; `is_asked`: open ones about which an item asks, or none does."""
     query = _WITH_REVISION.where(reports.c.site_id == site_id).order_by(reports.c.id.desc()).limit(limit)
     if is_open is not None:
         query = query.where(_IS_OPEN if is_open else reports.c.closed_at.is_not(None))
+    if is_asked is not None:
+        query = query.where(_IS_OPEN, IS_ASKED if is_asked else sa.not_(IS_ASKED))
     if before_id is not None:
         query = query.where(reports.c.id < before_id)
     return (await connection.execute(query)).all()

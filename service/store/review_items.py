@@ -30,6 +30,7 @@ class Wish(NamedTuple):
     kind: str | None = None
     opened_before: datetime | None = None
     author_id: str | None = None
+    item_id: str | None = None
 
     @property
     def is_particular(self) -> bool:
@@ -126,6 +127,8 @@ def _wanted(site_id: str, wish: Wish) -> list[sa.ColumnElement[bool]]:
             thread_pages.c.site_id == site_id, thread_pages.c.page == wish.page
         )
         found.append(review_items.c.thread_id.in_(thread))
+    if wish.item_id is not None:
+        found.append(review_items.c.id == wish.item_id)
     if wish.author_id is not None:
         of_author = sa.select(comments.c.id).where(
             comments.c.site_id == site_id, comments.c.commenter_id == wish.author_id
@@ -295,7 +298,8 @@ async def depths(connection: AsyncConnection, site_id: str, *, now: datetime) ->
     """Answer by queue and kind the open items, those under a lease, those past their time, and the oldest."""
     at = sa.bindparam("now", now, type_=review_items.c.due_at.type)
     held = sa.func.count().filter(review_items.c.lease_expires_at > at)
-    late = sa.func.count().filter(review_items.c.due_at <= at)
+    # The order is the time by which an item is to be looked at.
+    late = sa.func.count().filter(review_items.c.order_key <= now.timestamp())
     query = (
         sa.select(
             review_items.c.queue,

@@ -25,6 +25,7 @@ WITHOUT_A_SITE = {
     "deliveries.let_go": "the deliveries were just found, of one endpoint",
     "people.untaken": "the sweep crosses sites; each row names its own",
     "opinions.insert": "the site is in the row",
+    "open_reports.unasked": "the sweep crosses sites; each row names its own",
     "sites.every": "the list of an admin of the installation",
     "sites.insert": "makes the site",
     "sites.policy_documents": "takes pairs of site and version: a batch crosses sites",

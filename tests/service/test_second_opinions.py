@@ -71,7 +71,7 @@ async def decide_first(service: Service) -> tuple[str, dict[str, Any]]:
     await put(service, second_opinion_share=1.0)
     [comment] = await held(service, "A rude remark.")
     [item] = await service.claim()
-    await service.decide(item, "approve")
+    await service.decide(item, "approve", note="fair enough")
     assert await service.claim() == []
     [second] = await service.claim("moderator2")
     return comment, second
@@ -81,6 +81,7 @@ async def test_a_second_opinion_is_blind_and_changes_nothing(service: Service) -
     """Somebody else answers without knowing the first decision; agreeing leaves everything and is kept."""
     comment, second = await decide_first(service)
     assert (second["kind"], second["blind"], second["decisions"]) == ("second_opinion", True, [])
+    assert second["opinions"] == []
     answer = await service.decide(second, "approve", as_="moderator2")
     assert answer["comment"]["status"] == "published"
     assert await service.claim("admin") == []
@@ -98,8 +99,24 @@ async def test_where_two_persons_differ_the_admins_look(service: Service) -> Non
     assert await service.claim() == []
     [item] = await service.claim("admin")
     assert (item["kind"], item["queue"], item["blind"]) == ("disagreement", "escalated", False)
+    first, other = item["opinions"]
+    assert (first["action"], first["reasons"], first["note"]) == ("approve", [], "fair enough")
+    assert (other["action"], [reason["code"] for reason in other["reasons"]]) == ("reject", ["insult"])
+    assert {first["name"], other["name"]} == {None}
     decided = await service.decide(item, "reject", as_="admin", reasons=["insult"])
     assert decided["comment"]["status"] == "removed"
+
+
+async def test_the_history_tells_what_was_thought_blind(service: Service) -> None:
+    """Each decision carries the opinions about it; whose they are only admins read, and who decided everybody."""
+    comment, second = await decide_first(service)
+    await service.decide(second, "reject", as_="moderator2", reasons=["insult"])
+    path = f"/v1/review/test/comments/{comment}/decisions"
+    for who, name in (("moderator", None), ("admin", "moderator2")):
+        *_, decision = (await service.call("GET", path, as_=who, expect=200)).json()["decisions"]
+        [opinion] = decision["opinions"]
+        assert (opinion["action"], opinion["reasons"][0]["code"], opinion["name"]) == ("reject", "insult", name)
+        assert decision["actor_name"] == "moderator"
 
 
 async def test_undoing_the_first_decision_ends_the_second_look(service: Service) -> None:
