@@ -64,11 +64,14 @@ async def test_a_second_opinion_hides_the_first(browser: Browser, installation: 
         await second.press("r", "2")
         await expect(second.page.get_by_role("heading", name="Nothing waits")).to_be_visible()
         await second.open(f"comment/{comment_id}")
-        await expect(second.page.locator(".decisions > li").first).to_contain_text("Approved by a moderator")
+        await expect(second.page.locator(".decisions > li").first).to_contain_text("Approved by Demo moderator")
     assert await installation.status(comment_id) == "published"
     async with Moderator.at(browser, installation, token="admin_token") as admin:
         assert await admin.shown() == comment_id
         await expect(admin.card.locator(".kind")).to_have_class("tag kind disagreement")
+        await expect(admin.card.locator(".told section")).to_have_text(
+            ["Opinion 1Approved ", "Opinion 2Rejected Insult"]
+        )
         await admin.press("r", "2")
         await becomes(installation, comment_id, "removed")
     assert len(await by_people(installation, comment_id)) == 2

@@ -44,10 +44,11 @@ async def test_an_appeal_that_is_overturned_brings_the_comment_back(
         assert await second.shown() == sent["comment_id"]
         told = second.card.locator(".told")
         await expect(told).to_contain_text("It was a quotation, at the station.")
-        await expect(told.locator(".decisions")).to_contain_text("Rejected by a moderator")
+        await expect(told.locator(".decisions")).to_contain_text("Rejected by Demo moderator")
         await expect(told.locator(".decisions")).to_contain_text("Insult")
         await expect(second.page.get_by_role("button", name="Overturn")).to_be_visible()
         await second.press("a")
+        await second.page.keyboard.press("Enter")
         await becomes(installation, sent["comment_id"], "published")
         await second.open("appeals?state=closed")
         row = second.page.locator("li", has_text="at the station")

@@ -86,18 +86,18 @@ export async function ifThere(promise, otherwise = null) {
 // Read by fetch and not by EventSource, which could send no token.
 const POLL_MS = 5_000;
 const QUIET_MS = 40_000; // The service pings every 15 seconds.
-let stop = null;
+let following = null;
 let lastId = null;
 
 /** Follow the site that is worked on; following another one ends this. */
 export function follow() {
-  stop?.abort();
-  const control = (stop = new AbortController());
+  following?.abort();
+  const control = (following = new AbortController());
   lastId = null;
   loop(auth.site, control.signal);
 }
 
-export const unfollow = () => stop?.abort();
+export const unfollow = () => following?.abort();
 
 async function loop(site, signal) {
   let failures = 0;

@@ -123,12 +123,12 @@ export function decisionList(decisions) {
     h("time", { class: "soft", datetime: one.created_at, title: stamp(one.created_at) }, ago(one.created_at)),
     one.reasons?.length > 0 && h("span", { class: "reasons" }, one.reasons.map((reason) => word("reason", reason.code)).join(", ")),
     one.note && h("q", {}, one.note),
-    one.opinions?.length > 0 && opinionsOf(one.opinions),
+    one.opinions?.length > 0 && opinionsOf(one.opinions, () => t("kind.second_opinion")),
     one.actor_kind !== "moderator" && one.causes?.length > 0 && h("small", {}, one.causes.map(sentence).join("; ")))));
 }
 
 /** What two people answered who knew nothing of each other, side by side. */
-const opinionsOf = (opinions) => h("div", { class: "beside" }, opinions.map((one, at) => h("section", {}, h("h3", {}, one.name ?? t("opinion", { n: at + 1 })),
+const opinionsOf = (opinions, title) => h("div", { class: "beside" }, opinions.map((one, at) => h("section", {}, h("h3", {}, one.name ?? title(at)),
   h("b", {}, word("did", one.action)), " ", one.reasons.map((reason) => word("reason", reason.code)).join(", "), one.note && h("q", {}, one.note))));
 
 // A text that was edited while somebody decided on it: the one that was read beside the new one.
@@ -208,7 +208,7 @@ export function parents(chain) {
 /** What people said about it: reports, the author's appeal, a colleague who wants an admin to look. */
 export function told(item) {
   return [
-    item.opinions?.length > 0 && h("section", { class: "told" }, h("h3", {}, t("opinions")), opinionsOf(item.opinions)),
+    item.opinions?.length > 0 && h("section", { class: "told" }, h("h3", {}, t("opinions")), opinionsOf(item.opinions, (at) => t("opinion", { n: at + 1 }))),
     item.escalation && h("section", { class: "told" }, h("h3", {}, t("escalated.by", { name: item.escalation.by_name ?? t("somebody") })),
       h("p", {}, item.escalation.note || t("escalated.silent"))),
     item.appeal && h("section", { class: "told" }, h("h3", {}, t("appeal")), textOf(item.appeal.text), item.appeal.decision && decisionList([item.appeal.decision])),
