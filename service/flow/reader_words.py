@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Final, Literal, NamedTuple
@@ -11,6 +12,8 @@ import msgspec
 Language = Literal["en", "de", "fr", "es", "ar"]
 _DEFAULT: Final = "en"
 _RIGHT_TO_LEFT: Final = frozenset({"ar"})
+#: What turns the direction of all that follows it until it is ended (UAX 9, 2.1 to 2.5), were it in a reader's name.
+_TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 class Words(NamedTuple):
@@ -20,8 +23,8 @@ class Words(NamedTuple):
     texts: dict[str, str]
 
     def __call__(self, key: str, **given: object) -> str:
-        """Answer a text with what it tells of put in."""
-        return self.texts[key].format(**given)
+        """Answer a text with what it tells of put in, which turns no word of ours around."""
+        return self.texts[key].format(**{name: _straight(value) for name, value in given.items()})
 
     @property
     def direction(self) -> str:
@@ -40,6 +43,10 @@ class Words(NamedTuple):
     def problem(self, code: str, detail: str) -> str:
         """Answer what was wrong, in this language where it is told often."""
         return self.texts.get(f"problem.{code}", detail)
+
+
+def _straight(value: object) -> object:
+    return _TURNING.sub("", value) if isinstance(value, str) else value
 
 
 def _read() -> dict[str, Words]:
