@@ -64,11 +64,8 @@ class Running:
 @contextmanager
 def running_service(**environment: str) -> Iterator[Running]:
     """Run `python -m service demo` until the block ends."""
-    with tempfile.TemporaryDirectory(prefix="colloquy-bench-") as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        home = Path(folder) / "home"
+    with tempfile.TemporaryDirectory(prefix="colloquy-bench-") as folder:
+        port, home = free_port(), Path(folder) / "home"
         given = {**os.environ, "PORT": str(port), "COLLOQUY_HOME": str(home), "LOG_LEVEL": "WARNING", **environment}
         began = time.monotonic()
         process = subprocess.Popen([sys.executable, "-m", "service", "demo"], env=given, stdout=subprocess.DEVNULL)
@@ -78,6 +75,13 @@ def running_service(**environment: str) -> Iterator[Running]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
+
+
+def free_port() -> int:
+    """Answer a port of loopback that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for(condition: Any, seconds: float) -> None:
