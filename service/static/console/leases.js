@@ -97,6 +97,7 @@ export function take(itemIds) {
 /** Put items in view, as the first of the hand. */
 export function putBack(items) {
   for (const item of items) away.delete(item.item_id);
+  if (!isWatched) return void items.forEach((item) => giveBack(item)); // Nobody looks: a card in this hand would wait for nobody.
   const ids = new Set(items.map((item) => item.item_id));
   hand.items = [...items, ...hand.items.filter((item) => !ids.has(item.item_id))];
   hand.at = 0;
