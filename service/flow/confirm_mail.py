@@ -36,7 +36,7 @@ async def confirm(context: Context, token: str) -> Asked:
     values = {"state": mail_addresses.CONFIRMED, "confirmed_at": asked.address.confirmed_at or context.now()}
     async with context.database.writing() as connection:
         # One that was replaced, forgotten or refused meanwhile stays so.
-        row = await mail_addresses.by_token(connection, hash_token(token), now=context.now())
+        row = await mail_addresses.by_token(connection, hash_token(token), now=context.now(), hold=True)
         if row is None or row.state == mail_addresses.DISABLED:
             raise _over()
         await mail_addresses.change(connection, row.site_id, row.id, values)
@@ -60,7 +60,8 @@ async def unsubscribe(context: Context, token: str, topic: MailTopic | None = No
     if asked is None:
         return topic, None
     async with context.database.writing() as connection:
-        row = await mail_addresses.by_id(connection, asked.address.id)
+        # Two links that are followed at once each end their own topic.
+        row = await mail_addresses.by_id(connection, asked.address.id, hold=True)
         if row is None:
             return topic, asked
         replies = row.replies and topic == "decisions"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from service.store.paths import child_path, depth
 from service.store.types import Row
 
 logger = logging.getLogger(__name__)
+_NEW_GUEST = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +111,12 @@ async def _write_once(context: Context, site: Row, request: Request, author: Com
 async def _write(
     connection: AsyncConnection, context: Context, site: Row, request: Request, author: Commenter, html: str
 ) -> _Written:
-    request_hash = _hash_request(request) if request.idempotency_key else ""
+    who = request.commenter.commenter_id if request.commenter else _NEW_GUEST
+    request_hash = _hash_request(request, who) if request.idempotency_key else ""
     if request.idempotency_key:
-        replayed = await _replayed(connection, site.id, request.idempotency_key, request_hash)
+        # Who was new when it was sent may have a token by now: the answer that gave it, or one to another act, came.
+        told = {request_hash, _hash_request(request, _NEW_GUEST)}
+        replayed = await _replayed(connection, site.id, request.idempotency_key, told)
         if replayed is not None:
             return _Written(replayed, None, None)
     now, comment_id, revision_id = context.now(), context.new_id(), context.new_id()
@@ -156,19 +161,20 @@ async def _write(
     return _Written(comment_id, revision_id, pending_view(comment, revision), thread.version == 0)
 
 
-def _hash_request(request: Request) -> str:
-    who = request.commenter.commenter_id if request.commenter else ""
-    return hashlib.sha256(msgspec.json.encode([request.page, request.input, who], order="sorted")).hexdigest()
+def _hash_request(request: Request, who: str) -> str:
+    # A puzzle is solved anew for each try, and a form may have got another ticket meanwhile.
+    said = msgspec.structs.replace(request.input, challenge=None, ticket=None, website=None)
+    return hashlib.sha256(msgspec.json.encode([request.page, said, who], order="sorted")).hexdigest()
 
 
-async def _replayed(connection: AsyncConnection, site_id: str, key: str, request_hash: str) -> str | None:
+async def _replayed(connection: AsyncConnection, site_id: str, key: str, hashes: Set[str]) -> str | None:
     """Answer the comment that this very request made before."""
     # Of two requests under one key the second must see what the first has made, not race it.
     await records.in_turn(connection, site_id, f"key:{key}")
     kept = await records.idempotency(connection, site_id, key)
     if kept is None:
         return None
-    if kept.request_hash != request_hash:
+    if kept.request_hash not in hashes:
         raise Problem("idempotency.reused", "This Idempotency-Key belongs to a request with another body.")
     return str(kept.comment_id)
 

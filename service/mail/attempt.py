@@ -13,7 +13,7 @@ import aiosmtplib
 from service.mail.message import Letter
 from service.mail_server import MailServer
 
-#: An enhanced status (RFC 3463) that is about us, not about the mailbox: 5.7.1 is "you may not relay here".
+#: An enhanced status (RFC 3463) that may be about us and not about the mailbox: 5.7.1 is "you may not relay here".
 _POLICY: Final = re.compile(r"\s*[45]\.7\.\d")
 _CONNECT_SECONDS: Final = 20.0
 #: Replies to RCPT (RFC 5321, RFC 4954) that ask for something of ours first.
@@ -102,6 +102,8 @@ def result_of(error: Exception) -> Result:
 
 
 def _refused(code: int, message: str) -> Result:
-    if code in _OURS or _POLICY.match(message):
+    if code in _OURS:
         return Result(Outcome.DOWN, f"recipient_{code}")
-    return Result(Outcome.REFUSED if 500 <= code < 600 else Outcome.LATER, f"recipient_{code}")
+    # For a policy one recipient may be refused, or all: neither ends the address, nor keeps other letters back.
+    refused = 500 <= code < 600 and not _POLICY.match(message)
+    return Result(Outcome.REFUSED if refused else Outcome.LATER, f"recipient_{code}")

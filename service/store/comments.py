@@ -138,12 +138,16 @@ async def standing(connection: AsyncConnection, site_id: str, ids: Iterable[str]
 
 
 _PICKS = (comments.c.featured_at, comments.c.pinned_at)
+_STILL_SHOWN = sa.and_(
+    sa.bindparam("new_status") == Status.PUBLISHED.value,
+    comments.c.shown_revision == sa.bindparam("new_shown_revision"),
+)
 _SAVE_STANDING = (
     comments.update()
     .where(comments.c.site_id == sa.bindparam("of_site"), comments.c.id == sa.bindparam("of_comment"))
     .values(
-        # What is not published is neither featured nor pinned.
-        {column: sa.case((sa.bindparam("new_status") == Status.PUBLISHED.value, column)) for column in _PICKS}
+        # What is not published is neither featured nor pinned, and a new text was not picked.
+        {column: sa.case((_STILL_SHOWN, column)) for column in _PICKS}
         | {
             name: sa.bindparam(f"new_{name}")
             for name in (

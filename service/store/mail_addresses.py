@@ -22,15 +22,16 @@ async def of_commenter(connection: AsyncConnection, site_id: str, commenter_id: 
     return (await connection.execute(query)).first()
 
 
-async def by_id(connection: AsyncConnection, address_id: str) -> Row | None:
+async def by_id(connection: AsyncConnection, address_id: str, *, hold: bool = False) -> Row | None:
     """Answer an address, whose id somebody has from a letter or from what is owed; the row names its site."""
-    return (await connection.execute(sa.select(mail_addresses).where(_a.id == address_id))).first()
+    query = sa.select(mail_addresses).where(_a.id == address_id)
+    return (await connection.execute(query.with_for_update() if hold else query)).first()
 
 
-async def by_token(connection: AsyncConnection, token_hash: str, *, now: datetime) -> Row | None:
+async def by_token(connection: AsyncConnection, token_hash: str, *, now: datetime, hold: bool = False) -> Row | None:
     """Answer the address that a link confirms, while it may. The token stands for the site."""
     query = sa.select(mail_addresses).where(_a.token_hash == token_hash, _a.token_expires_at > now)
-    return (await connection.execute(query)).first()
+    return (await connection.execute(query.with_for_update() if hold else query)).first()
 
 
 async def replace(connection: AsyncConnection, site_id: str, commenter_id: str, values: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ async def test_a_key_is_read_in_any_spelling(service: Service) -> None:
 
 async def test_another_request_under_the_key_is_refused(service: Service) -> None:
     """Another text, name, page, parent or author under a used key is a conflict, and writes nothing."""
-    token = (await service.submit("First."))["author_token"]
+    ada, bob = [(await service.submit(text))["author_token"] for text in ("First.", "Second.")]
     root = (await service.published("Once.", headers=KEY))["comment"]["id"]
     for page, body in (
         ("page", {"body": "Twice."}),
@@ -47,9 +47,30 @@ async def test_another_request_under_the_key_is_refused(service: Service) -> Non
     ):
         answer = await service.call("POST", f"/v1/sites/test/threads/{page}/comments", json=body, headers=KEY)
         problem(answer, "idempotency.reused")
-    problem(await service.call("POST", COMMENTS, as_=token, json={"body": "Once."}, headers=KEY), "idempotency.reused")
+    of_ada = {"idempotency-key": "3f8a7c6e-1111-4222-8333-444455556667"}
+    await service.submit("Of one who is known.", token=ada, headers=of_ada)
+    for other in (bob, None):
+        again = await service.call("POST", COMMENTS, as_=other, json={"body": "Of one who is known."}, headers=of_ada)
+        problem(again, "idempotency.reused")
     await service.drain()
-    assert (await service.thread())["thread"]["count"] == 2
+    shown = {one["body"] for one in (await service.thread())["comments"]}
+    assert shown == {"First.", "Second.", "Once.", "Of one who is known."}
+
+
+async def test_a_guest_who_got_a_token_meanwhile_sends_the_same_once(service: Service) -> None:
+    """An answer that was lost on its way to a new guest is asked for again with the token that another act gave."""
+    liked = (await service.published("Likeable."))["comment"]["id"]
+    first = await service.submit("Once.", headers=KEY)
+    reaction = await service.call("PUT", f"/v1/sites/test/comments/{liked}/reaction", expect=201)
+    again = await service.submit("Once.", headers=KEY, token=reaction.json()["author_token"])
+    assert again["comment"]["id"] == first["comment"]["id"]
+
+
+async def test_a_retry_may_come_with_another_ticket(service: Service) -> None:
+    """A form that is opened anew has another ticket, and what it sends again is the same comment."""
+    tickets = [(await service.call("GET", "/v1/sites/test/ticket", expect=200)).json()["ticket"] for _ in range(2)]
+    first, again = [await service.submit("Once.", headers=KEY, ticket=ticket) for ticket in tickets]
+    assert again["comment"]["id"] == first["comment"]["id"]
 
 
 async def test_a_key_belongs_to_a_site(service: Service) -> None:

@@ -97,16 +97,18 @@ async def test_a_takedown_ends_both(service: Service) -> None:
     assert await seen(service, comment_id) == (False, False)
 
 
-async def test_an_edit_changes_nothing_of_it(service: Service) -> None:
-    """A new text of a featured comment that is published is featured still."""
+async def test_an_edit_ends_both(service: Service) -> None:
+    """A new text was picked by nobody: once it is shown, the mark of the editors is gone, and the pin with it."""
     sent = await service.published()
     comment_id, token = sent["comment"]["id"], sent["author_token"]
-    await pick(service, comment_id, "featured")
+    for what in ("featured", "pinned"):
+        await pick(service, comment_id, what)
     path = f"{SITE}/comments/{comment_id}"
     await service.call("PATCH", path, as_=token, json={"body": "A better opinion."}, expect=200)
+    assert await seen(service, comment_id) == (True, True)
     await service.drain()
     assert (await service.thread())["comments"][0]["body"] == "A better opinion."
-    assert await seen(service, comment_id) == (True, False)
+    assert await seen(service, comment_id) == (False, False)
 
 
 async def test_of_two_threads_that_become_one_the_target_keeps_its_pins(service: Service) -> None:
