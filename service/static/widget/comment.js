@@ -8,10 +8,10 @@ const UNITS = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day",
 const LONG = 1200;
 const FLAT_FROM = 3;
 
-export function ago(tag, moment) {
+export function ago(app, moment) {
   const seconds = (new Date(moment) - Date.now()) / 1000;
   const [unit, size] = UNITS.find(([, one]) => -seconds >= one) ?? ["second", Infinity];
-  return new Intl.RelativeTimeFormat(tag, { numeric: "auto" }).format(Math.round(seconds / size), unit);
+  return app.relative.format(Math.round(seconds / size), unit);
 }
 
 /** The parts of a comment: those that the server rendered, or new ones. */
@@ -53,8 +53,8 @@ export function draw(app, node) {
   const act = (word, onclick, props) => button(t(word), onclick, { name: word, ...props });
   const flag = (kind, word) => h(`span.badge.${kind}`, { part: "badge" }, word);
   const time = (moment) => h("time", {
-    dateTime: moment, title: new Date(moment).toLocaleString(app.tag, { dateStyle: "long", timeStyle: "short" }),
-  }, ago(app.tag, moment));
+    dateTime: moment, title: app.exact.format(new Date(moment)),
+  }, ago(app, moment));
   const openForm = (what) => () => {
     node.form?.remove();
     node.form = compose(app, { ...what, close: () => { node.form.remove(); node.el.focus(); } });

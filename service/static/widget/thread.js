@@ -29,6 +29,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
 
   const app = {
     host, root, list, nodes, memory, t, tag, page, thread, sort, state: "open", config: {}, liked: new Set(),
+    relative: new Intl.RelativeTimeFormat(tag, { numeric: "auto" }), exact: new Intl.DateTimeFormat(tag, { dateStyle: "long", timeStyle: "short" }),
     hidden: memory.get("hidden") ?? [], call: callerOf(host, api, memory), say, errorText, place, takeAway, setThread, load, read, moreReplies, fold, focus, fetchOne, identify,
     fail: (error) => say(errorText(error)),
     linkTo: (id) => `${location.href.split("#")[0]}#c-${id}`,
@@ -116,7 +117,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
 
   async function load(early) {
     try {
-      const found = early?.ok ? await early.json() : await read();
+      const found = early?.comments ? early : await read();
       if (!early) list.replaceChildren();
       nodes.clear();
       found.pinned?.forEach((c) => place(c));
@@ -187,6 +188,11 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
       : h("div.first.tools", {}, h("bdi.prompt", {}, app.prompt), button(t("signin"), () => app.tell("signin"), { className: "main" })));
   }
 
+  // Nothing is drawn before all is there, so that nothing moves while it comes.
+  const early = await first;
+  app.config = { guests_allowed: true, body_max_characters: 5000, max_depth: 8, edit_window_seconds: 900, reaction: "like", ...await embed };
+  const { reaction } = app.config;
+  app.likeWord = reaction && t(reaction);
   section.lang = /^(de|fr|es|ar)\b/i.test(tag) ? tag : "en";
   section.dir = /^ar\b/i.test(tag) ? "rtl" : "ltr";
   section.part = "thread";
@@ -207,17 +213,13 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
       menu.firstChild.focus();
     }
   };
-  const early = await first;
-  app.config = { guests_allowed: true, body_max_characters: 5000, max_depth: 8, edit_window_seconds: 900, reaction: "like", ...await embed };
-  const { reaction } = app.config;
-  app.likeWord = reaction && t(reaction);
-  await load(early ?? {});
+  await load(early || {});
   await identify();
   await app.readOwn();
   app.redraw();
   const ending = new AbortController();
   const stopListening = listen(thread, news, news.reset, ending);
-  const ticking = setInterval(() => root.querySelectorAll("time").forEach((el) => { el.textContent = ago(tag, el.dateTime); }), 60000);
+  const ticking = setInterval(() => root.querySelectorAll("time").forEach((el) => { el.textContent = ago(app, el.dateTime); }), 60000);
   addEventListener("hashchange", jump, ending);
   addEventListener("online", app.flush, ending);
   app.stop = () => {

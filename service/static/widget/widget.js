@@ -6,15 +6,17 @@ const PLURALS = ["zero", "one", "two", "few", "many", "other"];
 
 const get = (el, name) => el.getAttribute(name);
 const siteOf = (el) => `${HERE}v1/sites/${get(el, "site")}`;
+const read = (url, init) => fetch(url, init).then((answer) => answer.ok && answer.json()).catch(() => {});
 const tagOf = (el) => el.closest("[lang]")?.lang || navigator.language;
 
 /** Answer the function that says a message, `{name}` replaced; of forms divided by | `n` chooses one. */
 async function translator(tag) {
   const { default: words } = await import(`${CODE}${/^(de|fr|es|ar)\b/i.exec(tag)?.[1].toLowerCase() ?? "en"}.js`);
+  const plurals = new Intl.PluralRules(tag); // Slow to make, and a thread says some hundred messages.
   return (key, { n = 0, name } = {}) => {
     const forms = (words[key] ?? key).split("|");
-    const which = PLURALS.indexOf(new Intl.PluralRules(tag).select(n));
-    return (forms[forms[2] ? which : +(which !== 1)] ?? forms[0]).replace("{n}", n.toLocaleString(tag)).replace("{name}", () => name);
+    const which = PLURALS.indexOf(plurals.select(n));
+    return (forms[forms[2] ? which : +(which !== 1)] ?? forms[0]).replace("{n}", () => n.toLocaleString(tag)).replace("{name}", () => name);
   };
 }
 
@@ -57,8 +59,8 @@ class Thread extends HTMLElement {
     const sort = get(this, "sort") ?? "newest";
     // As many replies as the server renders, where it did.
     const replies = (this.shadowRoot ?? this).querySelector("article") ? 10 : 3;
-    const first = fetch(`${thread}?sort=${sort}&limit=20&replies=${replies}`).catch(() => {});
-    const embed = fetch(`${api}/embed`).then((answer) => answer.ok && answer.json()).catch(() => {});
+    const first = read(`${thread}?sort=${sort}&limit=20&replies=${replies}`);
+    const embed = read(`${api}/embed`);
     const [{ default: mount }, t] = await Promise.all([import(`${CODE}thread.js`), translator(tag)]);
     return mount(this, { api, thread, page, tag, t, sort, first, embed });
   }
@@ -86,11 +88,9 @@ function countAll() {
     const pages = [...new Set(all.map((el) => get(el, "page")))];
     const path = `${api}/counts`;
     const query = new URLSearchParams(pages.map((page) => ["page", page])).toString();
-    const answer = await (query.length < 6000 ? fetch(`${path}?${query}`)
-      : fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ pages }) })).catch(() => {});
-    if (!answer?.ok) return;
-    const { counts } = await answer.json();
-    all.forEach((el) => el.show(counts[get(el, "page")]));
+    const found = await (query.length < 6000 ? read(`${path}?${query}`)
+      : read(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ pages }) }));
+    if (found) all.forEach((el) => el.show(found.counts[get(el, "page")]));
   });
 }
 
