@@ -52,7 +52,7 @@ async def test_an_appeal_that_is_overturned_brings_the_comment_back(
         await becomes(installation, sent["comment_id"], "published")
         await second.open("appeals?state=closed")
         row = second.page.locator("li", has_text="at the station")
-        await expect(row.locator(".tag")).to_have_text("overturned")
+        await expect(row.locator(".told .tag")).to_have_text("overturned")
     [shown] = (await installation.thread("appeal"))["comments"]
     assert shown["body"] == "You are an idiot and a liar, somebody shouted at the station."
     appeal = await ask(installation, "GET", sent["path"], sent["token"])
