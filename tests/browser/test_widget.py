@@ -175,7 +175,7 @@ async def test_a_like_is_counted_once_and_taken_back(
 
 async def test_reports_with_reasons(browser: Browser, newspaper: Newspaper, installation: Installation) -> None:
     """A reader reports with a reason and words, and another gives notice of what is illegal, with all that it needs."""
-    submitted = await installation.submit("My neighbour of number nine is a thief.", page="report", wait=10)
+    submitted = await installation.submit("My neighbour of number nine never pays the fare.", page="report", wait=10)
     comment_id = submitted.json()["comment"]["id"]
     for notice in (False, True):
         async with at(browser, newspaper, "report") as reader:

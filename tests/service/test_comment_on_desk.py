@@ -122,4 +122,4 @@ async def test_a_missing_law_is_named_plainly(service: Service) -> None:
     refused = await service.call("POST", f"{REVIEW}/items/{item['item_id']}/decision", as_="moderator", json=body)
     [field] = problem(refused, "request.invalid")["fields"]
     assert field == {"field": "ground.clause", "message": "is needed: which law, and which part of it"}
-    await service.decide(item, "reject", **{**wanted, "ground": {"kind": "law", "clause": "Section 185"}})
+    await service.decide(item, "reject", reasons=["insult"], ground={"kind": "law", "clause": "Section 185"})
