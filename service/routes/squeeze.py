@@ -7,7 +7,11 @@ import stands on a line of its own and renames nothing, and no two modules that 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, product
 from pathlib import Path
+from string import ascii_letters
 
 _IMPORT = re.compile(r'^import (?:(\w+) |[^"]*)from "(\.{1,2}/[\w./]+)".*;\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -18,6 +22,11 @@ _TOKEN = re.compile(
 _PATTERN = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\n])+/[a-z]*")
 #: After one of these a slash begins a regular expression, elsewhere it divides.
 _BEFORE_PATTERN = frozenset("(,=:[!&|?{};>") | {"return", ""}
+
+_WORD = re.compile(r"[A-Za-z_$][\w$]*")
+_DECLARING = frozenset(("const", "let", "function"))
+_RESERVED = frozenset(("as", "do", "if", "in", "is", "of"))
+_NAMES = [*ascii_letters, *("".join(two) for two in product(ascii_letters, repeat=2) if "".join(two) not in _RESERVED)]
 
 
 def joined(entry: Path) -> str:
@@ -52,10 +61,26 @@ def squeezed_style(text: str) -> str:
 
 def squeezed_script(text: str) -> str:
     """Answer a script in few characters; it ends its statements with semicolons and has no empty ones."""
+    return _written(_tokens(text))
+
+
+def shortened_script(text: str) -> str:
+    """Answer a squeezed module without classes, in which also what it declares has short names."""
+    tokens = list(_tokens(text))
+    names = {"const": "let", **_short_names(tokens)}
+    return _written(names.get(token, token) for token in tokens)
+
+
+def _written(tokens: Iterable[str]) -> str:
     kept: list[str] = []
-    at = 0
+    for token in tokens:
+        _keep(kept, token)
+    return "".join(kept)
+
+
+def _tokens(text: str) -> Iterator[str]:
+    at, before = 0, ""
     while at < len(text):
-        before = kept[-1] if kept else ""
         if text[at] == "`":
             token, at = _template(text, at)
         elif text[at] == "/" and before[-1:] in _BEFORE_PATTERN and text[at + 1] not in "/*":
@@ -69,8 +94,36 @@ def squeezed_script(text: str) -> str:
             if found.lastgroup in ("comment", "space"):
                 continue
             token = found.group()
-        _keep(kept, token)
-    return "".join(kept)
+        yield token
+        before = token
+
+
+def _short_names(tokens: list[str]) -> dict[str, str]:
+    """Answer shorter names for what is declared here and is nowhere the name of a property, the most used first.
+
+    A name is the same in all scopes, so that its new one hides what the old one hid and nothing else.
+    """
+    words = Counter(tokens)
+    words.update(word for token in tokens if token[0] == "`" for word in _WORD.findall(token))
+    kept = _properties(tokens) | {word for token in tokens if token[0] == "`" for word in _WORD.findall(token)}
+    declared = {name for how, name in pairwise(tokens) if how in _DECLARING and _WORD.fullmatch(name)}
+    free = (name for name in _NAMES if name not in words)
+    long = sorted((name for name in declared - kept if len(name) > 1), key=lambda name: (-words[name], name))
+    return dict(zip(long, free, strict=False))
+
+
+def _properties(tokens: list[str]) -> set[str]:
+    """Answer each word that may be a property's name: after a dot that spreads nothing, or first in its braces."""
+    found, open_, before = set(), [""], ["", ""]
+    for piece in tokens:
+        if before[1] == "." != before[0] or (open_[-1] == "{" and before[1] in ("{", ",", "async")):
+            found.add(piece)
+        if piece in "({[":
+            open_.append(piece)
+        elif piece in ")}]":
+            open_.pop()
+        before = [before[1], piece]
+    return found
 
 
 def _keep(kept: list[str], piece: str) -> None:

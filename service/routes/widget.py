@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
+import zlib
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -13,14 +13,15 @@ from litestar.params import FromPath
 from service.access import open_to_all
 from service.errors import Problem
 from service.routes.pages import STATIC
-from service.routes.squeeze import joined, squeezed_script
+from service.routes.squeeze import joined, shortened_script, squeezed_script
 from service.routes.threads import matches
 
 FOLDER: Final = STATIC / "widget"
 ENTRY: Final = "widget.js"
+_THREAD: Final = "thread.js"
 LANGUAGES: Final = ("en", "de", "fr", "es", "ar")
 #: What is served: joined from the modules of the folder, which are not served one by one.
-NAMES: Final = (ENTRY, "thread.js", *(f"{language}.js" for language in LANGUAGES))
+NAMES: Final = (ENTRY, _THREAD, *(f"{language}.js" for language in LANGUAGES))
 _BUILD: Final = "BUILD"
 _HEADERS: Final = {
     # The widget runs on publishers' pages; there is nothing of a person in it.
@@ -38,14 +39,22 @@ class _File(NamedTuple):
     etag: str
 
 
+def _gzipped(body: bytes, memory: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS, memory)
+    return packer.compress(body) + packer.flush()
+
+
 def _packed(text: str) -> _File:
     body = text.encode()
-    return _File(body, gzip.compress(body, 9, mtime=0), f'"{hashlib.sha256(body).hexdigest()[:24]}"')
+    # How much of it makes a block decides the size, one way or the other.
+    packed = min((_gzipped(body, memory) for memory in range(5, 10)), key=len)
+    return _File(body, packed, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
 
 
 @lru_cache(maxsize=8)
 def _built(_changed_ns: int) -> tuple[str, dict[str, _File]]:
-    texts = {name: squeezed_script(joined(FOLDER / name)) for name in NAMES}
+    texts = {name: squeezed_script(joined(FOLDER / name)) for name in NAMES if name != _THREAD}
+    texts[_THREAD] = shortened_script(joined(FOLDER / _THREAD))
     build = hashlib.sha256("".join(texts.values()).encode()).hexdigest()[:10]
     texts[ENTRY] = texts[ENTRY].replace(_BUILD, build)
     return build, {name: _packed(text) for name, text in texts.items()}

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from service.routes.squeeze import joined, squeezed_script, squeezed_style
+from service.routes.squeeze import joined, shortened_script, squeezed_script, squeezed_style
 from service.routes.widget import ENTRY, FOLDER, LANGUAGES, built
 from tests.service.answers import problem
 from tests.service_fixture import Service
@@ -76,6 +76,16 @@ def test_squeezing_changes_no_meaning() -> None:
     assert squeezed_script(given) == wanted
     style = "/* why */ a > b, :is(c) { margin: 0 calc(1px + 2px); }\n"
     assert squeezed_style(style) == "a>b,:is(c){margin:0 calc(1px + 2px)}"
+
+
+def test_shortening_renames_only_variables() -> None:
+    """What is declared gets a short name everywhere; no property, template or word of another's is touched."""
+    given = (
+        "const found=one(a);const name={found:1,...found,b:[name]};const key=x.key?.found;let text=`${text}`;f(text)"
+    )
+    assert shortened_script(given) == given.replace("const", "let").replace("name", "c")
+    given = "function read(list,{page=list}){const total=list.map((one)=>total+one);return total}"
+    assert shortened_script(given) == given.replace("const", "let").replace("total", "a").replace("read", "b")
 
 
 def test_every_language_says_everything() -> None:
