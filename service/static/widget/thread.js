@@ -12,7 +12,8 @@ import sheet from "./style.css" with { type: "css" };
 const SORTS = ["newest", "oldest", "replies", "likes"];
 
 export default async function mount(host, { api, thread, page, tag, t, sort, first, embed }) {
-  const memory = memoryOf(host.getAttribute("site"));
+  const site = host.getAttribute("site");
+  const memory = memoryOf(site);
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   // What the server rendered is taken over; it stands inside the element, or in its shadow already.
   const section = root.querySelector(".colloquy:not(:has(.write))") ?? host.querySelector(".colloquy") ?? h("section.colloquy");
@@ -101,7 +102,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
       app.redraw();
     }
     mail.hidden = !app.config.mail || !memory.get("acted");
-    app.tell("count", { page, count });
+    app.tell("count", { site, page, count });
   }
 
   function read(after, order = app.sort) {

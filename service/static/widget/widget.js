@@ -7,7 +7,14 @@ const PLURALS = ["zero", "one", "two", "few", "many", "other"];
 const get = (el, name) => el.getAttribute(name);
 const siteOf = (el) => `${HERE}v1/sites/${get(el, "site")}`;
 const read = (url, init) => fetch(url, init).then((answer) => answer.ok && answer.json()).catch(() => {});
-const tagOf = (el) => el.closest("[lang]")?.lang || navigator.language;
+/** The language of an element's page; what is no language, such as `en_US`, is read as one or is English. */
+const tagOf = (el) => {
+  try {
+    return Intl.getCanonicalLocales((el.closest("[lang]")?.lang || navigator.language).replace(/_/g, "-"))[0];
+  } catch {
+    return "en";
+  }
+};
 
 /** Answer the function that says a message, `{name}` replaced; of forms divided by | `n` chooses one. */
 async function translator(tag) {
@@ -32,7 +39,7 @@ class Thread extends HTMLElement {
 
   disconnectedCallback() {
     this.near.disconnect();
-    this.#app?.then((app) => app.stop());
+    this.#app?.then((app) => app?.stop());
     this.#app = null;
   }
 
@@ -48,7 +55,18 @@ class Thread extends HTMLElement {
 
   #start() {
     this.near.disconnect();
-    this.#app ??= this.#load();
+    const app = this.#app ??= this.#load().catch(() => {
+      if (this.#app !== app) return;
+      this.#app = null;
+      // The words may be what did not come.
+      const again = document.createElement("button");
+      again.textContent = "The comments could not be loaded. Try again";
+      again.onclick = () => {
+        again.remove();
+        this.#start();
+      };
+      (this.shadowRoot ?? this).append(again);
+    });
   }
 
   async #load() {
@@ -94,8 +112,8 @@ function countAll() {
   });
 }
 
-addEventListener("colloquy:count", ({ detail: { page, count } }) => document.querySelectorAll("colloquy-count").forEach((el) => {
-  if (get(el, "page") === page) el.show(count);
+addEventListener("colloquy:count", ({ detail: { site, page, count } }) => document.querySelectorAll("colloquy-count").forEach((el) => {
+  if (get(el, "site") === site && get(el, "page") === page) el.show(count);
 }));
 
 if (!customElements.get("colloquy-thread")) {
