@@ -25,6 +25,7 @@ _BEFORE_PATTERN = frozenset("(,=:[!&|?{};>") | {"return", ""}
 
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _DECLARING = frozenset(("const", "let", "function"))
+_OPENING, _CLOSING = frozenset("({["), frozenset(")}]")
 _RESERVED = frozenset(("as", "do", "if", "in", "is", "of"))
 _NAMES = [*ascii_letters, *("".join(two) for two in product(ascii_letters, repeat=2) if "".join(two) not in _RESERVED)]
 
@@ -64,10 +65,13 @@ def squeezed_script(text: str) -> str:
     return _written(_tokens(text))
 
 
-def shortened_script(text: str) -> str:
-    """Answer a squeezed module without classes, in which also what it declares has short names."""
-    tokens = list(_tokens(text))
-    names = {"const": "let", **_short_names(tokens)}
+def shortened_script(text: str, inner: frozenset[str] = frozenset()) -> str:
+    """Answer a squeezed module with short names for what it declares, and for properties that only it knows (`inner`).
+
+    No method of a class may have the name of a variable.
+    """
+    tokens = list(_opened(_tokens(text)))
+    names = {"const": "let", **_short_names(tokens, inner)}
     return _written(names.get(token, token) for token in tokens)
 
 
@@ -98,31 +102,78 @@ def _tokens(text: str) -> Iterator[str]:
         before = token
 
 
-def _short_names(tokens: list[str]) -> dict[str, str]:
+def _opened(tokens: Iterable[str]) -> Iterator[str]:
+    """Answer the tokens with what is inside of templates: "`a${", "b", "}`"."""
+    for token in tokens:
+        start, at = 0, 1
+        while token[0] == "`" and (at := token.find("${", at)) >= 0:
+            end = _substitution(token, at + 2)
+            yield token[start : at + 2]
+            yield from _opened(_tokens(token[at + 2 : end]))
+            start = at = end
+        yield token[start:]
+
+
+def _short_names(tokens: list[str], inner: frozenset[str]) -> dict[str, str]:
     """Answer shorter names for what is declared here and is nowhere the name of a property, the most used first.
 
     A name is the same in all scopes, so that its new one hides what the old one hid and nothing else.
     """
-    words = Counter(tokens)
-    words.update(word for token in tokens if token[0] == "`" for word in _WORD.findall(token))
-    kept = _properties(tokens) | {word for token in tokens if token[0] == "`" for word in _WORD.findall(token)}
-    declared = {name for how, name in pairwise(tokens) if how in _DECLARING and _WORD.fullmatch(name)}
+    words, kept = Counter(tokens), _properties(tokens)
+    declared = _parameters(tokens) | {
+        name for how, name in pairwise(tokens) if how in _DECLARING and _WORD.fullmatch(name)
+    }
     free = (name for name in _NAMES if name not in words)
-    long = sorted((name for name in declared - kept if len(name) > 1), key=lambda name: (-words[name], name))
+    long = sorted(
+        (name for name in (declared - kept) | (inner & words.keys()) if len(name) > 1 and _WORD.fullmatch(name)),
+        key=lambda name: (-words[name], name),
+    )
     return dict(zip(long, free, strict=False))
 
 
 def _properties(tokens: list[str]) -> set[str]:
     """Answer each word that may be a property's name: after a dot that spreads nothing, or first in its braces."""
-    found, open_, before = set(), [""], ["", ""]
-    for piece in tokens:
-        if before[1] == "." != before[0] or (open_[-1] == "{" and before[1] in ("{", ",", "async")):
+    found, open_ = set(), [""]
+    for two_before, before, piece, after in zip(
+        ["", "", *tokens], ["", *tokens], tokens, [*tokens[1:], ""], strict=False
+    ):
+        is_first = (
+            open_[-1] == "{" and before in ("{", ",", "async", "get", "set") and after in (",", "}", ":", "=", "(")
+        )
+        if before == "." != two_before or is_first:
             found.add(piece)
-        if piece in "({[":
-            open_.append(piece)
-        elif piece in ")}]":
+        if piece[0] in _CLOSING:
             open_.pop()
-        before = [before[1], piece]
+        if piece in _OPENING or piece.endswith("${"):
+            open_.append(piece)
+    return found
+
+
+def _parameters(tokens: list[str]) -> set[str]:
+    """Answer the parameters of functions that are plain names."""
+    found: set[str] = set()
+    open_: list[int] = []
+    for at, piece in enumerate(tokens):
+        if piece[0] in _CLOSING:
+            start = open_.pop()
+            if piece == ")" and (
+                tokens[at + 1 : at + 3] == ["=", ">"] or "function" in tokens[max(start - 2, 0) : start]
+            ):
+                found |= _names_at_the_top(tokens[start + 1 : at])
+        if piece in _OPENING or piece.endswith("${"):
+            open_.append(at)
+        elif tokens[at + 1 : at + 3] == ["=", ">"]:
+            found.add(piece)
+    return found
+
+
+def _names_at_the_top(tokens: list[str]) -> set[str]:
+    found, depth, before = set(), 0, ","
+    for piece in tokens:
+        if depth == 0 and before in (",", ".") and _WORD.fullmatch(piece):
+            found.add(piece)
+        depth += (piece in _OPENING or piece.endswith("${")) - (piece[0] in _CLOSING)
+        before = piece
     return found
 
 

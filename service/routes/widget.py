@@ -13,15 +13,20 @@ from litestar.params import FromPath
 from service.access import open_to_all
 from service.errors import Problem
 from service.routes.pages import STATIC
-from service.routes.squeeze import joined, shortened_script, squeezed_script
+from service.routes.squeeze import joined, shortened_script
 from service.routes.threads import matches
 
 FOLDER: Final = STATIC / "widget"
 ENTRY: Final = "widget.js"
-_THREAD: Final = "thread.js"
 LANGUAGES: Final = ("en", "de", "fr", "es", "ar")
 #: What is served: joined from the modules of the folder, which are not served one by one.
-NAMES: Final = (ENTRY, _THREAD, *(f"{language}.js" for language in LANGUAGES))
+NAMES: Final = (ENTRY, "thread.js", *(f"{language}.js" for language in LANGUAGES))
+#: Properties of the widget's own objects, which neither a browser nor the API knows; served under short names.
+INNER: Final = frozenset((
+    "takeAway", "setThread", "errorText", "fetchOne", "keepAll", "memory", "whoAmI", "readOwn", "isMine", "likeWord",
+    "nameOf", "linkTo", "identify", "bearer", "outcome", "settle", "nodes", "flushing", "retrying", "asking", "ending",
+    "redraw", "tries", "mine",
+))  # fmt: skip
 _BUILD: Final = "BUILD"
 _HEADERS: Final = {
     # The widget runs on publishers' pages; there is nothing of a person in it.
@@ -53,8 +58,7 @@ def _packed(text: str) -> _File:
 
 @lru_cache(maxsize=8)
 def _built(_changed_ns: int) -> tuple[str, dict[str, _File]]:
-    texts = {name: squeezed_script(joined(FOLDER / name)) for name in NAMES if name != _THREAD}
-    texts[_THREAD] = shortened_script(joined(FOLDER / _THREAD))
+    texts = {name: shortened_script(joined(FOLDER / name), INNER) for name in NAMES}
     build = hashlib.sha256("".join(texts.values()).encode()).hexdigest()[:10]
     texts[ENTRY] = texts[ENTRY].replace(_BUILD, build)
     return build, {name: _packed(text) for name, text in texts.items()}

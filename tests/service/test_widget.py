@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from service.routes.squeeze import joined, shortened_script, squeezed_script, squeezed_style
-from service.routes.widget import ENTRY, FOLDER, LANGUAGES, built
+from service.routes.widget import ENTRY, FOLDER, INNER, LANGUAGES, built
 from tests.service.answers import problem
 from tests.service_fixture import Service
 
@@ -79,13 +79,24 @@ def test_squeezing_changes_no_meaning() -> None:
 
 
 def test_shortening_renames_only_variables() -> None:
-    """What is declared gets a short name everywhere; no property, template or word of another's is touched."""
+    """What is declared gets a short name everywhere, in templates too; no property and no other's word is touched."""
     given = (
         "const found=one(a);const name={found:1,...found,b:[name]};const key=x.key?.found;let text=`${text}`;f(text)"
     )
-    assert shortened_script(given) == given.replace("const", "let").replace("name", "c")
+    assert shortened_script(given) == (
+        "let found=one(a);let d={found:1,...found,b:[d]};let key=x.key?.found;let c=`${c}`;f(c)"
+    )
     given = "function read(list,{page=list}){const total=list.map((one)=>total+one);return total}"
-    assert shortened_script(given) == given.replace("const", "let").replace("total", "a").replace("read", "b")
+    assert shortened_script(given) == "function d(a,{page=a}){let b=a.map((c)=>b+c);return b}"
+    assert shortened_script("app.inner=({inner})=>inner.outer", frozenset(["inner"])) == "app.a=({a})=>a.outer"
+
+
+def test_no_text_names_what_is_renamed() -> None:
+    """A property that is served under a short name is named in no text, where it would keep its long one."""
+    texts = re.findall(r'"[^"\n]*"', "".join(path.read_text() for path in FOLDER.glob("*.js")))
+    code = "".join(joined(FOLDER / name) for name in (ENTRY, "thread.js"))
+    assert [name for name in INNER for text in texts if text == f'"{name}"'] == []
+    assert [name for name in INNER if not re.search(rf"\b{name}\b", code)] == []
 
 
 def test_every_language_says_everything() -> None:
