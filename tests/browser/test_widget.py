@@ -392,26 +392,3 @@ async def test_everything_is_within_reach_of_the_keyboard(browser: Browser, news
         await keys.press("Escape")
         await expect(card.locator("> form")).to_have_count(0)
         await expect(card).to_be_focused()
-
-
-async def test_a_language_that_is_none_is_read_as_one(browser: Browser, newspaper: Newspaper) -> None:
-    """A page whose `lang` has an underscore reads its language, and one with nonsense reads English."""
-    async with at(browser, newspaper, "tag", address={"lang": "de_DE"}) as reader:
-        await expect(reader.title).to_have_text("Schreiben Sie den ersten Kommentar")
-    async with at(browser, newspaper, "tag", address={"lang": "!"}) as reader:
-        await expect(reader.title).to_have_text("Leave the first comment")
-
-
-async def test_a_failed_start_can_be_tried_again(browser: Browser, newspaper: Newspaper) -> None:
-    """Where a part of the widget does not come the reader is told, and a click starts it anew."""
-    async with at(browser, newspaper, "start") as reader:
-        await reader.page.route("**/embed", lambda route: route.fulfill(json={"reaction": 1}))
-        await reader.page.locator("colloquy-thread").evaluate(
-            "thread => { thread.dataset.ready = ''; thread.refresh() }"
-        )
-        again = reader.page.get_by_role("button", name="The comments could not be loaded.")
-        await expect(again).to_be_visible()
-        await reader.page.unroute("**/embed")
-        await again.click()
-        await expect(again).to_have_count(0)
-        await expect(await reader.write(CIVIL)).to_be_focused()

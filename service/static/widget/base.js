@@ -29,35 +29,55 @@ export function sanitised(html) {
   return [...body.childNodes];
 }
 
-/** Local storage under the site's name; where a browser forbids it things are kept as long as the page is. */
-export const memoryOf = (site, kept = {}) => ({
-  get(name) {
-    try { return JSON.parse(localStorage[`colloquy:${site}:${name}`] ?? null); } catch { return kept[name]; }
-  },
-  set(name, value) {
-    kept[name] = value;
-    try {
-      if (value?.length === 0) delete localStorage[`colloquy:${site}:${name}`];
-      else localStorage[`colloquy:${site}:${name}`] = JSON.stringify(value);
-    } catch { /* Private windows may refuse. */ }
-  },
-});
+/** Local storage under the site's name, and under `who` where somebody is signed in, but for what is the browser's;
+ *  where a browser forbids it things are kept as long as the page is. */
+export function memoryOf(site) {
+  const kept = {};
+  const at = (name) => `colloquy:${site}:${/^(token|name|hidden)$/.test(name) ? "" : memory.who}${name}`;
+  const memory = {
+    who: "",
+    get(name) {
+      try { return JSON.parse(localStorage[at(name)] ?? null); } catch { return kept[at(name)]; }
+    },
+    set(name, value) {
+      kept[at(name)] = value;
+      try {
+        if (value?.length === 0) delete localStorage[at(name)];
+        else localStorage[at(name)] = JSON.stringify(value);
+      } catch { /* Private windows may refuse. */ }
+    },
+  };
+  return memory;
+}
 
 /** A UUID; outside of https and loopback browsers hide randomUUID, but every blob is named by one. */
 export const newId = () => crypto.randomUUID?.() ?? URL.createObjectURL(new Blob()).slice(-36);
 
+/** What a call throws that got no answer. */
+export function lost() {
+  throw Object.assign(Error(), { status: 0 });
+}
+
 /** Answer the function that calls the API, as the author unless `as` is false; what it throws has the `status`. */
 export function callerOf(host, api, memory) {
   let token;
-  async function call(method, path, { body, headers, as = true, again } = {}) {
+  let last;
+
+  async function call(method, path, options) {
+    if (method === "GET" || await call.bearer()) return send(method, path, options);
+    // The first act of a guest brings the token; the next one waits for it.
+    const act = () => send(method, path, options);
+    return last = Promise.resolve(last).then(act, act);
+  }
+
+  async function send(method, path, { body, headers, as = true, again } = {}) {
     const known = as && await call.bearer(again);
     const answer = await fetch(path.startsWith("/") ? api + path : path, {
       method,
       headers: { ...headers, ...(body && { "Content-Type": "application/json" }), ...(known && { Authorization: `Bearer ${known}` }) },
       body: body && JSON.stringify(body),
-    }).catch(() => {
-      throw Object.assign(Error(), { status: 0 });
-    });
+      signal: AbortSignal.timeout(20000),
+    }).catch(lost);
     const data = await answer.json().catch(() => ({}));
     if (answer.ok) {
       if (data.author_token) memory.set("token", data.author_token);
@@ -66,7 +86,7 @@ export function callerOf(host, api, memory) {
     if (answer.status === 401 && known && !again) {
       // An identity that ran out is fetched anew; a guest's that is no good any more is let go.
       if (!token) memory.set("token", "");
-      return call(method, path, { body, headers, again: true });
+      return send(method, path, { body, headers, again: true });
     }
     throw Object.assign(Error(data.detail), { status: answer.status, extra: data.extra });
   }

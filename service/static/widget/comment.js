@@ -84,7 +84,7 @@ export function draw(app, node) {
   const long = c.body?.length > LONG && !hidden && !node.open;
   node.body.classList.toggle("long", long);
 
-  const focused = node.acts.contains(root.activeElement) && root.activeElement.name;
+  const focused = node.acts.contains(root.activeElement) && root.activeElement;
   put(node.acts, gone || hidden ? [] : [
     long && act("all", () => { node.open = true; draw(app, node); node.el.focus(); }),
     !shown && note(c), c.pending_edit && note(c.pending_edit, true),
@@ -95,13 +95,14 @@ export function draw(app, node) {
       shown && open && (app.me || app.config.guests_allowed) && node.depth < app.config.max_depth && act("reply", openForm({ to: c }), { ariaLabel: t("replyTo", { name }) }),
       c.reply_count > 0 && button(t("replies", { n: c.reply_count }), () => app.fold(node), { name: "fold", ariaExpanded: unfolded }),
       own && open && /pub|pend|held/.test(status) && Date.now() - new Date(c.created_at) < app.config.edit_window_seconds * 1000 && act("edit", openForm({ edit: c })),
-      status === "unsent" ? [act("again", app.flush), act("discard", () => app.discard(c.id))] : own && act("delete", () => remove(app, c)),
+      /unsent|failed/.test(status) ? [act("again", () => app.flush(c.id)), act("discard", () => app.discard(c.id))] : own && act("delete", () => remove(app, c)),
       shown && act("share", () => share(app, c)),
-      shown && !own && h("details.menu", {}, h("summary", { ariaLabel: t("more") }, "⋯"), h("div", {},
-        act("report", () => report(app, c)), key && act("hide", () => app.hide(key, true)))),
+      // It may be open.
+      shown && !own && (node.menu ??= h("details.menu", {}, h("summary", { ariaLabel: t("more") }, "⋯"), h("div", {},
+        act("report", () => report(app, c)), key && act("hide", () => app.hide(key, true))))),
     ]),
   ]);
-  if (focused) node.acts.querySelector(`[name=${focused}]`)?.focus();
+  if (focused) (focused.isConnected ? focused : node.acts.querySelector(`[name="${focused.name}"]`))?.focus();
   if (rest) node.el.append(node.rest ??= button(t("moreReplies"), () => app.moreReplies(node), { className: "rest" }));
   if (node.rest) node.rest.hidden = !rest;
 }

@@ -1,10 +1,11 @@
 // Writing: the form of a comment, a reply or an edit; what could not be sent is kept and sent again, never twice.
 
-import { button, h, newId, sanitised } from "./base.js";
+import { button, h, lost, newId, sanitised } from "./base.js";
 import { solve } from "./more.js";
 
 const KEPT_MS = 6 * 86_400_000; // The service knows an Idempotency-Key for seven days.
 const isAway = ({ status }) => status === 0 || status >= 500;
+const sending = new Set(); // keys of what is on its way, of all elements of the page
 
 export function compose(app, { to, edit, close }) {
   const { t, config, memory, call } = app;
@@ -75,13 +76,15 @@ export function compose(app, { to, edit, close }) {
       if (await secondThoughts(body)) return;
       if (!edit) memory.set("name", name.value.trim());
       const c = edit ? await solved(app, (challenge) => call("PATCH", `/comments/${edit.id}`, { body: { body, challenge }, headers: { Prefer: "wait=5" } }))
-        : await submit(app, body, !app.me && name.value.trim(), to?.id);
-      if (c.status !== "rejected") text.value = ""; // What was not accepted stays, to be written anew.
+        : await submit(app, body, !app.me && name.value.trim(), to?.id, draft);
+      // What was not accepted stays, to be written anew, and so does what was written meanwhile.
+      if (c.status !== "rejected" && text.value === body) text.value = "";
       typed();
       seen.hidden = true;
       if (close && !text.value) form.remove();
       app.outcome(c);
     } catch (error) {
+      typed();
       complain(app.errorText(error));
     } finally {
       send.disabled = false;
@@ -105,66 +108,97 @@ async function solved(app, send) {
   }
 }
 
-async function submit(app, body, name, parent_id) {
-  const url = document.querySelector("link[rel=canonical]")?.href ?? location.href;
+async function submit(app, body, name, parent_id, draft) {
+  const { page } = app;
+  const url = document.querySelector("link[rel=canonical]")?.href ?? (/^http/.test(page) ? page : location.origin + location.pathname);
   const input = { body, parent_id, title: document.title.slice(0, 300) };
   if (/^http/.test(url)) input.url = url.slice(0, 2000);
   if (name) input.author = { name };
   const job = { key: newId(), input, at: Date.now() };
+  // From here on it is the queue that keeps it, whatever becomes of the page.
+  put(app, job.key, job);
+  app.memory.set(draft, "");
   try {
     return await deliver(app, job);
   } catch (error) {
-    if (!isAway(error)) throw error;
-    app.memory.set(`unsent:${app.page}`, [...unsentOf(app), job]);
+    if (!isAway(error)) {
+      put(app, job.key);
+      throw error;
+    }
     retry(app);
-    return shown(job);
+    return shown(app, job);
   }
 }
 
-const deliver = async (app, { key, input }) => (await solved(app, (challenge) => app.call("POST", `${app.thread}/comments`, {
-  body: { ...input, challenge }, headers: { "Idempotency-Key": key, Prefer: "wait=5" },
-}))).comment;
+async function deliver(app, { key, input }) {
+  sending.add(key);
+  try {
+    const { comment } = await solved(app, (challenge) => app.call("POST", `${app.thread}/comments`, {
+      body: { ...input, challenge }, headers: { "Idempotency-Key": key, Prefer: "wait=5" },
+    }));
+    put(app, comment ? key : lost());
+    return comment;
+  } finally {
+    sending.delete(key);
+  }
+}
 
 /** What waits to be sent from this page. */
 const unsentOf = (app) => app.memory.get(`unsent:${app.page}`) ?? [];
 
-const shown = ({ key, input, at }) => ({
-  id: key, parent_id: input.parent_id, author: { name: input.author?.name }, body: input.body, created_at: new Date(at).toISOString(), status: "unsent", replies: [],
+/** Keep it as it is now, or let go of it. */
+const put = (app, key, job) => app.memory.set(`unsent:${app.page}`, [...unsentOf(app).filter((one) => one.key !== key), ...(job ? [job] : [])]);
+
+const shown = (app, { key, input, at, why }) => ({
+  id: key, parent_id: input.parent_id, author: { name: input.author?.name ?? app.me }, body: input.body, created_at: new Date(at).toISOString(),
+  status: why ? "failed" : "unsent", reasons: why ? [{ text: why }] : [], replies: [],
 });
 
 export function discard(app, key) {
-  app.memory.set(`unsent:${app.page}`, unsentOf(app).filter((job) => job.key !== key));
+  put(app, key);
   app.takeAway(key);
 }
 
-/** Send what waits, one after the other; `app.tries` says how often in a row that failed. */
-export async function flush(app) {
+/** Send what waits, one after the other, and with it what was refused where the reader wants it (`key`). */
+export async function flush(app, key) {
   if (app.flushing) return;
   app.flushing = true;
   clearTimeout(app.retrying);
-  for (const job of unsentOf(app)) {
-    app.keep(shown(job));
+  // Who signed out or in meanwhile sends nothing of another's.
+  const jobs = (await app.whoAmI())?.sub === app.sub ? unsentOf(app) : [];
+  for (const job of jobs) {
+    if (app.ending.signal.aborted) break;
+    if (sending.has(job.key)) {
+      retry(app);
+      continue;
+    }
+    if (job.key === key) Object.assign(job, { why: "", at: Date.now() });
+    else if (Date.now() - job.at > KEPT_MS) job.why ||= "…";
+    const { el } = app.keep(shown(app, job));
+    if (job.why) continue;
     try {
-      const c = Date.now() - job.at < KEPT_MS && await deliver(app, job);
-      discard(app, job.key);
+      const c = await deliver(app, job);
+      const isHere = el.contains(app.root.activeElement);
+      app.takeAway(job.key);
       app.tries = 0;
-      if (c) app.outcome(c);
+      app.outcome(c, !isHere);
     } catch (error) {
-      if (isAway(error)) {
+      if (isAway(error) || /undefined|401|429/.test(error.status)) {
         retry(app);
         break;
       }
-      // Refused for good: back into the form, with the reason.
-      app.memory.set(`draft:${app.page}:${job.input.parent_id ?? ""}`, job.input.body);
-      discard(app, job.key);
+      job.why = error.message || "…";
+      put(app, job.key, job);
+      app.keep(shown(app, job));
       app.fail(error);
-      app.identify();
     }
   }
   app.flushing = false;
 }
 
 function retry(app) {
+  if (app.ending.signal.aborted) return;
+  clearTimeout(app.retrying);
   app.tries = Math.min((app.tries ?? 0) + 1, 5);
   app.retrying = setTimeout(app.flush, 2 ** app.tries * 2000 * (0.5 + Math.random()));
 }

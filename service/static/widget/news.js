@@ -60,10 +60,16 @@ export function withNews(app) {
     const found = await app.read(null, "newest").catch(() => null);
     if (!found) return;
     const before = newest;
+    const seen = new Set();
     every(found.comments, (c) => {
+      seen.add(c.id);
       if (nodes.has(c.id)) steadily(() => app.place({ ...c, replies: [] }));
       else if (before && c.id > before) news.add(c.id);
       if (!(c.id < newest)) newest = c.id;
+    });
+    // What should be among them and is not may be gone.
+    nodes.forEach(({ c, parent }, id) => {
+      if (!seen.has(id) && c.status === "published" && (parent ? parent.c.reply_count < parent.replies.children.length : !found.next || id > found.comments.at(-1).id)) app.ask(id);
     });
     app.setThread(found.thread);
     count();

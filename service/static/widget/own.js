@@ -4,19 +4,19 @@
 export function withOwn(app) {
   const { host, memory, nodes, call, t } = app;
   const mine = app.mine = new Map(); // comment id -> what only its author sees of it
-  app.key = memory.get("key");
 
   app.isMine = ({ id, author: { key } }) => mine.has(id) || !!key && key === app.key;
 
-  /** The name in the publisher's token; null: a guest. */
+  /** What the publisher's token says of its person; null: a guest. */
   app.whoAmI = async () => {
     const token = host.identity && await call.bearer().catch(() => null);
     if (!token || token === memory.get("token")) return null;
     try {
       const bytes = atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
-      return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (one) => one.charCodeAt()))).name || "…";
+      const { sub, name } = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (one) => one.charCodeAt())));
+      return { sub, name: name || "…" };
     } catch {
-      return "…";
+      return { name: "…" };
     }
   };
 
@@ -57,10 +57,12 @@ export function withOwn(app) {
   };
 
   /** What became of something that was just sent. */
-  app.outcome = (c) => {
+  app.outcome = (c, isBehind) => {
     // A guest's token may have been lost with the answer; then the comment is nobody's to change.
     acted((app.me || memory.get("token")) && c.author.key);
-    app.focus(app.keep(c));
+    const node = app.keep(c);
+    // What was sent behind the reader's back moves nothing.
+    if (!isBehind) app.focus(node);
     sayOf(c.pending_edit ?? c);
     if (c.status !== "unsent") {
       app.refresh();
@@ -73,7 +75,7 @@ export function withOwn(app) {
   function watch(delay = 4000) {
     clearTimeout(app.asking);
     const waiting = [...mine.values()].filter((c) => /pending|held/.test((c.pending_edit ?? c).status));
-    if (waiting[0]) app.asking = setTimeout(async () => {
+    if (waiting[0] && !app.ending.signal.aborted) app.asking = setTimeout(async () => {
       if (!document.hidden) for (const { id } of waiting) await app.ask(id);
       watch(Math.min(delay * 1.5, 60000));
     }, delay);

@@ -33,11 +33,12 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
     relative: new Intl.RelativeTimeFormat(tag, { numeric: "auto" }), exact: new Intl.DateTimeFormat(tag, { dateStyle: "long", timeStyle: "short" }),
     hidden: memory.get("hidden") ?? [], call: callerOf(host, api, memory), say, errorText, place, takeAway, setThread, load, read, moreReplies, fold, focus, fetchOne, identify,
     fail: (error) => say(errorText(error)),
+    ending: new AbortController(),
     linkTo: (id) => `${location.href.split("#")[0]}#c-${id}`,
     nameOf: (c) => c.author.name || t("guest"),
     redraw: () => nodes.forEach((node) => draw(app, node)),
     tell: (name, detail) => host.dispatchEvent(new CustomEvent(`colloquy:${name}`, { bubbles: true, composed: true, detail })),
-    flush: () => flush(app),
+    flush: (key) => flush(app, key),
     discard: (key) => discard(app, key),
   };
   const { call } = app;
@@ -86,7 +87,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
     nodes.delete(id);
     const { parent, c } = node;
     if (parent && c.status === "published") {
-      parent.c.reply_count--;
+      parent.c.reply_count = Math.max(parent.c.reply_count - 1, parent.replies.children.length);
       draw(app, parent);
       if (parent.c.body === null) takeAway(parent.c.id);
     }
@@ -101,8 +102,12 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
       identify();
       app.redraw();
     }
-    mail.hidden = !app.config.mail || !memory.get("acted");
+    offerMail();
     app.tell("count", { site, page, count });
+  }
+
+  function offerMail() {
+    mail.hidden = !app.config.mail || !memory.get("acted");
   }
 
   function read(after, order = app.sort) {
@@ -183,7 +188,12 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   }
 
   async function identify() {
-    app.me = await app.whoAmI();
+    const who = await app.whoAmI();
+    app.me = who?.name;
+    app.sub = who?.sub;
+    memory.who = who ? `${who.sub}:` : "";
+    app.key = memory.get("key");
+    offerMail();
     write.replaceChildren(app.state !== "open" ? h("p.closed", {}, t("closed"))
       : app.me || app.config.guests_allowed ? compose(app, {})
       : h("div.first.tools", {}, h("bdi.prompt", {}, app.prompt), button(t("signin"), () => app.tell("signin"), { className: "main" })));
@@ -218,7 +228,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   await identify();
   await app.readOwn();
   app.redraw();
-  const ending = new AbortController();
+  const { ending } = app;
   const stopListening = listen(thread, news, news.reset, ending);
   const ticking = setInterval(() => root.querySelectorAll("time").forEach((el) => { el.textContent = ago(app, el.dateTime); }), 60000);
   addEventListener("hashchange", jump, ending);
