@@ -159,7 +159,7 @@ class Service:
 
     async def scorer_reports(self, state: ScorerState = ScorerState.UP) -> None:
         """Put up a report as a worker does."""
-        await self.context.scorers.report("test", ScorerStatus(state), 60)
+        await self.context.scorers.report("test", ScorerStatus(state), 3600)
 
 
 _USUAL = Settings(colloquy_home="unused")

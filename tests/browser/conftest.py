@@ -1,4 +1,4 @@
-"""Real Chromium on a real installation, both shared by all tests; each test has a profile of its own."""
+"""Real Chromium on a real installation, both shared by the tests of a module; each test has a profile of its own."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,22 +11,22 @@ from tests.journey.harness import Installation
 from tests.programs import need_program
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def anyio_backend() -> str:
-    """One event loop, so that all tests share a browser and an installation."""
+    """One event loop for a module: one for the session would be that of all tests, and die for all with one of them."""
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def installation(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
-    """A demo that runs for all tests, and may send events to this machine."""
+    """A demo that runs for all tests of a module, and may send events to this machine."""
     need_program("chromium", package="chromium")
     home: Path = tmp_path_factory.mktemp("browser") / "home"
     async with Installation(home, WEBHOOKS_ALLOW_LOOPBACK="1") as running:
         yield await running.start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
     """Chromium, with nothing kept from before."""
     program = need_program("chromium", package="chromium")

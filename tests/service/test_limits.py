@@ -190,8 +190,12 @@ async def test_tokens_that_nobody_gave_out_are_refused_only_so_often(service: Se
         ("/v1/admin/sites", bad),
         ("/v1/sites/nowhere/threads/page", {}),
     ):
-        body = problem(await service.call("GET", path, headers=headers), "limits.exceeded")
-        assert body["extra"]["limit"] == "refused_per_network"
+        # On a slow machine a token came back meanwhile, which is spent first.
+        for _ in range(20):
+            answer = await service.call("GET", path, headers=headers)
+            if answer.status_code == 429:
+                break
+        assert problem(answer, "limits.exceeded")["extra"]["limit"] == "refused_per_network"
     await service.call("GET", "/v1/sites/test/threads/page", expect=200)
 
 
