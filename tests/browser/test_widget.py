@@ -18,7 +18,7 @@ RUDE = "You are an idiot, dear editor."
 ABUSE = "Fuck you, you worthless piece of shit"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
     """A publisher's site that embeds the demo's threads."""
     async with Newspaper.of(installation) as paper:

@@ -22,7 +22,7 @@ from tests.service.publisher import AUDIENCE, ISSUER, SECRET, claims, sign
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
     """A publisher's site that embeds the demo's threads."""
     async with Newspaper.of(installation) as paper:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 CIVIL = "I take the tram to work, and it is full every morning."
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
     """A publisher's site that embeds the demo's threads."""
     async with Newspaper.of(installation) as paper:
