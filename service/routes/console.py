@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from litestar import Request, Response, get
 from litestar.params import FromPath
@@ -16,23 +14,16 @@ from service.access import open_to_all, requires_moderator
 from service.errors import Problem
 from service.flow import desk
 from service.routes import requests
+from service.routes.packed import Packed, answer_packed, pack
 from service.routes.pages import PAGE_HEADERS, STATIC
 from service.routes.requests import SiteSlug
 from service.routes.squeeze import joined, squeezed_script, squeezed_style
-from service.routes.threads import matches
 
 FOLDER: Final = STATIC / "console"
 ENTRY: Final = "app.js"
 #: What is served: the modules are joined in one, and not served one by one.
 NAMES: Final = ("index.html", "theme.js", "css/frame.css", "css/work.css", ENTRY, "i18n/en.js", "i18n/de.js")
 _MEDIA_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-
-
-class _File(NamedTuple):
-    body: bytes
-    packed: bytes
-    etag: str
-    media_type: str
 
 
 def _text(path: Path) -> str:
@@ -42,17 +33,11 @@ def _text(path: Path) -> str:
 
 
 @lru_cache(maxsize=8)
-def _built(_changed_ns: int) -> dict[str, _File]:
-    files = {}
-    for name in NAMES:
-        body = _text(FOLDER / name).encode()
-        etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-        kind = _MEDIA_TYPES[Path(name).suffix]
-        files[name] = _File(body, gzip.compress(body, 9, mtime=0), etag, kind)
-    return files
+def _built(_changed_ns: int) -> dict[str, Packed]:
+    return {name: pack(_text(FOLDER / name), _MEDIA_TYPES[Path(name).suffix]) for name in NAMES}
 
 
-def built() -> dict[str, _File]:
+def built() -> dict[str, Packed]:
     """Answer the console's files as they are served; made anew when a source changed."""
     return _built(max(path.stat().st_mtime_ns for path in FOLDER.rglob("*")))
 
@@ -61,12 +46,7 @@ def _answer(request: Request[Any, Any, Any], name: str) -> Response[bytes | None
     file = built().get(name)
     if file is None:
         raise Problem("route.unknown", "There is no such page.")
-    headers = {**PAGE_HEADERS, "etag": file.etag, "vary": "Accept-Encoding"}
-    if matches(request.headers.get("if-none-match"), file.etag):
-        return Response(None, status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(file.packed, media_type=file.media_type, headers={**headers, "content-encoding": "gzip"})
-    return Response(file.body, media_type=file.media_type, headers=headers)
+    return answer_packed(request, file, PAGE_HEADERS)
 
 
 @get("/console", guards=[open_to_all], include_in_schema=False)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
 from service.access import open_to_all
 from service.errors import Problem
+from service.routes.packed import Packed, answer_packed, pack
 from service.routes.pages import STATIC
 from service.routes.squeeze import joined, shortened_script
-from service.routes.threads import matches
 
 FOLDER: Final = STATIC / "widget"
 ENTRY: Final = "widget.js"
@@ -32,50 +31,26 @@ _HEADERS: Final = {
     # The widget runs on publishers' pages; there is nothing of a person in it.
     "access-control-allow-origin": "*",
     "cross-origin-resource-policy": "cross-origin",
-    "vary": "Accept-Encoding",
 }
 _AN_HOUR: Final = "public, max-age=3600, stale-while-revalidate=86400"
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
-class _File(NamedTuple):
-    body: bytes
-    packed: bytes
-    etag: str
-
-
-def _gzipped(body: bytes, memory: int) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS, memory)
-    return packer.compress(body) + packer.flush()
-
-
-def _packed(text: str) -> _File:
-    body = text.encode()
-    # How much of it makes a block decides the size, one way or the other.
-    packed = min((_gzipped(body, memory) for memory in range(5, 10)), key=len)
-    return _File(body, packed, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
-
-
 @lru_cache(maxsize=8)
-def _built(_changed_ns: int) -> tuple[str, dict[str, _File]]:
+def _built(_changed_ns: int) -> tuple[str, dict[str, Packed]]:
     texts = {name: shortened_script(joined(FOLDER / name), INNER) for name in NAMES}
     build = hashlib.sha256("".join(texts.values()).encode()).hexdigest()[:10]
     texts[ENTRY] = texts[ENTRY].replace(_BUILD, build)
-    return build, {name: _packed(text) for name, text in texts.items()}
+    return build, {name: pack(text, "text/javascript") for name, text in texts.items()}
 
 
-def built() -> tuple[str, dict[str, _File]]:
+def built() -> tuple[str, dict[str, Packed]]:
     """Answer the name of the build and its files as they are served; made anew when a source changed."""
     return _built(max(path.stat().st_mtime_ns for path in FOLDER.iterdir()))
 
 
-def _answer(request: Request[Any, Any, Any], file: _File, kept: str) -> Response[bytes | None]:
-    headers = {**_HEADERS, "etag": file.etag, "cache-control": kept}
-    if matches(request.headers.get("if-none-match"), file.etag):
-        return Response(None, status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(file.packed, media_type="text/javascript", headers={**headers, "content-encoding": "gzip"})
-    return Response(file.body, media_type="text/javascript", headers=headers)
+def _answer(request: Request[Any, Any, Any], file: Packed, kept: str) -> Response[bytes | None]:
+    return answer_packed(request, file, {**_HEADERS, "cache-control": kept})
 
 
 @get("/widget.js", guards=[open_to_all], include_in_schema=False)
