@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from tests.browser.newspaper import Newspaper
 from tests.browser.reader import CHROMIUM_ARGUMENTS, Reader
 from tests.journey.harness import Installation
 from tests.programs import need_program
@@ -24,6 +25,13 @@ async def installation(anyio_backend: str, tmp_path_factory: pytest.TempPathFact
     home: Path = tmp_path_factory.mktemp("browser") / "home"
     async with Installation(home, WEBHOOKS_ALLOW_LOOPBACK="1") as running:
         yield await running.start()
+
+
+@pytest.fixture(scope="module")
+async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
+    """A publisher's site with a strict policy, that embeds the demo's threads."""
+    async with Newspaper.of(installation) as paper:
+        yield paper
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import escape
-from typing import Self
+from typing import Any, Self
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
+from playwright.async_api import Browser
+
+from tests.browser.reader import Reader
 from tests.journey.harness import Installation
 
 _PAGE = """<!doctype html>
@@ -100,3 +103,8 @@ class Newspaper:
             "attributes": "".join(f" {name}={json.dumps(escape(value))}" for name, value in query.items()),
         }  # fmt: skip
         return "text/html; charset=utf-8", _PAGE.format(**fields)
+
+
+def at(browser: Browser, paper: Newspaper, page: str, *, address: dict[str, str] | None = None, **options: Any) -> Any:
+    """Open an article in a fresh profile."""
+    return Reader.at(browser, paper.article(page, **(address or {})), origins=[paper.service], **options)

@@ -96,13 +96,6 @@ NEVER = {
 }
 
 
-@pytest.fixture(scope="module")
-async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
-    """A publisher's site with a strict policy, that embeds the demo's threads."""
-    async with Newspaper.of(installation) as paper:
-        yield paper
-
-
 def id_of(number: int) -> str:
     """Answer the id of the comment that is made of a text."""
     return str(UUID(int=(0x0190A0A0 << 96) | (7 << 76) | (2 << 62) | number))

@@ -1,13 +1,12 @@
 """The widget on a publisher's own page: what a reader writes, what becomes of it, and how honestly it is said."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, Route, expect
 
-from tests.browser.newspaper import Newspaper
+from tests.browser.newspaper import Newspaper, at
 from tests.browser.reader import Reader, acts, note
 from tests.journey.harness import Installation
 
@@ -16,18 +15,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 CIVIL = "I take the tram to work, and it is full every morning."
 RUDE = "You are an idiot, dear editor."
 ABUSE = "Fuck you, you worthless piece of shit"
-
-
-@pytest.fixture(scope="module")
-async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
-    """A publisher's site that embeds the demo's threads."""
-    async with Newspaper.of(installation) as paper:
-        yield paper
-
-
-def at(browser: Browser, paper: Newspaper, page: str, *, address: dict[str, str] | None = None, **options: Any) -> Any:
-    """Open an article in a fresh profile."""
-    return Reader.at(browser, paper.article(page, **(address or {})), origins=[paper.service], **options)
 
 
 async def decide(installation: Installation, body: str, action: str, **fields: Any) -> None:

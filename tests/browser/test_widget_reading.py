@@ -1,7 +1,6 @@
 """The widget as it is read: live, deep links, orders, languages, small screens, signed readers, what servers render."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,26 +11,14 @@ from playwright.async_api import Browser, expect
 from service.settings import Settings
 from service.store import sites
 from service.store.database import Database
-from tests.browser.newspaper import Newspaper
-from tests.browser.reader import Reader, acts
+from tests.browser.newspaper import Newspaper, at
+from tests.browser.reader import acts
 from tests.eventually import eventually
 from tests.journey.harness import Installation
 from tests.seeding import seed_thread
 from tests.service.publisher import AUDIENCE, ISSUER, SECRET, claims, sign
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
-    """A publisher's site that embeds the demo's threads."""
-    async with Newspaper.of(installation) as paper:
-        yield paper
-
-
-def at(browser: Browser, paper: Newspaper, page: str, *, address: dict[str, str] | None = None, **options: Any) -> Any:
-    """Open an article in a fresh profile."""
-    return Reader.at(browser, paper.article(page, **(address or {})), origins=[paper.service], **options)
 
 
 def violations(found: Any) -> list[str]:

@@ -1,12 +1,9 @@
 """What the widget sends, and keeps: once, for whom it was written, and never over what a reader writes meanwhile."""
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
 from playwright.async_api import Browser, Locator, Route, expect
 
-from tests.browser.newspaper import Newspaper
+from tests.browser.newspaper import Newspaper, at
 from tests.browser.reader import Reader, acts, note
 from tests.browser.site import accounts
 from tests.eventually import eventually
@@ -15,18 +12,6 @@ from tests.journey.harness import Installation
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 
 CIVIL = "I take the tram to work, and it is full every morning."
-
-
-@pytest.fixture(scope="module")
-async def newspaper(installation: Installation) -> AsyncIterator[Newspaper]:
-    """A publisher's site that embeds the demo's threads."""
-    async with Newspaper.of(installation) as paper:
-        yield paper
-
-
-def at(browser: Browser, paper: Newspaper, page: str, *, address: dict[str, str] | None = None, **options: Any) -> Any:
-    """Open an article in a fresh profile."""
-    return Reader.at(browser, paper.article(page, **(address or {})), origins=[paper.service], **options)
 
 
 def field(reader: Reader) -> Locator:
