@@ -1,106 +1,72 @@
 """Promise 8 for likes: whatever readers, authors and moderators do, they equal a recount; and no page is stale long."""
 
-import asyncio
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck
-from hypothesis import settings as bounded
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
 from moderation.decision import Status
-from service.composition import open_context
 from service.flow.identify import Commenter
 from service.flow.page_cache import PageCache
 from service.settings import Settings
 from service.store.picks import Pick
 from service.store.tables import comments
 from service.store.threads import LIKES_TURN_SECONDS
-from tests.contracts.walker import Walker, Written
-from tests.service_fixture import Clock
+from tests.contracts.walked import Walked, walk
 
-T = TypeVar("T")
 PAGES = ("first", "second")
 CHOICES = st.integers(0, 999)
 
 
-class Likes(RuleBasedStateMachine):
+class Likes(Walked):
     """A site whose readers like and take back, while comments come, go, move and are erased."""
-
-    walked: Settings
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.stack = AsyncExitStack()
-        self.clock = Clock()
         self.cache = PageCache()
-        self.walker = self.run(self._open())
         self.readers = [self.run(self.walker.new_reader()) for _ in range(3)]
         self.before: dict[str, int] = {}
-
-    async def _open(self) -> Walker:
-        context = await self.stack.enter_async_context(open_context(self.walked, consumer="likes", now=self.clock))
-        await context.author_tokens.ensure_key(now=self.clock())
-        return await Walker(context).begin()
-
-    def run(self, step: Awaitable[T]) -> T:
-        """Run one step to its end."""
-
-        async def complete() -> T:
-            return await step
-
-        return self.runner.run(complete())
-
-    def one(self, choice: int) -> Written:
-        """One of the comments."""
-        return self.walker.written[choice % len(self.walker.written)]
 
     def reader(self, choice: int) -> Commenter:
         """One of the readers, the authors among them."""
         everybody = [*self.readers, *(written.commenter for written in self.walker.written)]
         return everybody[choice % len(everybody)]
 
-    def has_comments(self) -> bool:
-        return bool(self.walker.written)
-
     @rule(page=st.sampled_from(PAGES))
     def submit(self, page: str) -> None:
         self.run(self.walker.submit("civil", page))
         self.run(self.walker.drain())
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES)
     def reply(self, choice: int) -> None:
         parent = self.one(choice)
         self.run(self.walker.submit("civil", parent.page, parent=parent))
         self.run(self.walker.drain())
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES, reader=CHOICES)
     def like(self, choice: int, reader: int) -> None:
         self.run(self.walker.like(self.one(choice), self.reader(reader)))
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES, reader=CHOICES)
     def unlike(self, choice: int, reader: int) -> None:
         self.run(self.walker.unlike(self.one(choice), self.reader(reader)))
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES, what=st.sampled_from(["featured", "pinned"]))
     def pick(self, choice: int, what: Pick) -> None:
         self.run(self.walker.pick(self.one(choice), what))
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES, action=st.sampled_from(["remove", "restore"]))
     def act(self, choice: int, action: str) -> None:
         self.run(self.walker.act(self.one(choice), action))
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES)
     def delete(self, choice: int) -> None:
         self.run(self.walker.delete(self.one(choice)))
@@ -148,10 +114,6 @@ class Likes(RuleBasedStateMachine):
             assert version >= self.before.get(page, 0)
             self.before[page] = version
 
-    def teardown(self) -> None:
-        self.run(self.stack.aclose())
-        self.runner.close()
-
 
 def without_likes(found: Any) -> Any:
     """Answer a page, or a part of one, without its counts of likes."""
@@ -163,12 +125,4 @@ def without_likes(found: Any) -> Any:
 @pytest.mark.slow
 def test_likes_survive_whatever_people_do(settings: Settings, anyio_backend: str) -> None:
     """No sequence of likes, takedowns, restorations, deletions, erasures and merges leaves a count or a page wrong."""
-
-    class Machine(Likes):
-        walked = settings
-
-    unhurried = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    run_state_machine_as_test(
-        Machine,
-        settings=bounded(max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=unhurried),
-    )
+    walk(Likes, settings)

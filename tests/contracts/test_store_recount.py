@@ -1,65 +1,32 @@
 """Promise 8: whatever authors, moderators, workers and publishers do, the counters are those of a recount."""
 
-import asyncio
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck
-from hypothesis import settings as bounded
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
-from service.composition import open_context
 from service.flow.context import Context
 from service.settings import Settings
 from service.store import tables as t
 from service.store.database import Database
 from service.store.recount import Mismatch, recount
-from tests.contracts.walker import Walker, Written
+from tests.contracts.walked import Walked, walk
+from tests.contracts.walker import Walker
 from tests.seeding import seed_site, seed_thread
-from tests.service_fixture import Clock
 
-T = TypeVar("T")
 PAGES = st.sampled_from(["first", "second", "third"])
 WORDS = st.sampled_from(["civil", "civil", "civil", "rude", "vile"])
 CHOICES = st.integers(0, 999)
 
 
-class Discussion(RuleBasedStateMachine):
+class Discussion(Walked):
     """A site in use. After every step each counter is recounted, and each page compared with what it was."""
-
-    walked: Settings
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.stack = AsyncExitStack()
-        self.clock = Clock()
-        self.walker = self.run(self._open())
         self.before: dict[str, tuple[int, Any]] = {}
-
-    async def _open(self) -> Walker:
-        context = await self.stack.enter_async_context(open_context(self.walked, consumer="walk", now=self.clock))
-        await context.author_tokens.ensure_key(now=self.clock())
-        return await Walker(context).begin()
-
-    def run(self, step: Awaitable[T]) -> T:
-        """Run one step to its end."""
-
-        async def complete() -> T:
-            return await step
-
-        return self.runner.run(complete())
-
-    def one(self, choice: int) -> Written:
-        """One of the comments."""
-        return self.walker.written[choice % len(self.walker.written)]
-
-    def has_comments(self) -> bool:
-        return bool(self.walker.written)
 
     @rule(word=WORDS, page=PAGES, drain=st.booleans())
     def submit(self, word: str, page: str, drain: bool) -> None:
@@ -67,7 +34,7 @@ class Discussion(RuleBasedStateMachine):
         if drain:
             self.run(self.walker.drain())
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(word=WORDS, choice=CHOICES, drain=st.booleans())
     def reply(self, word: str, choice: int, drain: bool) -> None:
         parent = self.one(choice)
@@ -79,12 +46,12 @@ class Discussion(RuleBasedStateMachine):
     def drain(self) -> None:
         self.run(self.walker.drain())
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES, word=WORDS)
     def edit(self, choice: int, word: str) -> None:
         self.run(self.walker.edit(self.one(choice), word))
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES)
     def delete(self, choice: int) -> None:
         self.run(self.walker.delete(self.one(choice)))
@@ -94,7 +61,7 @@ class Discussion(RuleBasedStateMachine):
         for item in self.run(self.walker.claim(limit)):
             self.run(self.walker.decide(item, action))
 
-    @precondition(has_comments)
+    @precondition(Walked.has_comments)
     @rule(choice=CHOICES, action=st.sampled_from(["remove", "restore"]))
     def act(self, choice: int, action: str) -> None:
         self.run(self.walker.act(self.one(choice), action))
@@ -118,23 +85,11 @@ class Discussion(RuleBasedStateMachine):
             assert version > was or seen == looked or was == 0
             self.before[page] = (version, seen)
 
-    def teardown(self) -> None:
-        self.run(self.stack.aclose())
-        self.runner.close()
-
 
 @pytest.mark.slow
 def test_counters_survive_whatever_people_do(settings: Settings, anyio_backend: str) -> None:
     """No sequence of acts, merges of threads among them, leaves a counter, a visibility or a version wrong."""
-
-    class Machine(Discussion):
-        walked = settings
-
-    unhurried = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    run_state_machine_as_test(
-        Machine,
-        settings=bounded(max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=unhurried),
-    )
+    walk(Discussion, settings)
 
 
 @pytest.mark.anyio
