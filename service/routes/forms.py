@@ -19,11 +19,10 @@ from service.flow import post_form, reader_page
 from service.flow.markup import Markup
 from service.flow.reader_form import Filled
 from service.routes import problems, requests
-from service.routes.requests import PagePath, SiteSlug
+from service.routes.requests import FORM, PagePath, SiteSlug
 from service.routes.without_scripts import Lang
 from service.visits import context_of, network_hash_of, visit_of
 
-FORM: Final = "application/x-www-form-urlencoded"
 #: 10,000 characters of four bytes each, every byte written as `%XX`, and the other fields.
 BODY_BYTES: Final = 140_000
 _MOST_FIELDS: Final = 20
@@ -121,7 +120,7 @@ async def send_form(
 
 async def _fields(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Read a form strictly, every field once; an empty one is left out."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+    if requests.media_type_of(request) != FORM:
         raise Problem("request.content_type", f"Send the form as {FORM}.")
     raw = await request.body()
     try:

@@ -16,13 +16,12 @@ from service.errors import Problem
 from service.flow import confirm_mail, mail_pages, manage_mail
 from service.flow.markup import Markup
 from service.routes import problems, requests
-from service.routes.requests import SiteSlug
+from service.routes.requests import FORM, SiteSlug
 from service.visits import context_of
 
 _NO_STORE: Final = {"cache-control": "no-store"}
 _ME: Final = "/v1/sites/{site:str}/me/mail"
 _CONFIRM, _UNSUBSCRIBE = "/v1/mail/confirm", "/v1/mail/unsubscribe"
-_FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 5
 _BODY_BYTES: Final = 2_048
 _HTML: Final = {200: ResponseSpec(str, description="HTML", media_type=MediaType.HTML, generate_examples=False)}
@@ -38,6 +37,17 @@ def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[An
 
 def _page(page: Markup, status: int = 200) -> Response[Any]:
     return Response(page.encode(), status_code=status, media_type=MediaType.HTML, headers=mail_pages.headers())
+
+
+#: The pages that links in letters lead to, and their buttons.
+_OPENED: Final[dict[str, Any]] = {
+    "guards": [open_to_all],
+    "responses": _HTML,
+    "media_type": MediaType.HTML,
+    "exception_handlers": {Problem: on_problem},
+    "tags": ["mail"],
+}
+_PRESSED: Final[dict[str, Any]] = {**_OPENED, "status_code": 200, "request_max_body_size": _BODY_BYTES}
 
 
 @get(_ME, guards=[requires_author], tags=["readers"])
@@ -71,69 +81,37 @@ async def delete_mail(
     await manage_mail.end(context, found, requests.as_author(visit))
 
 
-@get(
-    _CONFIRM,
-    guards=[open_to_all],
-    responses=_HTML,
-    media_type=MediaType.HTML,
-    exception_handlers={Problem: on_problem},
-    tags=["mail"],
-)
+@get(_CONFIRM, **_OPENED)
 async def open_confirmation(request: Request[Any, Any, Any], token: Token) -> Response[bytes]:
     """Open the page of a confirmation; looking changes nothing, for programs follow the links in letters."""
     asked = await confirm_mail.find_confirmation(context_of(request), token)
     return _page(mail_pages.ask_to_confirm(asked, f"{_CONFIRM}?token={token}"))
 
 
-@post(
-    _CONFIRM,
-    guards=[open_to_all],
-    status_code=200,
-    responses=_HTML,
-    media_type=MediaType.HTML,
-    request_max_body_size=_BODY_BYTES,
-    exception_handlers={Problem: on_problem},
-    tags=["mail"],
-)
+@post(_CONFIRM, **_PRESSED)
 async def confirm_address(request: Request[Any, Any, Any], token: Token) -> Response[bytes]:
     """Confirm an address; once more is the same."""
     return _page(mail_pages.confirmed(await confirm_mail.confirm(context_of(request), token)))
 
 
-@get(
-    _UNSUBSCRIBE,
-    guards=[open_to_all],
-    responses=_HTML,
-    media_type=MediaType.HTML,
-    exception_handlers={Problem: on_problem},
-    tags=["mail"],
-)
+@get(_UNSUBSCRIBE, **_OPENED)
 async def open_unsubscribing(request: Request[Any, Any, Any], token: Token) -> Response[bytes]:
     """Open the page of an unsubscribing link; looking changes nothing."""
     topic, asked = await confirm_mail.find_unsubscribing(context_of(request), token)
     return _page(mail_pages.ask_to_unsubscribe(asked, topic, f"{_UNSUBSCRIBE}?token={token}"))
 
 
-@post(
-    _UNSUBSCRIBE,
-    guards=[open_to_all],
-    status_code=200,
-    responses=_HTML,
-    media_type=MediaType.HTML,
-    request_max_body_size=_BODY_BYTES,
-    exception_handlers={Problem: on_problem},
-    tags=["mail"],
-)
+@post(_UNSUBSCRIBE, **_PRESSED)
 async def unsubscribe(request: Request[Any, Any, Any], token: Token) -> Response[bytes]:
     """Unsubscribe at once, without a sign-in, as mail programs do for their users (RFC 8058)."""
-    chosen = _chosen(request.headers.get("content-type", ""), await request.body())
+    chosen = _chosen(requests.media_type_of(request), await request.body())
     topic, asked = await confirm_mail.unsubscribe(context_of(request), token, chosen)
     return _page(mail_pages.unsubscribed(asked, topic))
 
 
-def _chosen(content_type: str, raw: bytes) -> schemas.MailTopic | None:
+def _chosen(media_type: str, raw: bytes) -> schemas.MailTopic | None:
     """Answer which button of the page was pressed; None for a mail program, whose body says nothing more."""
-    if content_type.partition(";")[0].strip().lower() != _FORM:
+    if media_type != FORM:
         return None
     try:
         given = dict(parse_qsl(raw.decode("ascii"), max_num_fields=_MOST_FIELDS))

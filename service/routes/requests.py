@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -27,6 +27,7 @@ Prefer = Annotated[
     str | None, HeaderParameter(name="Prefer", description="`wait=SECONDS` (RFC 7240): wait for the decision.")
 ]
 
+FORM: Final = "application/x-www-form-urlencoded"
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 _NAMED = re.compile(r"(?:unknown|required) field `(.*)`")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -37,11 +38,15 @@ class ApiRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         """Answer the body as what the route asks for, or raise the problem that says what is wrong with it."""
-        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
+        if media_type_of(self) != "application/json":
             raise Problem("request.content_type", "Send the body as application/json.")
         wanted = self.route_handler.parsed_data_field
         return convert_strictly(decode_json(await self.body()), wanted.annotation if wanted else Any)
+
+
+def media_type_of(request: Request[Any, Any, Any]) -> str:
+    """Answer the media type of the body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def decode_json(raw: bytes) -> Any:
