@@ -151,4 +151,6 @@ def create_app() -> ASGIApp:
     """Answer the ASGI application of one API process, from the environment."""
     settings = Settings.from_environment(os.environ)
     app = create_litestar(settings)
+    # Compressed before somebody waits for it.
+    widget.built(), console.built()
     return Edge(app, lambda: app.state.context, settings)

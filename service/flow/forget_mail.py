@@ -17,7 +17,7 @@ _AT_ONCE: Final = 1_000
 async def forget_mail(context: Context) -> int:
     """Let go of what is past its time, a bounded part of it; answer how much."""
     now = context.now()
-    async with context.database.writing() as connection:
+    async with context.database.writing(heavy=True) as connection:
         return await mail_addresses.forget_old(
             connection, unconfirmed_before=now - UNCONFIRMED, told_before=now - TOLD, limit=_AT_ONCE
         )

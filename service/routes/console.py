@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from service.access import open_to_all, requires_moderator
 from service.errors import Problem
 from service.flow import desk
 from service.routes import requests
-from service.routes.packed import Packed, answer_packed, pack
+from service.routes.packed import Built, Packed, answer_packed, pack
 from service.routes.pages import PAGE_HEADERS, STATIC
 from service.routes.requests import SiteSlug
 from service.routes.squeeze import joined, squeezed_script, squeezed_style
@@ -32,14 +31,12 @@ def _text(path: Path) -> str:
     return squeezed_style(path.read_text()) if path.suffix == ".css" else path.read_text()
 
 
-@lru_cache(maxsize=8)
-def _built(_changed_ns: int) -> dict[str, Packed]:
+def _make() -> dict[str, Packed]:
     return {name: pack(_text(FOLDER / name), _MEDIA_TYPES[Path(name).suffix]) for name in NAMES}
 
 
-def built() -> dict[str, Packed]:
-    """Answer the console's files as they are served; made anew when a source changed."""
-    return _built(max(path.stat().st_mtime_ns for path in FOLDER.rglob("*")))
+#: Its files as they are served.
+built: Final = Built(FOLDER, _make)
 
 
 def _answer(request: Request[Any, Any, Any], name: str) -> Response[bytes | None]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from litestar import Request, Response
+from zopfli.gzip import compress
 
 from service.routes.threads import matches
+
+T = TypeVar("T")
+_LOOK_AGAIN_SECONDS: Final = 1.0
 
 
 class Packed(NamedTuple):
@@ -24,9 +29,28 @@ class Packed(NamedTuple):
 def pack(text: str, media_type: str) -> Packed:
     """Answer a text as it goes out."""
     body = text.encode()
-    # How much of it makes a block decides the size, one way or the other.
-    packed = min((_gzipped(body, memory) for memory in range(5, 10)), key=len)
-    return Packed(body, packed, f'"{hashlib.sha256(body).hexdigest()[:24]}"', media_type)
+    return Packed(body, compress(body), f'"{hashlib.sha256(body).hexdigest()[:24]}"', media_type)
+
+
+class Built(Generic[T]):
+    """What is made of the files in a folder: made once, and anew when a file changed."""
+
+    def __init__(self, folder: Path, make: Callable[[], T]) -> None:
+        self._folder = folder
+        self._make = make
+        self._made: T | None = None
+        self._of: float | None = None
+        self._look_at = 0.0
+
+    def __call__(self) -> T:
+        """Answer it. Whether a file changed is looked at once in a second."""
+        now = time.monotonic()
+        if self._made is None or now >= self._look_at:
+            self._look_at = now + _LOOK_AGAIN_SECONDS
+            changed = max(path.stat().st_mtime for path in self._folder.rglob("*"))
+            if self._made is None or changed != self._of:
+                self._made, self._of = self._make(), changed
+        return self._made
 
 
 def answer_packed(request: Request[Any, Any, Any], file: Packed, headers: Mapping[str, str]) -> Response[bytes | None]:
@@ -37,8 +61,3 @@ def answer_packed(request: Request[Any, Any, Any], file: Packed, headers: Mappin
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(file.packed, media_type=file.media_type, headers={**headers, "content-encoding": "gzip"})
     return Response(file.body, media_type=file.media_type, headers=headers)
-
-
-def _gzipped(body: bytes, memory: int) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS, memory)
-    return packer.compress(body) + packer.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from typing import Any, Final
 
 from litestar import Request, Response, get
@@ -11,7 +10,7 @@ from litestar.params import FromPath
 
 from service.access import open_to_all
 from service.errors import Problem
-from service.routes.packed import Packed, answer_packed, pack
+from service.routes.packed import Built, Packed, answer_packed, pack
 from service.routes.pages import STATIC
 from service.routes.squeeze import joined, shortened_script
 
@@ -36,17 +35,15 @@ _AN_HOUR: Final = "public, max-age=3600, stale-while-revalidate=86400"
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
-@lru_cache(maxsize=8)
-def _built(_changed_ns: int) -> tuple[str, dict[str, Packed]]:
+def _make() -> tuple[str, dict[str, Packed]]:
     texts = {name: shortened_script(joined(FOLDER / name), INNER) for name in NAMES}
     build = hashlib.sha256("".join(texts.values()).encode()).hexdigest()[:10]
     texts[ENTRY] = texts[ENTRY].replace(_BUILD, build)
     return build, {name: pack(text, "text/javascript") for name, text in texts.items()}
 
 
-def built() -> tuple[str, dict[str, Packed]]:
-    """Answer the name of the build and its files as they are served; made anew when a source changed."""
-    return _built(max(path.stat().st_mtime_ns for path in FOLDER.iterdir()))
+#: The name of the build, and its files as they are served.
+built: Final = Built(FOLDER, _make)
 
 
 def _answer(request: Request[Any, Any, Any], file: Packed, kept: str) -> Response[bytes | None]:

@@ -58,7 +58,7 @@ class Moderator:
             yield moderator
             await moderator.page.unroute_all()
             await moderator._give_back()
-        assert moderator.complaints == []
+        assert moderator.complaints == [], moderator.complaints
 
     async def open(self, view: str = "queue") -> None:
         """Go to a view and wait until its heading is there."""

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,8 @@ WORDS = {"body", "detail", "law", "text", "note", "answer", "prompt", "title", "
 #: So many the queue has at hand; the list has more.
 AHEAD = 4
 SLOW = 30_000
+#: So that an age, "25 days ago", begins with two signs, which can be seen to be turned around.
+LONG_AGO = (datetime.now(UTC) - timedelta(days=25)).isoformat()
 EVERYTHING = Hostile("all", " ".join(one.text for one in HOSTILE if one.kind != "lengths"))
 #: What runs tells on itself; so does what only a content policy stopped.
 WATCH = """() => {
@@ -192,6 +195,7 @@ def spread(value: Any, hostile: Hostile, number: int) -> Any:
     found |= {"url": hostile.url} if "url" in found else {}
     found |= {"html": to_html(hostile.text)} if "html" in found else {}
     found |= {name: id_of(number) for name in ("id", "item_id") if name in found}
+    found |= {"created_at": LONG_AGO} if "created_at" in found else {}
     return found
 
 

@@ -25,11 +25,18 @@ class Line:
     def __init__(self) -> None:
         self.does = "abort"
         self.keys: list[str | None] = []
+        #: What was done, each when the widget was told of it.
+        self.done: list[str] = []
 
     async def handle(self, route: Route) -> None:
         """Do with a request what is wanted now."""
+        does = self.does
         self.keys.append(await route.request.header_value("idempotency-key"))
-        match self.does:
+        await self._do(route, does)
+        self.done.append(does)
+
+    async def _do(self, route: Route, does: str) -> None:
+        match does:
             case "abort":
                 await route.abort()
             case "carry":
@@ -40,10 +47,14 @@ class Line:
                 await route.fulfill(status=int(status), json={"detail": "Not like this.", "code": "some.code"})
 
     async def back(self, reader: Reader, does: str) -> None:
-        """Have the browser find that there is a connection."""
-        self.does = does
-        async with reader.page.expect_request("**/comments"):
+        """Have the browser find that there is a connection, again while the widget is still at its last try."""
+        self.does, before = does, len(self.done)
+
+        async def tried() -> bool:
             await reader.page.evaluate("dispatchEvent(new Event('online'))")
+            return does in self.done[before:]
+
+        await eventually(tried, 30)
 
 
 async def line(reader: Reader) -> Line:

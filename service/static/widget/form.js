@@ -111,7 +111,7 @@ async function solved(app, send) {
 async function submit(app, body, name, parent_id, draft) {
   const { page } = app;
   const url = document.querySelector("link[rel=canonical]")?.href ?? (/^http/.test(page) ? page : location.origin + location.pathname);
-  const input = { body, parent_id, title: document.title.slice(0, 300) };
+  const input = { body, parent_id, title: document.title.slice(0, 300).replace(/[\ud800-\udbff]$/, "") };
   if (/^http/.test(url)) input.url = url.slice(0, 2000);
   if (name) input.author = { name };
   const job = { key: newId(), input, at: Date.now() };

@@ -10,6 +10,7 @@ export function withNews(app) {
   const news = app.news = new Set(); // ids that were published and are not shown yet
   const pill = app.pill = button("", show, { className: "news", part: "news", hidden: true });
   let newest;
+  let version;
 
   function count() {
     pill.hidden = !news.size;
@@ -51,7 +52,8 @@ export function withNews(app) {
   });
 
   /** From now on what is newer than this page of the newest is news. */
-  app.since = ({ comments }) => {
+  app.since = ({ comments, thread }) => {
+    version = thread.version;
     if (app.sort === "newest") newest = comments.reduce((id, c) => (c.id > id ? c.id : id), "0");
     count();
   };
@@ -83,7 +85,12 @@ export function withNews(app) {
       else news[status === "published" ? "add" : "delete"](id);
       count();
     },
-    thread: app.setThread,
+    thread(found) {
+      app.setThread(found);
+      // What happened between the reading and the listening was not told.
+      if (found.version > version) app.refresh();
+      version = NaN;
+    },
     reset: app.refresh,
   };
 }

@@ -236,6 +236,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   app.stop = () => {
     ending.abort();
     stopListening();
+    section.inert = true; // Who writes here while the next one comes would write into what goes.
     [ticking, app.asking, app.retrying].forEach(clearTimeout);
   };
   app.flush();

@@ -213,8 +213,8 @@ export function told(item) {
       h("p", {}, item.escalation.note || t("escalated.silent"))),
     item.appeal && h("section", { class: "told" }, h("h3", {}, t("appeal")), textOf(item.appeal.text), item.appeal.decision && decisionList([item.appeal.decision])),
     item.reports?.length > 0 && h("section", { class: "told" }, h("h3", {}, t("reports.n", { n: item.reports.length })),
-      h("ul", {}, item.reports.map((report) => h("li", {}, h("b", {}, word("report", report.reason)), report.detail && ` – ${report.detail}`,
-        report.law && h("span", { class: "tag late" }, report.law), report.not_counted && h("span", { class: "tag" }, t("report.uncounted")), h("small", {}, ago(report.created_at)))))),
+      h("ul", {}, item.reports.map((report) => h("li", {}, h("b", {}, word("report", report.reason)), report.detail && [" – ", h("bdi", {}, report.detail)],
+        report.law && h("bdi", { class: "tag late" }, report.law), report.not_counted && h("span", { class: "tag" }, t("report.uncounted")), h("small", {}, ago(report.created_at)))))),
   ];
 }
 
