@@ -77,21 +77,24 @@ function startOnce() {
 }
 
 async function showView() {
-  if (!frame) return;
+  const mine = frame;
+  if (!mine) return;
   // Behind a dialog that stays over another page, that page's keys would count.
   document.querySelectorAll("dialog[open]").forEach((one) => one.close());
   clearNotices();
   const wasElsewhere = !isDialogShown() && document.activeElement !== document.body;
   try {
-    await show(frame.main, "queue");
+    await show(mine.main, "queue");
   } catch (problem) {
-    replace(frame.main, h("div", { class: "problem", role: "alert" }, problem.message));
+    replace(mine.main, h("div", { class: "problem", role: "alert" }, problem.message));
     if (!(problem instanceof Problem)) throw problem;
   }
-  const heading = frame.main.querySelector("h1");
-  frame.mark(here().name || "queue");
+  // Meanwhile somebody may have signed out, or opened an invitation.
+  if (frame !== mine) return;
+  const heading = mine.main.querySelector("h1");
+  mine.mark(here().name || "queue");
   document.title = `${heading?.textContent ?? ""} – ${session.desk?.name || session.site} – Colloquy`;
-  if (wasElsewhere && !frame.main.contains(document.activeElement)) frame.main.focus({ preventScroll: true });
+  if (wasElsewhere && !mine.main.contains(document.activeElement)) mine.main.focus({ preventScroll: true });
   if (heading) announce(heading.textContent);
   scrollTo(0, 0);
 }
