@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.policy import Mode, Policy, PolicyError, default_policy, parse_policy_json
 from moderation.words import WordList
 from service.errors import Problem
-from service.store import sites
+from service.store import sites, threads
+from service.store.types import Row
 
 _KEPT = 256
 
@@ -24,6 +25,13 @@ class Prepared(NamedTuple):
 
     policy: Policy
     words: WordList
+
+
+class InForce(NamedTuple):
+    """What judges a text now: the site as it is, and the policy of the page or else of the site."""
+
+    site: Row
+    prepared: Prepared
 
 
 _prepared: dict[tuple[str, str], Prepared] = {}
@@ -40,6 +48,14 @@ async def prepared(connection: AsyncConnection, wanted: Iterable[tuple[str, str]
             _prepared.pop(next(iter(_prepared)))
         found[key] = _prepared[key] = Prepared(policy, WordList(policy.words))
     return found
+
+
+async def in_force(connection: AsyncConnection, site_id: str, page: str | None) -> InForce:
+    """Answer what judges a text that is written on a page, or on none that there is a thread of."""
+    thread = await threads.by_page(connection, site_id, page) if page is not None else None
+    current = await sites.by_id(connection, site_id)
+    key = (site_id, str((thread.policy_version if thread is not None else None) or current.policy_version))
+    return InForce(current, (await prepared(connection, [key]))[key])
 
 
 def _readable(key: tuple[str, str], document: Any) -> Policy:

@@ -25,7 +25,6 @@ from service.flow.explain import find_spans
 from service.flow.identify import Commenter
 from service.flow.policies import Prepared
 from service.queue.questions import NoAnswer
-from service.store import sites, threads
 from service.store.types import Row
 
 PATIENCE_SECONDS: Final = 1.5
@@ -97,10 +96,7 @@ async def _thought(
 async def _known(context: Context, site: Row, author: Commenter | None, page: str | None) -> _Known:
     """Answer the policy in force for a page, and what it may ask about who writes there."""
     async with context.database.reading() as connection:
-        thread = await threads.by_page(connection, site.id, page) if page is not None else None
-        current = await sites.by_id(connection, site.id)
-        key = (site.id, str((thread.policy_version if thread is not None else None) or current.policy_version))
-        prepared = (await policies.prepared(connection, [key]))[key]
+        prepared = (await policies.in_force(connection, site.id, page)).prepared
         commenter_id = author.commenter_id if author else None
         facts = await of_author(connection, site.id, commenter_id, prepared.policy, context.now())
     return _Known(prepared, facts)
