@@ -8,7 +8,11 @@ from typing import Any
 
 from playwright.async_api import Page, Response
 
+from service.settings import Settings
+from service.store import sites
+from service.store.database import Database
 from tests.journey.harness import Installation
+from tests.seeding import seed_thread
 from tests.service.publisher import AUDIENCE, ISSUER, SECRET, claims, sign
 
 ADMIN = "/v1/admin/sites/demo"
@@ -25,6 +29,19 @@ async def ask(
     assert answer.is_success, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+async def seed(installation: Installation, page: str, comments: int, **more: Any) -> list[str]:
+    """Put a big thread into the installation's own database, and answer its ids."""
+    database = Database(Settings.from_environment({"COLLOQUY_HOME": str(installation.home)}).database)
+    try:
+        async with database.reading() as connection:
+            site = await sites.by_slug(connection, "demo")
+        assert site is not None
+        seeded = await seed_thread(database, site.id, page=page, comments=comments, hidden_share=0.0, **more)
+    finally:
+        await database.dispose()
+    return seeded.comment_ids
 
 
 @asynccontextmanager

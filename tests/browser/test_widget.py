@@ -3,9 +3,11 @@
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.async_api import Browser, Locator, Route, expect
 
+from service import schemas
 from tests.browser.newspaper import Newspaper, at
 from tests.browser.reader import Reader, acts, note
 from tests.journey.harness import Installation
@@ -281,7 +283,8 @@ async def test_a_second_thought_names_the_words_once(browser: Browser, newspaper
     async def concerned(route: Route) -> None:
         asked.append(route.request.post_data or "")
         begin = RUDE.index("idiot")
-        await route.fulfill(json={"concern": True, "reasons": [], "words": [[begin, begin + len("idiot")]]})
+        answer = schemas.SecondThoughts(True, [], [(begin, begin + len("idiot"))])
+        await route.fulfill(json=msgspec.to_builtins(answer))
 
     async with at(browser, newspaper, "second") as reader:
         await with_embed(reader, second_chance=True)
@@ -302,10 +305,10 @@ async def test_mail_about_replies_is_asked_for(browser: Browser, newspaper: News
 
     async def mail(route: Route) -> None:
         if route.request.method == "PUT":
-            sent.append(route.request.post_data_json)
+            sent.append(msgspec.json.decode(route.request.post_data or "", type=schemas.MailInput))
             await route.fulfill(status=202, json={})
         else:
-            await route.fulfill(json={"state": "none", "replies": True, "decisions": True})
+            await route.fulfill(json=msgspec.to_builtins(schemas.MailView("none", True, True)))
 
     async with at(browser, newspaper, "mail") as reader:
         await with_embed(reader, mail=True)
@@ -320,7 +323,16 @@ async def test_mail_about_replies_is_asked_for(browser: Browser, newspaper: News
         await dialog.get_by_label("What becomes of my comments").uncheck()
         await dialog.get_by_role("button", name="Save").click()
         await expect(reader.said).to_have_text("Open the link in the mail that we sent you.")
-    assert sent == [{"email": "ada@reader.example", "replies": True, "decisions": False, "locale": "en"}]
+    assert sent == [schemas.MailInput(True, False, "ada@reader.example", "en")]
+
+
+async def test_a_reaction_may_have_any_name(browser: Browser, newspaper: Newspaper) -> None:
+    """A word that is no message of ours is shown as it is, one that JavaScript knows too."""
+    async with at(browser, newspaper, "reaction") as reader:
+        await with_embed(reader, reaction="constructor")
+        await reader.open()
+        card = await reader.write(CIVIL)
+        await expect(acts(card).get_by_role("button", name="constructor")).to_be_visible()
 
 
 async def with_embed(reader: Reader, **changed: Any) -> None:

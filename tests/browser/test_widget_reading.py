@@ -1,21 +1,19 @@
 """The widget as it is read: live, deep links, orders, languages, small screens, signed readers, what servers render."""
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
-from service.settings import Settings
-from service.store import sites
-from service.store.database import Database
 from tests.browser.newspaper import Newspaper, at
 from tests.browser.reader import acts
+from tests.browser.site import seed
 from tests.eventually import eventually
 from tests.journey.harness import Installation
-from tests.seeding import seed_thread
 from tests.service.publisher import AUDIENCE, ISSUER, SECRET, claims, sign
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
@@ -28,19 +26,6 @@ def violations(found: Any) -> list[str]:
         for one in found.response["violations"]
         for node in one["nodes"]
     ]
-
-
-async def seed(installation: Installation, page: str, comments: int, **more: Any) -> list[str]:
-    """Put a big thread into the installation's own database, and answer its ids."""
-    database = Database(Settings.from_environment({"COLLOQUY_HOME": str(installation.home)}).database)
-    try:
-        async with database.reading() as connection:
-            site = await sites.by_slug(connection, "demo")
-        assert site is not None
-        seeded = await seed_thread(database, site.id, page=page, comments=comments, hidden_share=0.0, **more)
-    finally:
-        await database.dispose()
-    return seeded.comment_ids
 
 
 async def test_two_windows_hear_of_each_other(browser: Browser, newspaper: Newspaper) -> None:
@@ -123,6 +108,34 @@ async def test_orders_and_more(browser: Browser, newspaper: Newspaper, installat
         await reader.page.get_by_label("Sort by").select_option("Most liked")
         most = (await installation.client.get("/v1/sites/demo/threads/orders?sort=likes")).json()["comments"][0]["id"]
         await expect(cards.first).to_have_attribute("data-id", most)
+
+
+async def test_of_two_orders_the_later_one_stays(
+    browser: Browser, newspaper: Newspaper, installation: Installation
+) -> None:
+    """An order whose answer comes after that of the next one is not mixed into it."""
+    ids = await seed(installation, "two-orders", 30, reply_share=0.0)
+    late = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        answer = await route.fetch()
+        await late.wait()
+        await route.fulfill(response=answer)
+
+    async with at(browser, newspaper, "two-orders") as reader:
+        cards = reader.page.locator(".list > article.c")
+        await expect(cards).to_have_count(20)
+        await reader.page.route("**/threads/two-orders?sort=likes*", slowly)
+        order = reader.page.get_by_label("Sort by")
+        async with reader.page.expect_request("**/threads/two-orders?sort=likes*"):
+            await order.select_option("Most liked")
+        await order.select_option("Oldest")
+        await expect(cards.first).to_have_attribute("data-id", ids[0])
+        async with reader.page.expect_response("**/threads/two-orders?sort=likes*"):
+            late.set()
+        await reader.page.get_by_role("button", name="More comments").click()
+        await expect(cards).to_have_count(30)
+        assert [await one.get_attribute("data-id") for one in await cards.all()] == ids
 
 
 async def test_more_replies_are_a_button_away(

@@ -5,7 +5,7 @@ from playwright.async_api import Browser, Locator, Route, expect
 
 from tests.browser.newspaper import Newspaper, at
 from tests.browser.reader import Reader, acts, note
-from tests.browser.site import accounts
+from tests.browser.site import accounts, seed
 from tests.eventually import eventually
 from tests.journey.harness import Installation
 
@@ -224,12 +224,67 @@ async def test_an_open_menu_stays_while_its_comment_changes(
         await expect(summary).to_be_focused()
 
 
+HIDE = (
+    "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+    "document.dispatchEvent(new Event('visibilitychange')) }"
+)
+
+
+async def test_what_was_removed_deep_below_is_gone(
+    browser: Browser, newspaper: Newspaper, installation: Installation
+) -> None:
+    """In whichever order, a comment far from the newest that was removed out of sight is missed too."""
+    ids = await seed(installation, "deep-away", 60, reply_share=0.0)
+    token = {"authorization": f"Bearer {installation.demo['moderator_token']}"}
+
+    async def remove(comment_id: str) -> None:
+        decision = {"revision": 1, "action": "remove", "reasons": ["insult"]}
+        path = f"/v1/review/demo/comments/{comment_id}/decision"
+        answer = await installation.client.post(path, json=decision, headers=token)
+        assert answer.is_success, answer.text
+
+    async with at(browser, newspaper, "deep-away") as reader:
+        cards = reader.page.locator(".list > article.c")
+        await expect(cards).to_have_count(20)
+        await reader.page.get_by_role("button", name="More comments").click()
+        await expect(cards).to_have_count(40)
+        for order, removed in (("Newest", ids[25]), ("Oldest", ids[3])):
+            if order == "Oldest":
+                await reader.page.get_by_label("Sort by").select_option(order)
+                await expect(cards.first).to_have_attribute("data-id", ids[0])
+            await expect(reader.page.locator(f"#c-{removed}, [data-id='{removed}']").first).to_be_visible()
+            await reader.page.evaluate(HIDE, True)
+            await remove(removed)
+            await reader.page.evaluate(HIDE, False)
+            await expect(reader.page.locator(f"[data-id='{removed}']")).to_have_count(0)
+        reader.forgive("status of 404")
+
+
+async def test_a_puzzle_is_solved_and_the_comment_sent_again(
+    browser: Browser, newspaper: Newspaper, installation: Installation
+) -> None:
+    """Where guests must solve a puzzle the widget does, under the same key, and the reader sees nothing of it."""
+    token = {"authorization": f"Bearer {installation.demo['admin_token']}"}
+    path = "/v1/admin/sites/demo/spam"
+    before = (await installation.client.get(path, headers=token)).json()
+    wanted = {"challenge": "always", "challenge_cost": 1000}
+    assert (await installation.client.put(path, json=wanted, headers=token)).is_success
+    try:
+        async with at(browser, newspaper, "puzzle") as reader:
+            between = await line(reader)
+            between.does = "carry"
+            card = await reader.write(CIVIL)
+            await expect(card).to_be_focused()
+            await expect(reader.said).to_have_text("Published.")
+            reader.forgive("status of 403")
+    finally:
+        assert (await installation.client.put(path, json=before, headers=token)).is_success
+    assert len(between.keys) == 2
+    assert len(set(between.keys)) == 1
+
+
 async def test_what_was_removed_out_of_sight_is_gone(browser: Browser, newspaper: Newspaper) -> None:
     """A reply and a comment that were deleted while the page was hidden are not there when it is seen again."""
-    hide = (
-        "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
-        "document.dispatchEvent(new Event('visibilitychange')) }"
-    )
     async with at(browser, newspaper, "away") as author:
         stays = await author.write("This one stays.")
         await expect(stays).to_be_focused()
@@ -239,12 +294,12 @@ async def test_what_was_removed_out_of_sight_is_gone(browser: Browser, newspaper
         await expect(goes).to_be_focused()
         async with at(browser, newspaper, "away") as other:
             await expect(other.page.locator("article.c")).to_have_count(3)
-            await other.page.evaluate(hide, True)
+            await other.page.evaluate(HIDE, True)
             for card in (reply, goes):
                 await acts(card).get_by_role("button", name="Delete").click()
                 await author.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
                 await expect(card).to_have_count(0)
-            await other.page.evaluate(hide, False)
+            await other.page.evaluate(HIDE, False)
             await expect(other.page.locator("article.c")).to_have_count(1)
             await expect(other.title).to_have_text("1 comment")
             await expect(acts(other.card("This one stays.")).get_by_role("button", name="1 reply")).to_have_count(0)

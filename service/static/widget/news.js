@@ -8,6 +8,7 @@ const MOST = 20;
 export function withNews(app) {
   const { t, nodes, call } = app;
   const news = app.news = new Set(); // ids that were published and are not shown yet
+  const due = new Set(); // ids that changed and are to be read again
   const pill = app.pill = button("", show, { className: "news", part: "news", hidden: true });
   let newest;
   let version;
@@ -46,6 +47,15 @@ export function withNews(app) {
     });
   };
 
+  /** Read a comment again in a moment, each reader of the page in another one. */
+  function soon(id) {
+    if (!due.size) setTimeout(() => {
+      due.forEach((one) => nodes.has(one) && app.ask(one));
+      due.clear();
+    }, Math.random() * 3000);
+    due.add(id);
+  }
+
   const every = (comments, act) => comments.forEach((c) => {
     act(c);
     every(c.replies, act);
@@ -59,19 +69,26 @@ export function withNews(app) {
   };
 
   app.refresh = async () => {
-    const found = await app.read(null, "newest").catch(() => null);
+    // As much as is on the page, in its order too, so that what was removed deep below is missed.
+    const much = app.list.children.length > 20 ? 100 : 20;
+    const [found, shown] = await Promise.all([app.read(null, "newest", much), app.sort !== "newest" && app.read(null, app.sort, much)]).catch(() => []);
     if (!found) return;
     const before = newest;
     const seen = new Set();
-    every(found.comments, (c) => {
+    const again = (c) => {
       seen.add(c.id);
       if (nodes.has(c.id)) steadily(() => app.place({ ...c, replies: [] }));
-      else if (before && c.id > before) news.add(c.id);
+    };
+    if (shown) every(shown.comments, again);
+    every(found.comments, (c) => {
+      again(c);
+      if (!nodes.has(c.id) && before && c.id > before) news.add(c.id);
       if (!(c.id < newest)) newest = c.id;
     });
     // What should be among them and is not may be gone.
     nodes.forEach(({ c, parent }, id) => {
-      if (!seen.has(id) && c.status === "published" && (parent ? parent.c.reply_count < parent.replies.children.length : !found.next || id > found.comments.at(-1).id)) app.ask(id);
+      if (!seen.has(id) && c.status === "published" && (parent ? parent.c.reply_count < parent.replies.children.length
+        : shown ? app.list.children.length <= much : !found.next || id > found.comments.at(-1).id)) app.ask(id);
     });
     app.setThread(found.thread);
     count();
@@ -80,7 +97,8 @@ export function withNews(app) {
   return {
     comment({ id, status }) {
       const node = nodes.get(id);
-      if (node && (status === "published" || app.isMine(node.c))) app.ask(id);
+      if (node && app.isMine(node.c)) app.ask(id);
+      else if (node && status === "published") soon(id);
       else if (node) steadily(() => app.takeAway(id));
       else news[status === "published" ? "add" : "delete"](id);
       count();

@@ -27,6 +27,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   const said = h("p.said", { role: "status" });
   const moreButton = button(t("moreComments"), moreComments);
   const nodes = new Map(); // comment id -> its parts on the page
+  let loads = 0;
 
   const app = {
     host, root, list, nodes, memory, t, tag, page, thread, sort, state: "open", config: {}, liked: new Set(),
@@ -110,8 +111,8 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
     mail.hidden = !app.config.mail || !memory.get("acted");
   }
 
-  function read(after, order = app.sort) {
-    return call("GET", `${thread}?${new URLSearchParams({ sort: order, limit: 20, replies: 3, ...(after && { after }) })}`, { as: false });
+  function read(after, order = app.sort, limit = 20) {
+    return call("GET", `${thread}?${new URLSearchParams({ sort: order, limit, replies: 3, ...(after && { after }) })}`, { as: false });
   }
 
   function show(found) {
@@ -122,8 +123,11 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   }
 
   async function load(early) {
+    const mine = ++loads;
     try {
       const found = early?.comments ? early : await read();
+      // Of two orders that are chosen at once the later one stays, whichever answer comes last.
+      if (mine !== loads) return;
       if (!early) list.replaceChildren();
       nodes.clear();
       found.pinned?.forEach((c) => place(c));
@@ -135,13 +139,14 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
       app.since(found);
       app.keepAll();
     } catch {
-      list.replaceChildren(h("p.problem", {}, t("unread"), " ", button(t("again"), () => load())));
+      if (mine === loads) list.replaceChildren(h("p.problem", {}, t("unread"), " ", button(t("again"), () => load())));
     }
   }
 
   async function moreComments() {
+    const mine = loads;
     const found = await read(moreButton.value).catch(app.fail);
-    if (found) show(found)?.el.focus();
+    if (found && mine === loads) show(found)?.el.focus();
   }
 
   async function moreReplies(node) {

@@ -21,7 +21,7 @@ async function translator(tag) {
   const { default: words } = await import(`${CODE}${/^(de|fr|es|ar)\b/i.exec(tag)?.[1].toLowerCase() ?? "en"}.js`);
   const plurals = new Intl.PluralRules(tag); // Slow to make, and a thread says some hundred messages.
   return (key, { n = 0, name } = {}) => {
-    const forms = (words[key] ?? key).split("|");
+    const forms = (Object.hasOwn(words, key) ? words[key] : key).split("|");
     const which = PLURALS.indexOf(plurals.select(n));
     return (forms[forms[2] ? which : +(which !== 1)] ?? forms[0]).replace("{n}", () => n.toLocaleString(tag)).replace("{name}", () => name);
   };
