@@ -89,7 +89,7 @@ def _add_people(subparsers: Any) -> None:
         "token",
         "a site's API tokens",
         {
-            "create": (_create_token, ["slug", "--name", "--scope*:review,threads,events,admin"]),
+            "create": (_create_token, ["slug", "--name", "--scope*:review,threads,events,admin,analyze"]),
             "list": (_list_tokens, ["slug"]),
             "revoke": (_revoke_token, ["slug", "id"]),
         },

@@ -18,6 +18,7 @@ from service.flow.directory import Directory
 from service.flow.jwks import KeySets
 from service.flow.networks import Networks
 from service.flow.passwords import Passwords
+from service.flow.quick import Quick, QuickScorer
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.client import connect, connect_blocking
@@ -37,6 +38,7 @@ from service.store.database import Database
 
 if TYPE_CHECKING:
     from service.workers.fallback import ScorerWithFallback
+    from service.workers.scorer_process import ScorerProcess
 
 
 @asynccontextmanager
@@ -63,6 +65,8 @@ async def open_context(
         fanout = Fanout(client, prefix)
         questions = QuestionLine(client, blocking, prefix)
         answers = Answers(questions, prefix)
+        quick = Quick(_quick_scorer(settings, os.environ))
+        closing.push_async_callback(quick.stop)
         yield Context(
             settings=settings,
             database=database,
@@ -74,6 +78,7 @@ async def open_context(
             fanout=fanout,
             questions=questions,
             answers=answers,
+            quick=quick,
             box=box,
             passwords=Passwords(),
             egress=egress,
@@ -159,18 +164,26 @@ async def run_worker(settings: Settings) -> None:
 def scorer_of(settings: Settings, environment: Mapping[str, str]) -> ScorerWithFallback:
     """Answer the scorer of the settings and its fallback, each a child process that is started when it is needed."""
     from service.workers.fallback import ScorerWithFallback
+
+    model = _scorer_process(settings, settings.scorer, environment)
+    fallback = _scorer_process(settings, settings.fallback, environment) if settings.fallback else None
+    return ScorerWithFallback(model, fallback)
+
+
+def _quick_scorer(settings: Settings, environment: Mapping[str, str]) -> QuickScorer:
+    """Answer the model that an API process answers by where the other would not; started when it is needed."""
+    return _scorer_process(settings, "hashed", environment)
+
+
+def _scorer_process(settings: Settings, name: str, environment: Mapping[str, str]) -> ScorerProcess:
     from service.workers.scorer_process import ScorerProcess
 
     threads = str(threads_of(settings))
-
-    def process(name: str) -> ScorerProcess:
-        # Libraries make their pools of threads while they are imported, so they have to be told before.
-        told = {"SCORER": name, "SCORER_THREADS": threads, "OMP_NUM_THREADS": threads}
-        return ScorerProcess(
-            [sys.executable, "-m", "service", "scorer"],
-            timeout_seconds=settings.scorer_timeout_seconds,
-            start_timeout_seconds=settings.scorer_start_timeout_seconds,
-            environment={**environment, **told},
-        )
-
-    return ScorerWithFallback(process(settings.scorer), process(settings.fallback) if settings.fallback else None)
+    # Libraries make their pools of threads while they are imported, so they have to be told before.
+    told = {"SCORER": name, "SCORER_THREADS": threads, "OMP_NUM_THREADS": threads}
+    return ScorerProcess(
+        [sys.executable, "-m", "service", "scorer"],
+        timeout_seconds=settings.scorer_timeout_seconds,
+        start_timeout_seconds=settings.scorer_start_timeout_seconds,
+        environment={**environment, **told},
+    )

@@ -13,6 +13,7 @@ from service.flow.jwks import KeySets
 from service.flow.networks import Networks
 from service.flow.passwords import Passwords
 from service.flow.patience import Patience
+from service.flow.quick import Quick
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
 from service.queue.fanout import Fanout
@@ -53,6 +54,7 @@ class Context:
     fanout: Fanout
     questions: QuestionLine
     answers: Answers
+    quick: Quick
     box: Box
     passwords: Passwords
     egress: Egress

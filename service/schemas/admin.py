@@ -163,14 +163,14 @@ class MemberList(Struct, frozen=True):
     members: list[MemberView]
 
 
-Scope = Literal["review", "threads", "events", "admin"]
+Scope = Literal["review", "threads", "events", "admin", "analyze"]
 
 
 class KeyInput(Input, frozen=True):
     """A new API token; of a member, or of one of the publisher's systems."""
 
     name: Name
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=4)]
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=5)]
     member_id: UuidText | None = None
     expires_at: datetime | None = None
 

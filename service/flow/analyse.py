@@ -1,0 +1,113 @@
+"""Score texts for a system that waits: by the model in force where it makes it in time, else by the quick one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from moderation.scale import on_perspective_scale
+from moderation.scores import Attribute, Scores
+from service import telemetry
+from service.flow import calibrations
+from service.flow.ask import ask
+from service.flow.context import Context
+from service.flow.quick import TooMany
+from service.queue.questions import NoAnswer, Unanswered
+from service.store.types import Row
+
+__all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse", "value_on"]
+
+#: Clients wait 800 ms; what is left of them is for the way, the key and what is made of the scores.
+WITHIN_SECONDS: Final = 0.7
+#: What the quick model has at least, whatever it says of itself.
+_LEAST_QUICK_SECONDS: Final = 0.1
+
+
+class Scale(StrEnum):
+    """What a value is to be read on: the scale of the API that is replaced, or the probability that we state."""
+
+    PERSPECTIVE = "perspective"
+    PROBABILITY = "probability"
+
+
+class Quickly(StrEnum):
+    """Why the quick model answered: too much waits, the time was over first, or nobody scores now."""
+
+    OVERLOAD = "overload"
+    LATE = "late"
+    AWAY = "away"
+
+
+_WHY = {
+    Unanswered.FULL: Quickly.OVERLOAD,
+    Unanswered.BUSY: Quickly.OVERLOAD,
+    Unanswered.LATE: Quickly.LATE,
+    Unanswered.AWAY: Quickly.AWAY,
+    Unanswered.FAILED: Quickly.AWAY,
+}
+
+
+class Analysed(NamedTuple):
+    """What is known of one text: `scores` under the site's calibration, `said` as the model gave them."""
+
+    scores: Scores
+    model_id: str
+    is_quick: bool
+    languages: frozenset[str]
+    said: Scores
+    why: Quickly | None = None
+
+
+async def analyse(
+    context: Context, site: Row, texts: Sequence[str], *, within_seconds: float = WITHIN_SECONDS, remember: bool = False
+) -> list[Analysed]:
+    """Answer one Analysed per text, in order and all of one model, within the time; raise TooMany beyond capacity.
+
+    With `remember` a worker knows a text again by its hash; nothing else of it is kept anywhere.
+    """
+    deadline = time.monotonic() + within_seconds
+    context.quick.wake()
+    reserved = min(max(context.quick.seconds_for(texts), _LEAST_QUICK_SECONDS), within_seconds)
+    why = None
+    try:
+        answer = await ask(context, texts, within_seconds=within_seconds - reserved, remember=remember)
+        said = [answer.scores[text] for text in texts]
+        languages = answer.languages
+    except NoAnswer as none:
+        why = _WHY[none.reason]
+        said = await _quickly(context, texts, deadline)
+        languages = {one.model_id: context.quick.languages for one in said}
+    telemetry.analysed_total.labels(why.value if why else "model").inc(len(texts))
+    scores = await _calibrated(context, site, said)
+    return [
+        Analysed(one, raw.model_id, why is not None, languages.get(raw.model_id, frozenset()), raw, why)
+        for one, raw in zip(scores, said, strict=True)
+    ]
+
+
+def value_on(scale: Scale, analysed: Analysed, attribute: Attribute) -> float | None:
+    """Answer a value on a scale, None for an attribute that the model does not score.
+
+    A map to Perspective's scale is fit to what the model says, so it is not put on top of a site's calibration.
+    """
+    if scale is Scale.PROBABILITY:
+        return analysed.scores.values.get(attribute)
+    said = analysed.said.values.get(attribute)
+    return None if said is None else on_perspective_scale(analysed.model_id, attribute, said)
+
+
+async def _quickly(context: Context, texts: Sequence[str], deadline: float) -> list[Scores]:
+    try:
+        return await context.quick.score(texts, within_seconds=deadline - time.monotonic())
+    except TooMany:
+        telemetry.analysed_total.labels("refused").inc(len(texts))
+        raise
+
+
+async def _calibrated(context: Context, site: Row, said: Sequence[Scores]) -> list[Scores]:
+    async with context.database.reading() as connection:
+        maps = await calibrations.in_force(connection, [(site.id, one) for one in said])
+    # What cannot be calibrated was told to the operator; the model's own word is better than none.
+    return [maps.apply(site.id, one).scores or one for one in said]
