@@ -89,7 +89,17 @@ def _add_people(subparsers: Any) -> None:
         "token",
         "a site's API tokens",
         {
-            "create": (_create_token, ["slug", "--name", "--scope*:review,threads,events,admin,analyze"]),
+            "create": (
+                _create_token,
+                [
+                    "slug",
+                    "--name",
+                    "--scope*:review,threads,events,admin,analyze",
+                    "--per-minute?",
+                    "--may-store?:yes,no",
+                    "--scale?:perspective,probability",
+                ],
+            ),
             "list": (_list_tokens, ["slug"]),
             "revoke": (_revoke_token, ["slug", "id"]),
         },
@@ -323,7 +333,14 @@ async def _disable_member(context: Context, options: argparse.Namespace) -> None
 
 async def _create_token(context: Context, options: argparse.Namespace) -> None:
     """give one of the publisher's systems an API token and print it, this once"""
-    wanted = _input(schemas.KeyInput, name=options.name, scopes=options.scope)
+    given = {"scale": options.scale}
+    if options.per_minute is not None:
+        number = options.per_minute
+        given["per_minute"] = int(number) if number.isascii() and number.isdecimal() else number
+    if options.may_store is not None:
+        given["may_store"] = options.may_store == "yes"
+    more = {name: value for name, value in given.items() if value is not None}
+    wanted = _input(schemas.KeyInput, name=options.name, scopes=options.scope, **more)
     _json(await manage_people.create_key(context, await find_site(context, options.slug), "cli", wanted))
 
 

@@ -313,6 +313,11 @@ DATA_MAP: Mapping[str, Kept] = {
     "network_keys": _nothing(
         "sealed keys", "to hash networks", "nobody", "until rotated out, after which no hash leads back", "keys only",
     ),
+    "suggested_scores": _nothing(
+        "what people of a system that scores through us said of a text; the text where the key allows it, else a hash",
+        "to see how far scores are right, and to calibrate them", "admins", "365 days, unless the site says",
+        "the system that sends it knows whom it is about, and has it deleted by its own id of the text",
+    ),
     "audit_heads": _nothing(
         "the end of each audit chain", "to notice a missing event", "admins", "for ever", "hashes only",
     ),

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.errors import Problem
 from service.flow.audit import audit
 from service.flow.context import Context
+from service.schemas.admin import PER_MINUTE
 from service.store import commenters, people
 from service.store.types import Row
 
@@ -29,6 +30,9 @@ class Principal:
     name: str
     role: str
     scopes: frozenset[str]
+    per_minute: int = PER_MINUTE
+    may_store: bool = False
+    scale: str = "perspective"
 
     def may(self, scope: str, site_id: str | None) -> bool:
         """Answer whether the token allows a scope on a site; a moderator's token never more than review."""
@@ -88,6 +92,9 @@ async def principal_of(context: Context, token: str) -> Principal:
         name=row.member_name or row.name,
         role=row.member_role or "system",
         scopes=frozenset(row.scopes),
+        per_minute=row.per_minute,
+        may_store=row.may_store,
+        scale=row.scale,
     )
 
 

@@ -96,6 +96,9 @@ async def create_key(context: Context, site: Row, actor: str, wanted: schemas.Ke
         "token_hash": hash_token(token),
         "created_at": now,
         "expires_at": expires_at,
+        "per_minute": wanted.per_minute,
+        "may_store": wanted.may_store,
+        "scale": wanted.scale,
     }
     async with context.database.writing() as connection:
         if wanted.member_id is not None:
@@ -109,7 +112,8 @@ async def create_key(context: Context, site: Row, actor: str, wanted: schemas.Ke
                 raise Problem("request.invalid", f"{message.capitalize()}.", fields=[("scopes", message)])
         await people.insert_token(connection, row)
         await audit(connection, context, site.id, actor, "key.created", key_id, scopes=scopes)
-    view = schemas.KeyView(key_id, wanted.name, scopes, wanted.member_id, now, expires_at, None, None)
+    may = (wanted.per_minute, wanted.may_store, wanted.scale)
+    view = schemas.KeyView(key_id, wanted.name, scopes, wanted.member_id, now, expires_at, None, None, *may)
     return schemas.KeyCreated(view, token)
 
 

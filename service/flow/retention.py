@@ -13,7 +13,7 @@ from moderation.decision import Status
 from service import schemas
 from service.flow.audit import audit
 from service.flow.context import Context
-from service.store import accounts, deliveries, erasure, outbox, people, reports, retention, sites
+from service.store import accounts, deliveries, erasure, outbox, people, reports, retention, sites, suggestions
 from service.store.types import Row
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ async def apply_retention(context: Context) -> int:
     for site_id, wanted in kept.items():
         try:
             gone += await _forget_reporters(context, site_id, wanted, now)
+            gone += await _forget_suggestions(context, site_id, wanted, now)
             gone += await _forget_events(context, site_id, wanted, now)
         except Exception as error:
             said = {"site_id": site_id, "error": type(error).__name__}
@@ -95,6 +96,14 @@ async def _forget_reporters(context: Context, site_id: str, wanted: schemas.Rete
         if contacts is not None:
             gone += await reports.forget_contacts(connection, site_id, before=now - timedelta(days=contacts))
     return gone
+
+
+async def _forget_suggestions(context: Context, site_id: str, wanted: schemas.Retention, now: datetime) -> int:
+    if wanted.suggested_score_days is None:
+        return 0
+    before = now - timedelta(days=wanted.suggested_score_days)
+    async with context.database.writing(heavy=True) as connection:
+        return await suggestions.forget_before(connection, site_id, before=before)
 
 
 async def _forget_events(context: Context, site_id: str, wanted: schemas.Retention, now: datetime) -> int:

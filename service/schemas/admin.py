@@ -163,6 +163,10 @@ class MemberList(Struct, frozen=True):
     members: list[MemberView]
 
 
+#: How often a key with the scope `analyze` may ask for scores, unless it was told otherwise.
+PER_MINUTE = 600
+PerMinute = Annotated[int, Meta(ge=1, le=1_000_000, description="Texts that may be scored in a minute.")]
+ScoreScale = Literal["perspective", "probability"]
 Scope = Literal["review", "threads", "events", "admin", "analyze"]
 
 
@@ -173,6 +177,9 @@ class KeyInput(Input, frozen=True):
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=5)]
     member_id: UuidText | None = None
     expires_at: datetime | None = None
+    per_minute: PerMinute = PER_MINUTE
+    may_store: Annotated[bool, Meta(description="Whether texts that are sent with a label may be kept.")] = False
+    scale: ScoreScale = "perspective"
 
 
 class KeyView(Struct, frozen=True):
@@ -186,6 +193,9 @@ class KeyView(Struct, frozen=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    per_minute: int = PER_MINUTE
+    may_store: bool = False
+    scale: str = "perspective"
 
 
 class KeyCreated(Struct, frozen=True):

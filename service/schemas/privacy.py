@@ -76,6 +76,7 @@ class Retention(Input, frozen=True):
     outbox_days: Days = 90
     delivery_days: Days = 30
     report_contact_days: Days | None = 180
+    suggested_score_days: Days | None = 365
     erasure: ErasureMode = "anonymise"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from service.store.columns import at, flag, metadata, one_of, own_id, ref, site
+from service.store.columns import at, flag, metadata, not_negative, one_of, own_id, ref, site
 from service.store.types import Id, Json
 
 commenters = sa.Table(
@@ -187,6 +187,12 @@ api_tokens = sa.Table(
     at("expires_at", nullable=True),
     at("revoked_at", nullable=True),
     at("last_used_at", nullable=True),
+    # What the key may of scores for other systems: how often, whether texts may be kept, on which scale they are read.
+    sa.Column("per_minute", sa.Integer, nullable=False, server_default="600"),
+    flag("may_store"),
+    sa.Column("scale", sa.String(12), nullable=False, server_default="perspective"),
+    one_of("scale", ["perspective", "probability"]),
+    *not_negative("per_minute"),
     sa.Index("ix_api_tokens_site_id", "site_id"),
 )
 

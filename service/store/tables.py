@@ -38,6 +38,7 @@ from service.store.review_tables import opinions as opinions
 from service.store.review_tables import reports as reports
 from service.store.review_tables import review_items as review_items
 from service.store.review_tables import review_skips as review_skips
+from service.store.suggestion_tables import suggested_scores as suggested_scores
 from service.store.types import Id, Json, NullableJson, Path
 
 sites = sa.Table(

@@ -30,6 +30,7 @@ UNINDEXED = {
     ("reactions", "site_id"): "likes are found by comment or commenter",
     ("mail_addresses", "site_id"): "addresses are found by commenter, token or id",
     ("mails", "site_id"): "mails are found by commenter, address or time",
+    ("suggested_scores", "token_id"): "labels are found by site; keys are never deleted",
     ("review_skips", "site_id"): "skips are found by their item",
     ("commenter_notes", "site_id"): "notes are found by their commenter",
     ("reports", "revision_id"): "reports are found by comment; revisions are never deleted",
