@@ -22,7 +22,7 @@ ATTRIBUTES = (
 )
 """The harms that the data can teach; the typed spans of toxic-spans name the last four."""
 CIVIL = dict.fromkeys(ATTRIBUTES, 0.0)
-_PERSPECTIVE = "perspective-wikipedia-2k/perspective_wikipedia_2k_score_sample_20180829.csv"
+PERSPECTIVE = "perspective-wikipedia-2k/perspective_wikipedia_2k_score_sample_20180829.csv"
 _TYPES = {
     "Insult": Attribute.INSULT,
     "Profane/Obscene": Attribute.OBSCENE,
@@ -143,7 +143,7 @@ def talk_pages(data: Path) -> Iterator[Example]:
 
 def perspective(data: Path) -> Iterator[Example]:
     """Yield talk pages with what Perspective said of each harm; every fourth row is for testing."""
-    for position, row in enumerate(read_rows(data / _PERSPECTIVE)):
+    for position, row in enumerate(read_rows(data / PERSPECTIVE)):
         targets = {attribute: float(row[column]) for attribute, column in _COLUMNS.items()}
         yield Example(row["comment_text"], targets, "perspective-wikipedia-2k", position % 4 == 0)
 

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.agreement import rank_agreement
 from moderation.scorers.protocol import Scorer
 from moderation.scores import Attribute, ScorerError
 
@@ -54,18 +55,3 @@ def differences(original: Scorer, copy: Scorer, texts: Sequence[str]) -> list[Di
 def _table(scorer: Scorer, texts: Sequence[str]) -> NDArray[np.float64]:
     answers = scorer.score(texts)
     return np.array([[answer.values[label] for answer in answers] for label in scorer.attributes])
-
-
-def rank_agreement(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return Spearman's rank correlation, ties at their mean rank; 0.0 where one side has only ties."""
-    first, second = _ranks(one), _ranks(other)
-    spread = float(first.std() * second.std())
-    if spread == 0.0:
-        return 1.0 if first.std() == second.std() else 0.0
-    return float(((first - first.mean()) * (second - second.mean())).mean() / spread)
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    _, group, count = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(count)
-    return (ends - (count - 1) / 2.0)[group]

@@ -11,9 +11,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from moderation.agreement import rank_agreement
 from moderation.scorers.onnx import OnnxScorer, read_tokenizer
 from moderation.scorers.onnx_folder import MODEL, TOKENIZER
-from moderation.scorers.proof import Bound, Difference, differences, rank_agreement
+from moderation.scorers.proof import Bound, Difference, differences
 from moderation.scores import Attribute, ScorerError, Scores
 from tests.moderation.samples import LANGUAGES
 from tests.programs import need_module
