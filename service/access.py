@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 
+from litestar import Request
 from litestar.handlers import BaseRouteHandler
 
 from service import limits, telemetry
@@ -18,6 +19,7 @@ from service.errors import Problem
 from service.flow.commenters import account_of
 from service.flow.context import Row
 from service.flow.identify import API_TOKEN_PREFIX, Principal, commenter_of, principal_of
+from service.flow.manage_coral import coral_of, is_signed
 from service.flow.manage_limits import rates_of
 from service.flow.publisher_tokens import verify
 from service.flow.sessions import Session, administered, csrf_token, principal_on, session_of
@@ -96,6 +98,15 @@ async def of_form(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody who sends a form from one of the site's pages or from ours: its Origin must be there, and be one."""
     await _find_site(connection, check_origin=True, of_form=True)
     await _spend(connection, handler)
+
+
+@_refusals_count
+async def of_coral(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A Coral that the site knows: one of the signatures is of the body, and by a secret of the site's."""
+    site, signatures = await _find_site(connection, check_origin=True), connection.headers.get("x-coral-signature")
+    assert isinstance(connection, Request)
+    if not is_signed(context_of(connection), coral_of(site), signatures, await connection.body()):
+        raise Problem("auth.invalid", "No signature of the body is by a secret that the site knows.")
 
 
 @_readers_refusals_count
@@ -180,6 +191,7 @@ GUARDS = (
     open_to_all,
     of_site,
     of_form,
+    of_coral,
     may_be_author,
     requires_author,
     requires_moderator,

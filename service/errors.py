@@ -70,6 +70,7 @@ CODES: dict[str, tuple[int, str]] = {
     "statement.none": (404, "Nothing restricts the comment"),
     "challenge.required": (403, "Solve a challenge first"),
     "challenge.invalid": (403, "The challenge was not solved"),
+    "coral.off": (404, "The site answers no Coral"),
     "limits.exceeded": (429, "Too many requests"),
     "request.timeout": (408, "The request took too long to arrive"),
     "host.refused": (421, "This host name is not served here"),

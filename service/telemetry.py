@@ -62,6 +62,7 @@ questions_seconds = Histogram(
 analysed_total = Counter(
     "colloquy_analysed_total", "Texts scored for other systems, by who answered.", ["by"], registry=api_registry
 )
+coral_total = Counter("colloquy_coral_total", "Comments that a Coral asked about.", ["outcome"], registry=api_registry)
 questions_taken_total = Counter(
     "colloquy_questions_taken_total", "Questions that a worker took.", ["outcome"], registry=worker_registry
 )

@@ -32,6 +32,7 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     access.open_to_all.__name__: [{}],
     access.of_site.__name__: [{}],
     access.of_form.__name__: [{}],
+    access.of_coral.__name__: [{"coralSignature": []}],
     access.may_be_author.__name__: [{}, _AUTHOR, _API],
     access.requires_author.__name__: [_AUTHOR],
     access.requires_session.__name__: [_SESSION],
@@ -44,6 +45,12 @@ _SCHEMES = {
         "description": "Of a guest, or the publisher's.",
     },
     "session": {"type": "apiKey", "in": "cookie", "name": "colloquy_session", "description": "Of who signed in."},
+    "coralSignature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Coral-Signature",
+        "description": "`sha256=` and the HMAC-SHA256 of the body in hexadecimal, under the phase's signing secret.",
+    },
     "apiToken": {"type": "http", "scheme": "bearer", "description": "Given by an admin, with scopes; begins with cq_."},
 }
 

@@ -54,6 +54,14 @@ from service.schemas.base import (
     Url,
     UuidText,
 )
+from service.schemas.coral import (
+    CoralAnswer,
+    CoralFlag,
+    CoralInput,
+    CoralRequest,
+    CoralSettings,
+    CoralView,
+)
 from service.schemas.desk import DeskView
 from service.schemas.embed import EmbedView, Liked, OwnView, Previewed, PreviewInput, SecondThoughts, UnsentText
 from service.schemas.events import (
@@ -83,6 +91,14 @@ from service.schemas.identity import (
 )
 from service.schemas.limits import Rate, Rates
 from service.schemas.mail import MailInput, MailState, MailTopic, MailView
+from service.schemas.moderations import (
+    ModerationInput,
+    ModerationResult,
+    Moderations,
+    OpenAiError,
+    OpenAiErrorBody,
+    TextPart,
+)
 from service.schemas.operations import PartView, Ready
 from service.schemas.privacy import (
     AuditActor,
@@ -236,29 +252,31 @@ __all__ = [
     "AppealDetail", "AppealInput", "AppealList", "AppealOnItem", "AppealOutcome", "AppealView", "AttemptView",
     "AuditActor", "AuditChoices", "AuditEvent", "AuditList", "Author", "AuthorInput", "AuthorRecord", "AuthorToken",
     "ChallengeView", "ChangePassword", "ChosenItem", "ClaimInput", "Claimed", "Code", "Comment", "CommentList",
-    "CommentOnDesk", "CommentWithAncestors", "CommenterChange", "CommenterProfile", "ConfirmCode", "Counts",
-    "CountsInput", "DayFigures", "DecideInput", "DecideManyInput", "Decided", "DecidedFigures", "DecidedItem",
-    "DecidedMany", "DecisionList", "DecisionView", "DeliveryDetail", "DeliveryList", "DeliveryState", "DeliveryView",
-    "DeskView", "DropSecondFactor", "Duration", "EditComment", "Email", "EmbedView", "EnrolSecondFactor",
-    "EraseCommenter", "EraseMe", "Erasure", "ErasureMode", "EscalateInput", "Escalation", "EventAuthor", "EventBody",
-    "EventComment", "EventCommenter", "EventData", "EventDecision", "EventList", "EventReview", "EventRevision",
-    "EventThread", "Fact", "FailedItem", "FormComment", "FormTicket", "FoundComment", "FoundComments", "Ground",
-    "HowToAppeal", "IdentityInput", "IdentityView", "IllegalContent", "Input", "ItemFilter", "ItemKind", "KeyCreated",
-    "KeyInput", "KeyList", "KeyView", "Lease", "LeaseInput", "LeftAsItIs", "LiftInput", "Liked", "LiveComment",
-    "LiveEvent", "LiveThread", "MailInput", "MailState", "MailTopic", "MailView", "Me", "MemberInput", "MemberList",
-    "MemberView", "ModeratedThread", "ModeratedThreads", "ModeratorFigures", "Name", "NamedEvent", "NamedEvents",
-    "NewToken", "NotCounted", "Note", "NoteInput", "NoteList", "NoteView", "OneQueue", "OpenReports", "OpenSession",
-    "OpinionView", "Origin", "OutcomeCounts", "OutcomeFigures", "OwnSanction", "OwnView", "PageKey", "PartView",
-    "PendingEdit", "PolicyPreview", "PolicyView", "PreviewChange", "PreviewInput", "Previewed", "PriorityView",
-    "PriorityWeights", "Prompt", "QueueName", "QueueSetting", "QueueView", "Rate", "Rates", "Reaction", "Ready",
-    "ReasonView", "RecoveryCodes", "RenewInput", "ReplayInput", "Replayed", "ReportDetail", "ReportInput", "ReportList",
-    "ReportOfComment", "ReportOnItem", "ReportOutcome", "ReportReason", "ReportView", "Reported", "Restriction",
-    "Retention", "RetentionView", "ReviewItem", "ReviewSettings", "Reviewer", "ReviewerInput", "RotateInput", "Route",
-    "SampleFigures", "SanctionInput", "SanctionList", "SanctionView", "Scope", "ScoreView", "SecondFactor",
-    "SecondThoughts", "SecretCreated", "SecretView", "SessionList", "SessionView", "Share", "SignIn", "SiteChange",
-    "SiteInput", "SiteList", "SiteRole", "SiteView", "Slug", "Sort", "SpamInput", "SpamSettings", "SpamView",
-    "SpanView", "State", "Statement", "StatementGround", "Stats", "StreamedEvent", "SubmitComment", "SubmittedComment",
-    "ThreadChange", "ThreadInput", "ThreadMove", "ThreadPage", "ThreadState", "ThreadView", "Title", "ToldComment",
-    "Trust", "Undone", "UnsentText", "Url", "UuidText", "WaitingItem", "WaitingTimes", "WaysIn", "WebhookChange",
-    "WebhookCreated", "WebhookInput", "WebhookList", "WebhookView", "is_https_url",
+    "CommentOnDesk", "CommentWithAncestors", "CommenterChange", "CommenterProfile", "ConfirmCode", "CoralAnswer",
+    "CoralFlag", "CoralInput", "CoralRequest", "CoralSettings", "CoralView", "Counts", "CountsInput", "DayFigures",
+    "DecideInput", "DecideManyInput", "Decided", "DecidedFigures", "DecidedItem", "DecidedMany", "DecisionList",
+    "DecisionView", "DeliveryDetail", "DeliveryList", "DeliveryState", "DeliveryView", "DeskView", "DropSecondFactor",
+    "Duration", "EditComment", "Email", "EmbedView", "EnrolSecondFactor", "EraseCommenter", "EraseMe", "Erasure",
+    "ErasureMode", "EscalateInput", "Escalation", "EventAuthor", "EventBody", "EventComment", "EventCommenter",
+    "EventData", "EventDecision", "EventList", "EventReview", "EventRevision", "EventThread", "Fact", "FailedItem",
+    "FormComment", "FormTicket", "FoundComment", "FoundComments", "Ground", "HowToAppeal", "IdentityInput",
+    "IdentityView", "IllegalContent", "Input", "ItemFilter", "ItemKind", "KeyCreated", "KeyInput", "KeyList", "KeyView",
+    "Lease", "LeaseInput", "LeftAsItIs", "LiftInput", "Liked", "LiveComment", "LiveEvent", "LiveThread", "MailInput",
+    "MailState", "MailTopic", "MailView", "Me", "MemberInput", "MemberList", "MemberView", "ModeratedThread",
+    "ModeratedThreads", "ModerationInput", "ModerationResult", "Moderations", "ModeratorFigures", "Name", "NamedEvent",
+    "NamedEvents", "NewToken", "NotCounted", "Note", "NoteInput", "NoteList", "NoteView", "OneQueue", "OpenAiError",
+    "OpenAiErrorBody", "OpenReports", "OpenSession", "OpinionView", "Origin", "OutcomeCounts", "OutcomeFigures",
+    "OwnSanction", "OwnView", "PageKey", "PartView", "PendingEdit", "PolicyPreview", "PolicyView", "PreviewChange",
+    "PreviewInput", "Previewed", "PriorityView", "PriorityWeights", "Prompt", "QueueName", "QueueSetting", "QueueView",
+    "Rate", "Rates", "Reaction", "Ready", "ReasonView", "RecoveryCodes", "RenewInput", "ReplayInput", "Replayed",
+    "ReportDetail", "ReportInput", "ReportList", "ReportOfComment", "ReportOnItem", "ReportOutcome", "ReportReason",
+    "ReportView", "Reported", "Restriction", "Retention", "RetentionView", "ReviewItem", "ReviewSettings", "Reviewer",
+    "ReviewerInput", "RotateInput", "Route", "SampleFigures", "SanctionInput", "SanctionList", "SanctionView", "Scope",
+    "ScoreView", "SecondFactor", "SecondThoughts", "SecretCreated", "SecretView", "SessionList", "SessionView", "Share",
+    "SignIn", "SiteChange", "SiteInput", "SiteList", "SiteRole", "SiteView", "Slug", "Sort", "SpamInput",
+    "SpamSettings", "SpamView", "SpanView", "State", "Statement", "StatementGround", "Stats", "StreamedEvent",
+    "SubmitComment", "SubmittedComment", "TextPart", "ThreadChange", "ThreadInput", "ThreadMove", "ThreadPage",
+    "ThreadState", "ThreadView", "Title", "ToldComment", "Trust", "Undone", "UnsentText", "Url", "UuidText",
+    "WaitingItem", "WaitingTimes", "WaysIn", "WebhookChange", "WebhookCreated", "WebhookInput", "WebhookList",
+    "WebhookView", "is_https_url",
 ]  # fmt: skip

@@ -69,6 +69,8 @@ sites = sa.Table(
     sa.Column("alerts", NullableJson, nullable=True),
     # In which order and by whom a site's comments are looked at; null: defaults.
     sa.Column("review", NullableJson, nullable=True),
+    # How a Coral asks about its comments, its signing secrets sealed; null: none does.
+    sa.Column("coral", NullableJson, nullable=True),
     at("retention_applied_at", nullable=True),
     at("created_at"),
 )

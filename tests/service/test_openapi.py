@@ -98,7 +98,7 @@ def test_problems_are_described_on_every_route() -> None:
         assert content["schema"] == {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
     for name, operation in OPERATIONS.items():
         wanted = {"400", "404", "405", "500", "503"}
-        wanted |= {"401", "403"} if GUARDS[name] not in ("open_to_all", "of_site", "of_form") else set()
+        wanted |= {"401", "403"} if GUARDS[name] not in ("open_to_all", "of_site", "of_form", "of_coral") else set()
         wanted |= {"409"} if name.startswith(("POST", "PUT")) else set()
         wanted |= {"413", "415"} if "requestBody" in operation else set()
         assert wanted <= set(operation["responses"]), name
@@ -113,13 +113,14 @@ def test_security_is_what_the_guard_asks_for() -> None:
         "open_to_all": [{}],
         "of_site": [{}],
         "of_form": [{}],
+        "of_coral": [{"coralSignature": []}],
         "may_be_author": [{}, author, api],
         "requires_author": [author],
         "requires_session": [session],
     }
     for name, operation in OPERATIONS.items():
         assert operation["security"] == wanted.get(GUARDS[name], [api, session]), name
-    assert set(DOCUMENT["components"]["securitySchemes"]) == {"apiToken", "authorToken", "session"}
+    assert set(DOCUMENT["components"]["securitySchemes"]) == {"apiToken", "authorToken", "coralSignature", "session"}
 
 
 def test_nothing_leads_outside() -> None:
