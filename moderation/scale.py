@@ -20,13 +20,18 @@ SHIPPED = Path(__file__).parent / "models" / "perspective.json"
 
 def on_perspective_scale(model_id: str, attribute: Attribute, value: float) -> float:
     """Return the value in [0, 1] that Perspective gives to texts like this one; the same where there is no map."""
-    found = _maps().get(model_id, {}).get(attribute)
+    found = _map(model_id, attribute)
     return value if found is None else found.apply(log_odds(value))
 
 
 def is_scaled(model_id: str, attribute: Attribute) -> bool:
     """Return whether there is a map for an attribute of a model."""
-    return attribute in _maps().get(model_id, {})
+    return _map(model_id, attribute) is not None
+
+
+def maps_version(model_id: str) -> str:
+    """Return the name of exactly the maps that a model has; KeyError where it has none."""
+    return _calibrations()[model_id].version
 
 
 def read_maps(path: Path) -> tuple[Calibration, ...]:
@@ -35,5 +40,10 @@ def read_maps(path: Path) -> tuple[Calibration, ...]:
 
 
 @cache
-def _maps() -> Mapping[str, Mapping[Attribute, CalibrationMap]]:
-    return {one.model_id: one.maps for one in read_maps(SHIPPED)}
+def _calibrations() -> Mapping[str, Calibration]:
+    return {one.model_id: one for one in read_maps(SHIPPED)}
+
+
+def _map(model_id: str, attribute: Attribute) -> CalibrationMap | None:
+    found = _calibrations().get(model_id)
+    return None if found is None else found.maps.get(attribute)

@@ -83,9 +83,11 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
     if admin:
         from service.commands import add_commands
         from service.model_commands import add_model_commands
+        from service.score_command import add_score
 
         add_commands(commands)
         add_model_commands(commands)
+        add_score(commands)
     return parser
 
 

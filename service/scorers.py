@@ -37,6 +37,12 @@ def threads_of(settings: Settings) -> int:
     return settings.scorer_threads or cores_present()
 
 
+def digest_of(scorer: Scorer) -> str:
+    """Answer the sha256 of the model, of which its id has the first digits; those alone for one that tells no more."""
+    told: str | None = getattr(scorer, "digest", None)
+    return scorer.model_id.rpartition("@")[2] if told is None else told
+
+
 def build_named(
     name: str,
     *,

@@ -15,6 +15,7 @@ class DetoxifyScorer:
     def __init__(self, opened: Opened, *, batch_tokens: int = BATCH_TOKENS, normalise: bool = True) -> None:
         """Take a model that was opened and checked."""
         self.model_id, self.languages, self.attributes = opened.model_id, opened.languages, opened.labels
+        self.digest = opened.digest
         self.opened = opened
         self._transformer = Transformer(
             self.model_id,

@@ -44,7 +44,7 @@ class HashedScorer:
 
     def __init__(self, weights: Weights) -> None:
         """Take weights that were already checked."""
-        self.model_id = weights.model_id
+        self.model_id, self.digest = weights.model_id, weights.digest
         self.languages = frozenset(weights.header.languages)
         self.attributes: tuple[Attribute, ...] = tuple(head.attribute for head in weights.header.heads)
         signed = (array("b", table) for table in weights.tables)

@@ -37,7 +37,7 @@ class OnnxScorer:
         self, manifest: Manifest, tokenizer: Tokenizer, forward: Forward, batch_tokens: int, *, at_once: int = 1
     ) -> None:
         """Take parts that were already checked."""
-        self.model_id = manifest.model_id
+        self.model_id, self.digest = manifest.model_id, manifest.digest
         self.languages = frozenset(manifest.languages)
         self.attributes = manifest.labels
         self.highest = manifest.highest_values

@@ -56,10 +56,14 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return {label: measured.get(label, 1.0) for label in self.labels}
 
     @property
+    def digest(self) -> str:
+        """The sha256 of all that is said here, the hashes of the files among it."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+    @property
     def model_id(self) -> str:
-        """The name and the first digits of the hash of all that is said here, the hashes of the files among it."""
-        canonical = msgspec.json.encode(self, order="sorted")
-        return f"{self.name}@{hashlib.sha256(canonical).hexdigest()[:8]}"
+        """The name and the first digits of the digest."""
+        return f"{self.name}@{self.digest[:8]}"
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -12,6 +12,7 @@ from moderation.scores import Attribute, ScorerError
 _MAGIC = b"CLQHASH1"
 _SIZE = 4
 _DIGEST = 32
+_ID_DIGITS = 8
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,11 +33,16 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """A checked file: its id, its header and, for each head, FEATURES signed bytes."""
+    """A checked file: the sha256 of its bytes, its header and, for each head, FEATURES signed bytes."""
 
-    model_id: str
+    digest: str
     header: Header
     tables: tuple[bytes, ...]
+
+    @property
+    def model_id(self) -> str:
+        """The name and the first digits of the digest."""
+        return f"{self.header.name}@{self.digest[:_ID_DIGITS]}"
 
 
 def pack(header: Header, tables: tuple[bytes, ...]) -> bytes:
@@ -60,8 +66,7 @@ def unpack(data: bytes) -> Weights:
     if not header.heads or len(body) - end != FEATURES * len(header.heads):
         raise ScorerError("the weights file does not have one table for each head")
     tables = tuple(body[at : at + FEATURES] for at in range(end, len(body), FEATURES))
-    fingerprint = hashlib.sha256(data).hexdigest()[:8]
-    return Weights(model_id=f"{header.name}@{fingerprint}", header=header, tables=tables)
+    return Weights(digest=hashlib.sha256(data).hexdigest(), header=header, tables=tables)
 
 
 def read_weights(path: Path) -> Weights:
