@@ -19,7 +19,7 @@ from moderation.verdict import CauseKind, Verdict, judge
 from moderation.words import WordList
 from service import schemas, telemetry
 from service.flow import policies
-from service.flow.analyse import Analysed, TooMany, analyse
+from service.flow.analyse import WITHIN_SECONDS, Analysed, TooMany, analyse
 from service.flow.context import Context
 from service.flow.manage_coral import Coral, coral_of
 from service.flow.policies import InForce
@@ -77,7 +77,7 @@ async def _advised(context: Context, coral: Coral, site: Row, asked: schemas.Cor
 async def _analysed(context: Context, site: Row, text: str) -> Analysed | None:
     """Answer what a model makes of the text; None when there is no room, which the policy has a word for."""
     try:
-        (analysed,) = await analyse(context, site, [text], remember=True)
+        (analysed,) = await analyse(context, site, [text], within_seconds=WITHIN_SECONDS, remember=True)
     except TooMany:
         return None
     return analysed

@@ -13,12 +13,12 @@ QUICK = default_policy().fallback_model or ""
 
 
 class FakeQuickScorer:
-    """Gives `vile` texts 0.999 and others 0.02, all attributes alike; `stalls` lets it answer nobody."""
+    """Gives `vile` texts 0.999 and others 0.02; while it `stalls` it answers nobody."""
 
-    def __init__(self, *, stalls: bool = False) -> None:
+    def __init__(self) -> None:
         self.languages = frozenset({"en"})
         self.texts: list[str] = []
-        self._stalls = stalls
+        self.stalls = False
 
     async def start(self) -> None:
         """Nothing has to be loaded."""
@@ -26,7 +26,7 @@ class FakeQuickScorer:
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """Answer one Scores per text."""
         self.texts += texts
-        if self._stalls:
+        if self.stalls:
             await asyncio.Event().wait()
         return [Scores(QUICK, True, {Attribute.TOXICITY: 0.999 if "vile" in text else 0.02}) for text in texts]
 

@@ -1,7 +1,6 @@
 """Coral's external moderation phases: answered by the site's policy, and held whenever nobody can say."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,15 +11,18 @@ from hypothesis import strategies
 from redis.asyncio import Redis
 
 from service.errors import Problem, unavailable
-from service.flow import coral
-from service.flow.coral import text_of
+from service.flow import coral, policies
+from service.flow.analyse import WITHIN_SECONDS
+from service.flow.context import Context
+from service.flow.coral import PATIENCE_SECONDS, text_of
 from service.flow.manage_coral import Coral, is_signed
 from service.flow.quick import Quick
 from service.queue.scorer_status import ScorerState
+from service.schemas import CoralAnswer
 from service.store.tables import metadata, sites
 from tests.leaks import plant
 from tests.service.answering import answering
-from tests.service.answers import client_of, fields, problem
+from tests.service.answers import fields, problem
 from tests.service.coral import (
     ANOTHER,
     HELD,
@@ -43,6 +45,22 @@ pytestmark = pytest.mark.anyio
 
 CIVIL = "I think the trams should run later in the evening."
 NO_OPINION: dict[str, Any] = {"actions": []}
+
+
+@pytest.fixture
+def quick() -> FakeQuickScorer:
+    """The quick model."""
+    return FakeQuickScorer()
+
+
+@pytest.fixture
+async def context(context: Context, quick: FakeQuickScorer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Context]:
+    """A process whose quick model is the test's; what is not about time has enough of it."""
+    monkeypatch.setattr(coral, "WITHIN_SECONDS", 15.0)
+    monkeypatch.setattr(coral, "PATIENCE_SECONDS", 20.0)
+    mine = replace(context, quick=Quick(quick))
+    yield mine
+    await mine.quick.stop()
 
 
 @pytest.fixture
@@ -225,75 +243,76 @@ async def test_any_signed_json_is_an_answer(value: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
 
         async def judged(*_arguments: Any) -> coral.Advice:
-            return coral.Advice(coral.schemas.CoralAnswer([]), None)
+            return coral.Advice(CoralAnswer([]), None)
 
         patch.setattr(coral, "_advised", judged)
         patch.setattr(coral, "coral_of", lambda _site: Coral())
         advice = await coral.advise(None, None, encoded(value))  # type: ignore[arg-type]
-    assert advice.answer in (coral.HELD, coral.schemas.CoralAnswer([]))
+    assert advice.answer in (coral.HELD, CoralAnswer([]))
 
 
-@asynccontextmanager
-async def without_scorer(service: Service, *, stalls: bool = False) -> AsyncIterator[FakeQuickScorer]:
-    """The service with a quick model of the test's own, beside a scorer that is away."""
-    quick = FakeQuickScorer(stalls=stalls)
-    context = replace(service.context, quick=Quick(quick))
-    await service.scorer_reports(ScorerState.DOWN)
-    async with client_of(context.settings, context) as client:
-        service.client = client
-        yield quick
-    await context.quick.stop()
-
-
-async def test_without_its_scorer_the_quick_model_judges(service: Service) -> None:
-    """With the scorer away the model that stands in is held against the policy, and the answer says so."""
+@pytest.fixture
+async def away(service: Service) -> Service:
+    """The site knows a Coral, and its scorer is away."""
     await know(service)
-    async with without_scorer(service) as quick:
-        assert await ask(service, CIVIL) == NO_OPINION
-        assert (await ask(service, "You are vile."))["status"] == "REJECTED"
-        body = encoded(request_of(CIVIL))
-        answer = await service.client.post(PATH, content=body, headers=signed(body))
-        assert (answer.headers["x-colloquy-model"], answer.headers["x-colloquy-quick"]) == (QUICK, "away")
+    await service.scorer_reports(ScorerState.DOWN)
+    return service
+
+
+async def test_without_its_scorer_the_quick_model_judges(away: Service, quick: FakeQuickScorer) -> None:
+    """With the scorer away the model that stands in is held against the policy, and the answer says so."""
+    assert await ask(away, CIVIL) == NO_OPINION
+    assert (await ask(away, "You are vile."))["status"] == "REJECTED"
+    body = encoded(request_of(CIVIL))
+    answer = await away.client.post(PATH, content=body, headers=signed(body))
+    assert (answer.headers["x-colloquy-model"], answer.headers["x-colloquy-quick"]) == (QUICK, "away")
     assert len(quick.texts) == 3
 
 
-async def test_a_quick_model_that_the_policy_does_not_know_holds(service: Service) -> None:
+async def test_a_quick_model_that_the_policy_does_not_know_holds(away: Service) -> None:
     """Thresholds are never held against a model that they were not made for."""
-    await know(service)
-    await set_policy(service, fallback_model=None)
-    async with without_scorer(service):
-        assert await ask(service, CIVIL) == HELD
+    await set_policy(away, fallback_model=None)
+    assert await ask(away, CIVIL) == HELD
 
 
 @pytest.mark.parametrize(("failure", "told"), [("wait", HELD), ("hold", HELD), ("publish", NO_OPINION)])
-async def test_without_any_model_the_policy_has_a_word(service: Service, failure: str, told: dict[str, Any]) -> None:
+async def test_without_any_model_the_policy_has_a_word(
+    away: Service, quick: FakeQuickScorer, monkeypatch: pytest.MonkeyPatch, failure: str, told: dict[str, Any]
+) -> None:
     """When nobody scores in time the comment is held, but where the site's policy says in writing to publish it."""
-    await know(service)
-    await set_policy(service, on_scorer_failure=failure)
-    async with without_scorer(service, stalls=True):
-        assert await ask(service, CIVIL) == told
+    monkeypatch.setattr(coral, "WITHIN_SECONDS", 0.2)
+    await set_policy(away, on_scorer_failure=failure)
+    quick.stalls = True
+    assert await ask(away, CIVIL) == told
 
 
-async def test_nothing_hangs_past_corals_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not answered in the time is held when it is over."""
+async def test_nothing_hangs_past_corals_time(
+    away: Service, quick: FakeQuickScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not answered in the time is held when it is over, whatever the policy says of failures."""
     monkeypatch.setattr(coral, "PATIENCE_SECONDS", 0.05)
-    await know(service, approves=True)
-    await set_policy(service, on_scorer_failure="publish")
-    async with without_scorer(service, stalls=True):
-        assert await ask(service, CIVIL) == HELD
+    await set_policy(away, on_scorer_failure="publish")
+    quick.stalls = True
+    assert await ask(away, CIVIL) == HELD
+
+
+def test_the_time_is_less_than_corals() -> None:
+    """All is answered within the 800 ms that Coral waits for Perspective, and asking ends before."""
+    assert WITHIN_SECONDS < PATIENCE_SECONDS < 0.8
 
 
 @pytest.mark.parametrize("error", [unavailable("database"), RuntimeError("quoting a comment"), TimeoutError()])
-async def test_a_fault_of_ours_is_held(asked: Service, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+async def test_a_fault_of_ours_is_held(away: Service, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """With the database away, or a defect, Coral is told to hold, and no log line quotes anything."""
     body = encoded(request_of(CIVIL))
 
     async def fails(*_arguments: Any) -> None:
         raise error
 
-    monkeypatch.setattr(asked.context.directory, "find", fails, raising=True) if isinstance(error, Problem) else None
-    monkeypatch.setattr(coral.policies, "in_force", fails)
-    assert read(await asked.client.post(PATH, content=body, headers=signed(body))) == HELD
+    if isinstance(error, Problem):
+        monkeypatch.setattr(away.context.directory, "find", fails)
+    monkeypatch.setattr(policies, "in_force", fails)
+    assert read(await away.client.post(PATH, content=body, headers=signed(body))) == HELD
 
 
 async def test_an_admin_is_told_of_a_wrong_url(service: Service) -> None:
