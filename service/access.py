@@ -73,7 +73,7 @@ async def _refuse(connection: Connection, taken: Taken, *, of_readers: bool) -> 
 
 def _is_to_be_looked_up(connection: Connection) -> bool:
     session, _ = session_cookie(context_of(connection).settings)
-    if connection.headers.get("authorization") is not None or session in connection.cookies:
+    if _has_key(connection) or session in connection.cookies:
         return True
     slug = connection.path_params.get("site")
     return slug is not None and not context_of(connection).directory.knows(slug)
@@ -155,6 +155,22 @@ async def requires_events(connection: Connection, _handler: BaseRouteHandler) ->
 
 
 @_refusals_count
+async def requires_analyze(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A key of a site with the scope `analyze`: as `?key=`, as `X-Goog-Api-Key`, or as a bearer token."""
+    visit, context, token = visit_of(connection), context_of(connection), _api_key(connection)
+    if token is None:
+        raise Problem("auth.required", "Send the key as `?key=`, `X-Goog-Api-Key` or `Authorization: Bearer`.")
+    if not token.startswith(API_TOKEN_PREFIX):
+        raise Problem("auth.invalid", "This is not an API token.")
+    principal = visit.principal = await principal_of(context, token)
+    if principal.site_id is None or not principal.may("analyze", principal.site_id):
+        raise Problem("auth.forbidden", "This needs a key of a site with the scope analyze.")
+    visit.site = await context.directory.find_by_id(principal.site_id)
+    visit.spent = await context.limiter.take([limits.key_bucket(principal.token_id, principal.per_minute)])
+    _check_within(visit.spent)
+
+
+@_refusals_count
 async def requires_session(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A person who is signed in, wherever they may do what."""
     if _bearer(connection) is not None:
@@ -200,6 +216,7 @@ GUARDS = (
     requires_admin,
     requires_any_admin,
     requires_installation_admin,
+    requires_analyze,
     requires_session,
 )
 
@@ -341,6 +358,17 @@ async def take_sign_in(connection: Connection, account: str) -> None:
     visit, network = visit_of(connection), await network_hash_of(connection)
     visit.spent = await context_of(connection).limiter.take(limits.sign_in_buckets(network, account))
     _check_within(visit.spent)
+
+
+def _has_key(connection: Connection) -> bool:
+    sent = connection.headers
+    return "authorization" in sent or "x-goog-api-key" in sent or "key" in connection.query_params
+
+
+def _api_key(connection: Connection) -> str | None:
+    """Answer the key of a client of somebody else's API, wherever that has it."""
+    given: str | None = connection.query_params.get("key") or connection.headers.get("x-goog-api-key")
+    return given or _bearer(connection)
 
 
 def _bearer(connection: Connection) -> str | None:

@@ -53,6 +53,11 @@ def refused_bucket(network: str) -> Bucket:
     return Bucket("refused_per_network", f"refused_per_network:{network}", _REFUSED.limit, _REFUSED.per_seconds)
 
 
+def key_bucket(token_id: str, per_minute: int) -> Bucket:
+    """Answer the bucket of a key by which another system has texts scored."""
+    return Bucket("analyze_per_key", f"analyze_per_key:{token_id}", per_minute, 60)
+
+
 def sign_in_buckets(network: str, account: str) -> list[Bucket]:
     """Answer the buckets of an attempt to sign in; network and account are hashes."""
     return [

@@ -59,10 +59,13 @@ questions_seconds = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 10),
     registry=api_registry,
 )
+coral_total = Counter("colloquy_coral_total", "Comments that a Coral asked about.", ["outcome"], registry=api_registry)
 analysed_total = Counter(
     "colloquy_analysed_total", "Texts scored for other systems, by who answered.", ["by"], registry=api_registry
 )
-coral_total = Counter("colloquy_coral_total", "Comments that a Coral asked about.", ["outcome"], registry=api_registry)
+suggested_total = Counter(
+    "colloquy_suggested_scores_total", "Labels that other systems sent.", registry=api_registry
+)
 questions_taken_total = Counter(
     "colloquy_questions_taken_total", "Questions that a worker took.", ["outcome"], registry=worker_registry
 )

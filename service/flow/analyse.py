@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -67,24 +67,23 @@ async def analyse(
 
     With `remember` a worker knows a text again by its hash; nothing else of it is kept anywhere.
     """
-    deadline = time.monotonic() + within_seconds
+    deadline, distinct = time.monotonic() + within_seconds, list(dict.fromkeys(texts))
     context.quick.wake()
-    reserved = min(max(context.quick.seconds_for(texts), _LEAST_QUICK_SECONDS), within_seconds)
+    reserved = min(max(context.quick.seconds_for(distinct), _LEAST_QUICK_SECONDS), within_seconds)
     why = None
     try:
-        answer = await ask(context, texts, within_seconds=within_seconds - reserved, remember=remember)
-        said = [answer.scores[text] for text in texts]
-        languages = answer.languages
+        said, languages = await ask(context, distinct, within_seconds=within_seconds - reserved, remember=remember)
     except NoAnswer as none:
         why = _WHY[none.reason]
-        said = await _quickly(context, texts, deadline)
-        languages = {one.model_id: context.quick.languages for one in said}
-    telemetry.analysed_total.labels(why.value if why else "model").inc(len(texts))
+        said = await _quickly(context, distinct, deadline)
+        languages = {one.model_id: context.quick.languages for one in said.values()}
+    telemetry.analysed_total.labels(why.value if why else "model").inc(len(distinct))
     scores = await _calibrated(context, site, said)
-    return [
-        Analysed(one, raw.model_id, why is not None, languages.get(raw.model_id, frozenset()), raw, why)
-        for one, raw in zip(scores, said, strict=True)
-    ]
+    known = {
+        text: Analysed(scores[text], one.model_id, why is not None, languages.get(one.model_id, frozenset()), one, why)
+        for text, one in said.items()
+    }
+    return [known[text] for text in texts]
 
 
 def value_on(scale: Scale, analysed: Analysed, attribute: Attribute) -> float | None:
@@ -98,16 +97,17 @@ def value_on(scale: Scale, analysed: Analysed, attribute: Attribute) -> float | 
     return None if said is None else on_perspective_scale(analysed.model_id, attribute, said)
 
 
-async def _quickly(context: Context, texts: Sequence[str], deadline: float) -> list[Scores]:
+async def _quickly(context: Context, texts: Sequence[str], deadline: float) -> dict[str, Scores]:
     try:
-        return await context.quick.score(texts, within_seconds=deadline - time.monotonic())
+        scores = await context.quick.score(texts, within_seconds=deadline - time.monotonic())
     except TooMany:
         telemetry.analysed_total.labels("refused").inc(len(texts))
         raise
+    return dict(zip(texts, scores, strict=True))
 
 
-async def _calibrated(context: Context, site: Row, said: Sequence[Scores]) -> list[Scores]:
+async def _calibrated(context: Context, site: Row, said: Mapping[str, Scores]) -> dict[str, Scores]:
     async with context.database.reading() as connection:
-        maps = await calibrations.in_force(connection, [(site.id, one) for one in said])
+        maps = await calibrations.in_force(connection, [(site.id, one) for one in said.values()])
     # What cannot be calibrated was told to the operator; the model's own word is better than none.
-    return [maps.apply(site.id, one).scores or one for one in said]
+    return {text: maps.apply(site.id, one).scores or one for text, one in said.items()}

@@ -28,6 +28,7 @@ class Directory:
         self._clock = clock
         self._known: dict[str, tuple[Row, float]] = {}
         self._missing: dict[str, float] = {}
+        self._slugs: dict[str, str] = {}
 
     async def find(self, slug: str) -> Row:
         """Answer the site, or raise site.unknown."""
@@ -50,6 +51,18 @@ class Directory:
             self._known.clear()
         self._known[slug] = (site, now)
         return site
+
+    async def find_by_id(self, site_id: str) -> Row:
+        """Answer the site of a key, whose row names one that is there."""
+        slug = self._slugs.get(site_id)
+        if slug is None:
+            async with self._database.reading() as connection:
+                site = await sites.by_id(connection, site_id)
+            if len(self._slugs) >= _KEPT:
+                self._slugs.clear()
+            # A site's slug never changes.
+            slug = self._slugs[site_id] = site.slug
+        return await self.find(slug)
 
     async def read(self, slug: str) -> Row:
         """Answer the site as it is now, or raise site.unknown."""

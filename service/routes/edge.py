@@ -20,10 +20,11 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from service import telemetry
 from service.access import admit_origin
 from service.addresses import parse_networks
-from service.errors import PROBLEM_MEDIA_TYPE, Problem, unavailable
+from service.errors import Problem, unavailable
 from service.flow.context import Context
 from service.limits import headers_of
 from service.refusals import Asked, Refusals, kind_of
+from service.routes.dialects import told
 from service.routes.guarded import Headers, check_host, in_time, secured, security_headers
 from service.settings import Settings
 from service.visits import Visit, network_in
@@ -66,9 +67,8 @@ class Edge:
     async def _http(self, scope: Any, receive: Receive, send: Send, request_id: bytes) -> None:
         started, method, path = time.perf_counter(), scope["method"], scope["path"]
         if refused := await self._is_refused(scope):
-            await _refuse(
-                send, refused, [*self._always, *_cors_of(scope), *_limits_of(scope), (b"x-request-id", request_id)]
-            )
+            more = [*self._always, *_cors_of(scope), *_limits_of(scope), (b"x-request-id", request_id)]
+            await _refuse(send, path, refused, more)
             return
         is_head = method == "HEAD"
         if is_head:
@@ -92,7 +92,7 @@ class Edge:
             check_host(self._settings.hosts, _header(scope, b"host"))
             scope["path"] = routed_path(scope)
         except Problem as problem:
-            await _refuse(send_on, problem)
+            await _refuse(send_on, path, problem)
             return
         if method == "OPTIONS" and (site := _SITE.match(path)) and _header(scope, b"access-control-request-method"):
             await self._preflight(scope, send_on, site.group(1))
@@ -147,7 +147,7 @@ class Edge:
         except TimeoutError:
             if not limit.expired():
                 raise
-            await _refuse(send, unavailable("service", retry_after_seconds=10))
+            await _refuse(send, scope["path"], unavailable("service", retry_after_seconds=10))
 
     async def _preflight(self, scope: Any, send: Send, slug: str) -> None:
         """Answer a preflight: only the site's own origins are let through."""
@@ -157,7 +157,7 @@ class Edge:
             if origin not in site.allowed_origins:
                 raise Problem("origin.refused", "The site does not embed comments on this origin.")
         except Problem as problem:
-            await _refuse(send, problem)
+            await _refuse(send, scope["path"], problem)
             return
         headers: Headers = [
             *_allow(origin.encode("latin-1")),
@@ -189,11 +189,12 @@ def routed_path(scope: Any) -> str:
     return path
 
 
-async def _refuse(send: Send, problem: Problem, more: Headers | None = None) -> None:
-    headers: Headers = [*(more or ()), (b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
+async def _refuse(send: Send, path: str, problem: Problem, more: Headers | None = None) -> None:
+    said = told(problem, path)
+    headers: Headers = [*(more or ()), (b"content-type", said.media_type.encode()), (b"cache-control", b"no-store")]
     headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await send({"type": "http.response.body", "body": problem.body(), "more_body": False})
+    await send({"type": "http.response.start", "status": said.status, "headers": headers})
+    await send({"type": "http.response.body", "body": said.body, "more_body": False})
 
 
 def _header(scope: Any, name: bytes) -> bytes | None:

@@ -17,6 +17,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from service import access, schemas
 from service.errors import CODES, PROBLEM_MEDIA_TYPE, ProblemBody
+from service.schemas import perspective
 
 _REF = "#/components/schemas/{name}"
 _METHODS = ("get", "put", "post", "delete", "patch")
@@ -24,6 +25,8 @@ _METHODS = ("get", "put", "post", "delete", "patch")
 _ALWAYS = (400, 404, 405, 421, 500, 503)
 #: The tag of the pages that links in letters lead to.
 _OF_LETTERS = "mail"
+#: The tag of the methods of the Perspective API, which tell every refusal as Google does.
+_OF_GOOGLE = "perspective"
 _AUTHOR: dict[str, list[str]] = {"authorToken": []}
 _API: dict[str, list[str]] = {"apiToken": []}
 _SESSION: dict[str, list[str]] = {"session": []}
@@ -36,6 +39,7 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     access.may_be_author.__name__: [{}, _AUTHOR, _API],
     access.requires_author.__name__: [_AUTHOR],
     access.requires_session.__name__: [_SESSION],
+    access.requires_analyze.__name__: [{"apiKey": []}, {"apiKeyHeader": []}, _API],
 }
 _SCHEMES = {
     "authorToken": {
@@ -51,6 +55,8 @@ _SCHEMES = {
         "name": "X-Coral-Signature",
         "description": "`sha256=` and the HMAC-SHA256 of the body in hexadecimal, under the phase's signing secret.",
     },
+    "apiKey": {"type": "apiKey", "in": "query", "name": "key", "description": "With the scope `analyze`."},
+    "apiKeyHeader": {"type": "apiKey", "in": "header", "name": "X-Goog-Api-Key", "description": "The same."},
     "apiToken": {"type": "http", "scheme": "bearer", "description": "Given by an admin, with scopes; begins with cq_."},
 }
 
@@ -105,7 +111,8 @@ def _guards(app: Litestar) -> Iterator[tuple[tuple[str, str], str]]:
 
 def _structs() -> dict[str, Any]:
     """Describe every struct that crosses the wire."""
-    found = [value for value in vars(schemas).values() if isinstance(value, type) and issubclass(value, msgspec.Struct)]
+    named = [*vars(schemas).values(), *vars(perspective).values()]
+    found = [value for value in named if isinstance(value, type) and issubclass(value, msgspec.Struct)]
     _, components = msgspec.json.schema_components([*found, ProblemBody], ref_template=_REF)
     return components
 
@@ -116,10 +123,11 @@ def _problems() -> dict[str, Any]:
     for code, (status, _) in CODES.items():
         by_status.setdefault(status, []).append(code)
     body = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": _REF.format(name=ProblemBody.__name__)}}}
+    google = {"application/json": {"schema": {"$ref": _REF.format(name=perspective.GoogleErrorBody.__name__)}}}
     return {
         f"Problem{status}": {"description": f"One of {', '.join(codes)}", "content": body}
         for status, codes in by_status.items()
-    }
+    } | {"GoogleError": {"description": "An error as Google's services tell it.", "content": google}}
 
 
 def _operation(method: str, operation: dict[str, Any], guard: str) -> dict[str, Any]:
@@ -141,4 +149,7 @@ def _operation(method: str, operation: dict[str, Any], guard: str) -> dict[str, 
     # The framework's own 400 is not what we answer.
     kept = {status: said for status, said in operation["responses"].items() if status != "400"}
     problems = {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
+    if _OF_GOOGLE in operation.get("tags", ()):
+        error = {"$ref": "#/components/responses/GoogleError"}
+        problems = {str(status): error for status in sorted({*_ALWAYS, 403, 408, 429})}
     return operation | {"responses": dict(sorted((problems | kept).items())), "security": security}

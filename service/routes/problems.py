@@ -14,7 +14,8 @@ from litestar.exceptions import (
     ValidationException,
 )
 
-from service.errors import CODES, PROBLEM_MEDIA_TYPE, Problem
+from service.errors import CODES, Problem
+from service.routes.dialects import told
 from service.routes.messages import plainly
 from service.settings import SettingsError
 
@@ -22,12 +23,13 @@ logger = logging.getLogger(__name__)
 OUTAGE_ENDS_SECONDS = 60.0
 
 
-def answer(problem: Problem) -> Response[bytes]:
-    """Answer a problem."""
+def answer(problem: Problem, path: str = "") -> Response[bytes]:
+    """Answer a problem in the words of the path that met it."""
+    said = told(problem, path)
     # A 401 without a challenge breaks RFC 9110, section 11.6.1.
-    challenge = {"www-authenticate": "Bearer"} if problem.status == 401 else {}
+    challenge = {"www-authenticate": "Bearer"} if said.status == 401 else {}
     headers = {"cache-control": "no-store"} | challenge | problem.headers
-    return Response(problem.body(), status_code=problem.status, media_type=PROBLEM_MEDIA_TYPE, headers=headers)
+    return Response(said.body, status_code=said.status, media_type=said.media_type, headers=headers)
 
 
 class Outages:
@@ -49,12 +51,12 @@ def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[by
         outages: Outages = request.app.state.setdefault("outages", Outages())
         if outages.begins(problem.detail, time.monotonic()):
             logger.warning("unavailable", extra={"route": _template(request), "detail": problem.detail})
-    return answer(problem)
+    return answer(problem, request.scope["path"])
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Translate what the framework raises."""
-    return answer(_translate(request, error))
+    return answer(_translate(request, error), request.scope["path"])
 
 
 def _translate(request: Request[Any, Any, Any], error: HTTPException) -> Problem:
@@ -94,16 +96,17 @@ def _field(extra: dict[str, Any]) -> tuple[str, str]:
 
 def on_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer 500 (503 where a part is misconfigured) and log type and frames."""
+    path = request.scope["path"]
     if isinstance(error, RecursionError):
-        return answer(Problem("request.nesting", "Objects and arrays go too deep."))
+        return answer(Problem("request.nesting", "Objects and arrays go too deep."), path)
     logger.error(
         "unforeseen error",
         exc_info=(type(error), error, error.__traceback__),
         extra={"method": request.method, "route": _template(request)},
     )
     if isinstance(error, SettingsError):
-        return answer(Problem("service.unavailable", "The installation is not configured completely."))
-    return answer(Problem("internal", "The error was logged under this request's X-Request-Id."))
+        return answer(Problem("service.unavailable", "The installation is not configured completely."), path)
+    return answer(Problem("internal", "The error was logged under this request's X-Request-Id."), path)
 
 
 def _template(request: Request[Any, Any, Any]) -> str:

@@ -77,9 +77,16 @@ class Answerer:
             # Whoever asked hears of the outage by itself.
             logger.warning("a question's answer cannot be told")
 
+    def _admit(self, texts: list[str], left_seconds: float) -> None:
+        """Refuse at once what would not be scored in time: a call that nobody waits for holds up all others."""
+        seconds = self._batcher.seconds_for(sum(map(len, texts)), Priority.QUESTIONS)
+        if seconds > left_seconds:
+            raise ScorerBusy(seconds)
+
     async def _scored(self, question: Question) -> Answer:
         try:
             texts = msgspec.json.decode(self._context.box.open(question.sealed), type=list[str])
+            self._admit(texts, question.left_seconds)
             scores = await self._batcher.score(
                 texts,
                 priority=Priority.QUESTIONS,

@@ -108,6 +108,17 @@ class Batcher:
         """How fast the scorer was lately, None before its first answer."""
         return self._scored_characters / self._scored_seconds if self._scored_seconds else None
 
+    def seconds_for(self, characters: int, priority: Priority) -> float:
+        """Answer how long so many characters more would take in a line, at most; 0 before the first answer."""
+        speed, line = self.characters_per_second, self._lines[priority]
+        if not speed:
+            return 0.0
+        mine = line.characters + characters
+        others = [other for other in self._lines.values() if other is not line and other.texts]
+        # While the others wait they have their shares, but no more than what waits there.
+        theirs = sum(min(other.characters, mine * other.share / line.share) for other in others)
+        return (mine + theirs) / speed
+
     async def score(
         self,
         texts: Sequence[str],
