@@ -84,10 +84,12 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
         from service.commands import add_commands
         from service.model_commands import add_model_commands
         from service.score_command import add_score
+        from service.shadow_command import add_shadow
 
         add_commands(commands)
         add_model_commands(commands)
         add_score(commands)
+        add_shadow(commands)
     return parser
 
 

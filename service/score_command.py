@@ -9,7 +9,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from moderation.scorers import Scorer, ScorerError
 from service.bulk.journal import Journal
 from service.bulk.progress import Progress
 from service.bulk.score import (
@@ -25,7 +24,7 @@ from service.bulk.score import (
     write_out,
 )
 from service.bulk.tables import Table, format_of, open_table
-from service.scorers import build_named, build_scorer, digest_of, threads_of
+from service.scorers import build_scorer, digest_of
 from service.settings import Settings, SettingsError
 
 
@@ -61,7 +60,7 @@ def _score(options: argparse.Namespace, settings: Settings) -> int:
         if out.exists() and not journal_path.exists() and not options.restart:
             raise SettingsError(f"{out}: is there already; --restart writes it anew")
         table = open_table(source, options.text)
-        scorer = _scorer(options, settings)
+        scorer = build_scorer(settings, options.scorer)
         model = model_on(scorer, digest_of(scorer), options.scale)
         fields_of(model, wanted, table.columns())
         # Read to its end before the first text is scored: a broken row is told now and not after hours.
@@ -82,22 +81,6 @@ def _check_places(source: Path, out: Path) -> None:
         raise SettingsError(f"{out}: must be of the format of {source}")
     if out.exists() and out.samefile(source):
         raise SettingsError(f"{out}: is the input itself")
-
-
-def _scorer(options: argparse.Namespace, settings: Settings) -> Scorer:
-    if options.scorer is None:
-        return build_scorer(settings)
-    try:
-        return build_named(
-            options.scorer,
-            device=settings.scorer_device,
-            threads=threads_of(settings),
-            models_home=settings.models,
-            batch_tokens=settings.scorer_batch_tokens,
-            trusted_digest=settings.scorer_trusted_digest,
-        )
-    except ScorerError as error:
-        raise SettingsError(f"--scorer: {options.scorer} cannot be used: {error}") from None
 
 
 def _run(journal: Journal, table: Table, model: Model, wanted: Wanted, out: Path, total: int) -> Counter[str]:

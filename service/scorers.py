@@ -17,11 +17,12 @@ BATCH_TOKENS = {"cpu": 256, "cuda": 16_384}
 """Padded tokens of one batch of a transformer by device: a processor pays for padding, an accelerator for each call."""
 
 
-def build_scorer(settings: Settings) -> Scorer:
-    """Answer the scorer of SCORER, loaded; raise SettingsError when it cannot be used."""
+def build_scorer(settings: Settings, name: str | None = None) -> Scorer:
+    """Answer the scorer of SCORER, or of --scorer in its place, loaded; raise SettingsError when it cannot be used."""
+    chosen, told = (settings.scorer, "SCORER") if name is None else (name, "--scorer")
     try:
         return build_named(
-            settings.scorer,
+            chosen,
             device=settings.scorer_device,
             threads=threads_of(settings),
             models_home=settings.models,
@@ -29,7 +30,7 @@ def build_scorer(settings: Settings) -> Scorer:
             trusted_digest=settings.scorer_trusted_digest,
         )
     except ScorerError as error:
-        raise SettingsError(f"SCORER: {settings.scorer} cannot be used: {error}") from None
+        raise SettingsError(f"{told}: {chosen} cannot be used: {error}") from None
 
 
 def threads_of(settings: Settings) -> int:

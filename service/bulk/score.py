@@ -125,14 +125,17 @@ def found_in(chunk: Sequence[str | None], model: Model, wanted: Wanted) -> list[
             found[place] = Found((), LANGUAGE, language)
         else:
             asked.append((place, text, language))
-    scores = _scores(model.scorer, [text for _, text, _ in asked])
+    scores = score_each(model.scorer, [text for _, text, _ in asked])
     for (place, _, language), one in zip(asked, scores, strict=True):
         found[place] = Found((), FAILED, language) if one is None else Found(_values(one, model), "", language)
     return [one for one in found if one is not None]
 
 
-def _scores(scorer: Scorer, texts: Sequence[str]) -> Sequence[Scores | None]:
-    """Score texts together; where that fails each alone, so that one text does not take the others with it."""
+def score_each(scorer: Scorer, texts: Sequence[str]) -> Sequence[Scores | None]:
+    """Score texts together; where that fails each alone, so that one text does not take the others with it.
+
+    None is a text that the model refuses; SettingsError where it refuses all of several.
+    """
     if not texts:
         return []
     try:

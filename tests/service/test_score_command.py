@@ -81,7 +81,7 @@ def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Score:
 def counting(monkeypatch: pytest.MonkeyPatch) -> CountingScorer:
     """Plug the counting model in."""
     scorer = CountingScorer()
-    monkeypatch.setattr(score_command, "build_scorer", lambda _: scorer)
+    monkeypatch.setattr(score_command, "build_scorer", lambda *_: scorer)
     return scorer
 
 
