@@ -170,6 +170,10 @@ ROUTES = {
     f"GET {ADMIN}/events": "requires_events",
     f"GET {ADMIN}/alerts": "requires_admin",
     f"PUT {ADMIN}/alerts": "requires_admin",
+    "POST /v1alpha1/comments:analyze": "requires_analyze",
+    "POST /v1alpha1/comments:suggestscore": "requires_analyze",
+    "GET /$discovery/rest": "open_to_all",
+    f"DELETE {ADMIN}/suggested-scores": "requires_admin",
     f"POST {SITE}/coral": "of_coral",
     f"GET {ADMIN}/coral": "requires_admin",
     f"PUT {ADMIN}/coral": "requires_admin",
@@ -182,6 +186,7 @@ FROM_WHO_MAY_BE = GUARDS[GUARDS.index("may_be_author") :]
 OF_AUTHORS = GUARDS[GUARDS.index("requires_author") :]
 MISSING, INVALID, FORBIDDEN, FORGED = "auth.required", "auth.invalid", "auth.forbidden", "auth.csrf"
 OF_STAFF = OF_AUTHORS[1:]
+OF_PEOPLE = [guard for guard in OF_STAFF if guard != "requires_analyze"]
 ADMINS = [
     "requires_publisher",
     "requires_events",
@@ -202,8 +207,11 @@ REFUSALS: dict[str, dict[str, str]] = {
     "expired key": _INVALID_EVERYWHERE,
     "key of a disabled member": _INVALID_EVERYWHERE,
     "author": dict.fromkeys(OF_STAFF, INVALID),
-    "root": {"requires_author": FORBIDDEN, "requires_session": INVALID},
-    "admin": {"requires_author": FORBIDDEN, "requires_session": INVALID, "requires_installation_admin": FORBIDDEN},
+    "root": {"requires_author": FORBIDDEN, "requires_session": INVALID, "requires_analyze": FORBIDDEN},
+    "admin": {"requires_author": FORBIDDEN, "requires_session": INVALID}
+    | dict.fromkeys(["requires_installation_admin", "requires_analyze"], FORBIDDEN),
+    "client": {"requires_author": FORBIDDEN, "requires_session": INVALID}
+    | dict.fromkeys(["requires_moderator", *ADMINS], FORBIDDEN),
     "publisher": {"requires_author": FORBIDDEN, "requires_session": INVALID}
     | dict.fromkeys(
         [
@@ -212,6 +220,7 @@ REFUSALS: dict[str, dict[str, str]] = {
             "requires_admin",
             "requires_any_admin",
             "requires_installation_admin",
+            "requires_analyze",
         ],
         FORBIDDEN,
     ),
@@ -223,6 +232,7 @@ REFUSALS: dict[str, dict[str, str]] = {
             "requires_admin",
             "requires_any_admin",
             "requires_installation_admin",
+            "requires_analyze",
         ],
         FORBIDDEN,
     ),
@@ -234,19 +244,21 @@ REFUSALS: dict[str, dict[str, str]] = {
             "requires_events",
             "requires_admin",
             "requires_installation_admin",
+            "requires_analyze",
         ],
         FORBIDDEN,
     ),
 }
 
 #: The same for people who are signed in: a browser that changes something must show the token of its session.
-_OF_MODERATOR = {"requires_author": MISSING} | dict.fromkeys(ADMINS, FORBIDDEN)
-_OVER = {"requires_author": MISSING} | dict.fromkeys(OF_STAFF, INVALID)
+_OF_A_PERSON = dict.fromkeys(["requires_author", "requires_analyze"], MISSING)
+_OF_MODERATOR = dict.fromkeys(ADMINS, FORBIDDEN) | _OF_A_PERSON
+_OVER = dict.fromkeys(OF_STAFF, INVALID) | _OF_A_PERSON
 SESSIONS: dict[str, dict[str, str]] = {
     "moderator's session": _OF_MODERATOR,
-    "admin's session": {"requires_author": MISSING, "requires_installation_admin": FORBIDDEN},
-    "root's session": {"requires_author": MISSING},
-    "session of another site's admin": {"requires_author": MISSING}
+    "admin's session": {"requires_installation_admin": FORBIDDEN} | _OF_A_PERSON,
+    "root's session": _OF_A_PERSON,
+    "session of another site's admin": _OF_A_PERSON
     | dict.fromkeys(
         [
             "requires_moderator",
@@ -257,7 +269,7 @@ SESSIONS: dict[str, dict[str, str]] = {
         ],
         FORBIDDEN,
     ),
-    "session of nobody here": {"requires_author": MISSING} | dict.fromkeys(["requires_moderator", *ADMINS], FORBIDDEN),
+    "session of nobody here": _OF_A_PERSON | dict.fromkeys(["requires_moderator", *ADMINS], FORBIDDEN),
     "expired session": _OVER,
     "revoked session": _OVER,
     "session of a disabled account": _OVER,
@@ -267,8 +279,26 @@ SESSIONS: dict[str, dict[str, str]] = {
 _FORGED = ("session without its token", "session from a foreign page")
 
 
+#: How the paths of the Perspective API tell the same, and with which status.
+_IN_GOOGLES_WORDS = {
+    MISSING: (403, "Method doesn't allow unregistered callers"),
+    INVALID: (400, "API key not valid"),
+    FORBIDDEN: (403, "This needs a key of a site with the scope analyze"),
+}
+
+
+def status_of(route: str, code: str) -> int:
+    """Answer the status by which a route refuses."""
+    if "/v1alpha1/" in route:
+        return _IN_GOOGLES_WORDS[code][0]
+    return 403 if code == FORBIDDEN else 401
+
+
 def refusal_in(answer: httpx.Response) -> str | None:
     """Answer the code by which a guard refused; what a flow refuses behind it is not meant."""
+    if answer.request.url.path.startswith("/v1alpha1/"):
+        message = answer.json().get("error", {}).get("message", "")
+        return next((code for code, (_, words) in _IN_GOOGLES_WORDS.items() if message.startswith(words)), None)
     code = answer.json()["code"] if answer.status_code in (401, 403) else None
     return code if code in (MISSING, INVALID, FORBIDDEN, FORGED) else None
 
@@ -315,6 +345,9 @@ async def credentials(service: Service) -> dict[str, str]:
     foreign = await service.call("POST", "/v1/sites/other/threads/page/comments", json={"body": "x"}, expect=202)
     return service.tokens | {
         "foreign admin": (await key(other)).token,
+        "client": (
+            await manage_people.create_key(context, test, "test", schemas.KeyInput(name="client", scopes=["analyze"]))
+        ).token,
         "foreign author": foreign.json()["author_token"],
         "revoked key": revoked.token,
         "expired key": expired.token,
@@ -366,8 +399,8 @@ async def test_each_credential_opens_exactly_its_routes(
         token = token or (None if credential == "no credentials" else credential)
         answer = await service.call(method, path_of(template), as_=token, json={})
         met[route] = refusal_in(answer)
-        wanted_status = {None: answer.status_code, FORBIDDEN: 403}.get(REFUSALS[credential].get(guard), 401)
-        assert answer.status_code == wanted_status, (route, answer.text)
+        refusal = REFUSALS[credential].get(guard)
+        assert refusal is None or answer.status_code == status_of(route, refusal), (route, answer.text)
         assert answer.status_code != 401 or answer.headers["www-authenticate"].startswith("Bearer"), route
         assert answer.status_code < 500 or template == "/health/workers", (route, answer.text)
     assert met == {route: REFUSALS[credential].get(guard) for route, guard in ROUTES.items()}
@@ -385,7 +418,7 @@ async def test_each_session_opens_exactly_its_routes(service: Service, credentia
         answer = await service.call(method, path_of(template), headers=headers, json={})
         met[route] = refusal_in(answer)
         wanted[route] = SESSIONS[credential].get(guard)
-        if credential in _FORGED and method != "GET" and guard in OF_STAFF:
+        if credential in _FORGED and method != "GET" and guard in OF_PEOPLE:
             wanted[route] = FORGED
         assert answer.status_code < 500 or template == "/health/workers", (route, answer.text)
     assert met == wanted
