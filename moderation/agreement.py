@@ -75,6 +75,16 @@ def same_share_from(ours: ArrayLike, theirs: ArrayLike, threshold: float) -> flo
     return float(falling[count - 1]) if 0 < count < falling.size else None
 
 
+def area_under_curve(values: ArrayLike, labels: ArrayLike) -> float | None:
+    """Return the chance that a text with the label outranks one without, ties counting half; None without both."""
+    truths = np.asarray(labels, dtype=np.bool_)
+    positive, negative = int(truths.sum()), int((~truths).sum())
+    if not positive or not negative:
+        return None
+    beaten = float(_ranks(np.asarray(values, dtype=np.float64))[truths].sum()) - positive * (positive + 1) / 2
+    return beaten / (positive * negative)
+
+
 def rank_agreement(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Return Spearman's rank correlation, ties at their mean rank; 0.0 where one side has only ties."""
     first, second = _ranks(one), _ranks(other)

@@ -1,20 +1,21 @@
-"""`calibrate`: fit what the model says to probabilities, from labelled texts or from moderators' decisions."""
+"""`calibrate`: fit what the model says to probabilities, from labelled texts, decisions, or suggested scores."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from moderation.agreement import THRESHOLDS
 from moderation.reliability import FOLDS, Bin, CalibrationError, Report
 from moderation.scorers import Scorer, ScorerError
 from moderation.scores import Attribute
-from service.flow import calibrate
+from service.flow import calibrate, suggested
 from service.flow.context import Context, Row
 from service.flow.identify import find_site
 from service.labelled import read_labelled
@@ -31,6 +32,12 @@ BIASED = (
 )
 
 
+SUGGESTED = (
+    "Systems report what their moderators looked at, which is mostly what scored high: below that the map is a guess. "
+    "Labelled texts (--csv) have no such gap."
+)
+
+
 def add_calibrate(subparsers: Any, runner: Runner) -> None:
     """Add `calibrate`, `calibrate list` and `calibrate retire` to the command line."""
     text = "fit a model's scores to probabilities, from labelled texts or a site's decisions"
@@ -44,6 +51,9 @@ def add_calibrate(subparsers: Any, runner: Runner) -> None:
     add("--model", metavar="ID", help="with decisions: the model whose stored scores are fitted; else that of SCORER")
     add("--reason", action="append", default=[], metavar="CODE",
         help="with decisions: only what was taken down for this reason counts as 1; may be repeated")  # fmt: skip
+    add("--suggestions", action="store_true",
+        help="with --site: from the labels that came by suggestscore, and how good the model is by them")  # fmt: skip
+    add("--community", metavar="ID", help="with --suggestions: only those of one communityId")
     add("--dry-run", action="store_true", help="only print the report")
     add("--force", action="store_true", help="store it although held-out rows show no gain")
     parser.set_defaults(run=runner(_calibrate))
@@ -62,6 +72,8 @@ async def _calibrate(context: Context, options: argparse.Namespace) -> None:
     attribute = Attribute(options.attribute)
     model_id, rows = await _rows(context, site, attribute, options)
     _say(f"model {model_id}, attribute {attribute}: {len(rows.labels)} rows of {rows.source}, {sum(rows.labels)} are 1")
+    if rows.source == suggested.SOURCE:
+        _say(SUGGESTED)
     if rows.source == "decisions":
         reasons = ", ".join(f"{code} {count}" for code, count in rows.reasons.items())
         _say(f"taken down for: {reasons or 'nothing'}")
@@ -78,7 +90,11 @@ async def _calibrate(context: Context, options: argparse.Namespace) -> None:
 async def _rows(
     context: Context, site: Row | None, attribute: Attribute, options: argparse.Namespace
 ) -> tuple[str, calibrate.Rows]:
-    """Answer the model and its rows: of a file, scored now, or of a site's decisions, as they were scored then."""
+    """Answer the model and its rows: of a file, scored now, or of decisions or suggestions, as scored then."""
+    if options.suggestions:
+        return await _suggested(context, site, attribute, options)
+    if options.community is not None:
+        raise SettingsError("--community goes with --suggestions")
     if options.csv is not None:
         if options.model is not None or options.reason:
             raise SettingsError("--model and --reason go with decisions, and --csv brings labels")
@@ -88,6 +104,42 @@ async def _rows(
         raise SettingsError("calibrate needs --site SLUG, --csv FILE, or both")
     model_id = options.model or build_scorer(context.settings).model_id
     return model_id, await calibrate.decided_rows(context, site, model_id, attribute, options.reason)
+
+
+async def _suggested(
+    context: Context, site: Row | None, attribute: Attribute, options: argparse.Namespace
+) -> tuple[str, calibrate.Rows]:
+    """Answer the rows of suggested scores, after telling how well the model fits those of each community."""
+    if site is None or options.csv is not None or options.reason:
+        raise SettingsError("--suggestions goes with --site, without --csv and --reason")
+    model_id = options.model or build_scorer(context.settings).model_id
+    found = await suggested.labelled(context, site, attribute, options.community)
+    for line in community_lines(suggested.quality(model_id, found)):
+        _say(line)
+    return model_id, suggested.rows_of(model_id, found)
+
+
+def community_lines(communities: Sequence[suggested.Community]) -> Iterator[str]:
+    """Yield a table: of each community how many texts were labelled, and how the model ranks and cuts them."""
+    if not communities:
+        yield "no suggested scores yet"
+        return
+    width = max(len(_named(one)) for one in communities)
+    heads = "".join(f"{f'found at {threshold:g}':>14}{'right':>8}" for threshold in THRESHOLDS)
+    yield f"{'community':{width}}{'labels':>8}{'scored':>8}{'are 1':>8}{'AUC':>8}{'ECE':>8}{heads}"
+    for one in communities:
+        cells = "".join(f"{_share(at.found):>14}{_share(at.shared):>8}" for at in one.at)
+        figures = f"{one.labels:>8}{one.scored:>8}{one.positive:>8}{_share(one.auc):>8}{_share(one.ece):>8}"
+        yield f"{_named(one):{width}}{figures}{cells}"
+
+
+def _named(one: suggested.Community) -> str:
+    # A client's own word, which may hold what moves a terminal's cursor.
+    return "".join(sign if sign.isprintable() else "?" for sign in one.name) or "(none)"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 async def _store(context: Context, site: Row | None, fitted: calibrate.Fitted, options: argparse.Namespace) -> None:

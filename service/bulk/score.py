@@ -25,7 +25,7 @@ from service.bulk.journal import Found, Journal
 from service.bulk.tables import Added, Field, Kind, Table
 from service.settings import SettingsError
 
-CHUNK_ROWS: Final = 256
+CHUNK_ROWS: Final = 128
 EMPTY, LANGUAGE, FAILED = "empty", "language", "failed"
 """Why a row has no scores: it has no text, one in a language that the model does not read, or one that it refused."""
 PERSPECTIVE, PROBABILITY = "perspective", "probability"

@@ -18,7 +18,7 @@ from moderation.scores import Scores
 from service.bulk.recorded import Call, Skipped, read_call
 from service.bulk.score import PERSPECTIVE, score_each
 
-_CHUNK = 256
+_CHUNK = 64
 #: So sure a detector must be of a language that the client does not name while the model knows the one it names.
 _SURE = 0.8
 

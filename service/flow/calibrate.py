@@ -98,7 +98,8 @@ async def store(context: Context, actor: str, site: Row | None, fitted: Fitted) 
             "version": made.version,
             "document": msgspec.to_builtins(made.maps),
             "report": ({} if former is None else former.report) | {fitted.attribute.value: report},
-            "source": fitted.source,
+            # The table knows labels and decisions; the report keeps where labels came from.
+            "source": "decisions" if fitted.source == "decisions" else "labels",
             "rows": fitted.report.rows,
             "created_at": now,
             "created_by": actor,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.agreement import AtThreshold, agreement, at_threshold, same_share_from
+from moderation.agreement import AtThreshold, agreement, area_under_curve, at_threshold, same_share_from
 
 VALUES = st.floats(0.0, 1.0)
 
@@ -61,3 +61,15 @@ def test_where_as_many_pass() -> None:
     assert same_share_from(ours, theirs, 0.7) == 0.3
     assert same_share_from(ours, theirs, 0.95) is None
     assert same_share_from(ours, theirs, 0.0) is None
+
+
+@given(st.lists(st.tuples(VALUES, st.booleans()), min_size=1, max_size=20))
+def test_the_area_is_the_share_of_pairs_in_order(rows: list[tuple[float, bool]]) -> None:
+    """Of all pairs of a text with the label and one without, the share that is ranked right, ties counting half."""
+    high, low = ([value for value, label in rows if label is wanted] for wanted in (True, False))
+    found = area_under_curve([value for value, _ in rows], [label for _, label in rows])
+    if not high or not low:
+        assert found is None
+        return
+    right = sum(1.0 if one > other else 0.5 if one == other else 0.0 for one in high for other in low)
+    assert found == pytest.approx(right / (len(high) * len(low)))

@@ -323,7 +323,7 @@ def test_a_journal_torn_anywhere_leads_to_the_same_bytes(
     ends = [place + 1 for place, sign in enumerate(content) if sign == ord("\n")]
     cuts = {place for end in ends for place in (end - 2, end - 1, end, end + 1) if place < len(content)} | {0, 1}
     for cut in sorted(cuts):
-        for tail in (b"", b"\x00\x00", b"[768,1,[]]\n"):
+        for tail in (b"", b"\x00\x00", b"[384,1,[]]\n"):
             (tmp_path / "out.csv").unlink()
             journal.write_bytes(content[:cut] + tail)
             if cut < ends[0] and tail.endswith(b"\n"):
@@ -387,7 +387,7 @@ def test_two_runs_do_not_share_an_output(score: Score, tmp_path: Path, capsys: p
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
     """kill -9 in the middle, three times, then a run to the end: byte for byte what a run without a kill writes."""
-    (tmp_path / "in.csv").write_bytes(many(12 * CHUNK_ROWS + 5))
+    (tmp_path / "in.csv").write_bytes(many(24 * CHUNK_ROWS + 5))
     environment = {**os.environ, "SCORER": "hashed", "COLLOQUY_HOME": str(tmp_path / "home")}
 
     def start(out: str) -> subprocess.Popen[bytes]:
@@ -402,7 +402,7 @@ def test_killed_again_and_again_it_ends_in_the_same_bytes(tmp_path: Path) -> Non
     def has(chunks: int) -> bool:
         return journal.exists() and journal.read_bytes().count(b"\n") > chunks
 
-    for reached in (2, 5, 9):
+    for reached in (3, 8, 15):
         with start("killed.csv") as killed:
             eventually_now(partial(has, reached))
             os.kill(killed.pid, signal.SIGKILL)
