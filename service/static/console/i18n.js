@@ -40,11 +40,13 @@ export const stamp = (time) =>
   new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
 export const day = (time, style = "medium") => new Intl.DateTimeFormat(locale, { dateStyle: style }).format(new Date(time));
 
-const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+/** The largest unit of which there is one, two of months and years: "last year" may be a week ago. */
+const unitOf = (seconds) => UNITS.find(([, one]) => Math.abs(seconds) >= (one > 86_400 ? 2 * one : one)) ?? UNITS.at(-1);
 
 /** How long: "3 minutes", of two units at most one. */
 export function span(seconds, style = "long") {
-  const [unit, size] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? UNITS.at(-1);
+  const [unit, size] = unitOf(seconds);
   return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: style, maximumFractionDigits: 0 })
     .format(Math.max(0, Math.round(seconds / size)));
 }
@@ -52,7 +54,7 @@ export function span(seconds, style = "long") {
 /** How long ago: "3 minutes ago". */
 export function ago(time) {
   const seconds = (new Date(time) - Date.now()) / 1000;
-  const [unit, size] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? UNITS.at(-1);
+  const [unit, size] = unitOf(seconds);
   return new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(Math.round(seconds / size), unit);
 }
 
