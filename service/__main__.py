@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 try:
     from moderation.scorers import Scorer
-    from service.settings import Settings, SettingsError, make_home
+    from service.home import make_home
+    from service.settings import Settings, SettingsError
 except ModuleNotFoundError as missing:
     # The first thing that somebody meets who did not run `make setup`, and no place for a traceback.
     if __name__ != "__main__":
@@ -84,11 +85,13 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
         from service.commands import add_commands
         from service.model_commands import add_model_commands
         from service.score_command import add_score
+        from service.settings_command import add_settings
         from service.shadow_command import add_shadow
 
         add_commands(commands)
         add_model_commands(commands)
         add_score(commands)
+        add_settings(commands)
         add_shadow(commands)
     return parser
 

@@ -21,6 +21,7 @@ from service.flow.passwords import Passwords
 from service.flow.quick import Quick, QuickScorer
 from service.flow.sealing import Box
 from service.flow.signing import AuthorTokens
+from service.home import has_secret_key, secret_key_of
 from service.queue.client import connect, connect_blocking
 from service.queue.fanout import Fanout
 from service.queue.limits import Limiter
@@ -32,7 +33,7 @@ from service.queue.scorer_status import ScorerBoard
 from service.queue.scoring import ScoringStream
 from service.queue.spent import Spent
 from service.scorers import threads_of
-from service.settings import Settings, SettingsError, has_secret_key, secret_key_of
+from service.settings import Settings, SettingsError
 from service.store import records
 from service.store.database import Database
 

@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from service.settings import Settings, SettingsError, make_home
+from service.home import make_home
+from service.settings import Settings, SettingsError
 from service.supervisor import ProcessSpec, Server, Supervisor
 
 SUPERVISOR_VARIABLE = "COLLOQUY_SUPERVISOR"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +18,8 @@ SHIPPED_SCORERS = ("hashed", "compact", "embedded")
 """The names that SCORER may have for the models that come with the code."""
 DETOXIFY_MODELS = ("original", "unbiased", "multilingual")
 """What may follow `detoxify:`, besides the path of a checkpoint."""
+SECRETS = frozenset({"database_url", "redis_url", "secret_key", "egress_proxy", "oidc_client_secret", "smtp_url"})
+"""The settings that are secrets or may hold a password, and are never shown."""
 _A_SCORER = f"{', '.join(SHIPPED_SCORERS)}, detoxify:{'|'.join(DETOXIFY_MODELS)}|PATH or onnx:PATH"
 
 
@@ -30,71 +30,132 @@ class SettingsError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an operator can set; the name in the environment is the field's in capitals."""
 
-    colloquy_home: Annotated[str, Meta(description="Folder of the embedded data: SQLite file, Redis data, keys.")]
+    colloquy_home: Annotated[
+        str, Meta(description="Folder of the embedded data: `colloquy.db`, `redis/`, `secret.key`, `demo.json`.")
+    ]
     host: Annotated[str, Meta(description="Address the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port the API listens on.")] = 8000
-    public_url: Annotated[str, Meta(description="Base URL readers use; empty means http://HOST:PORT.")] = ""
-    database_url: Annotated[
-        str, Meta(description="sqlite+aiosqlite:///FILE or postgresql+asyncpg://...; empty: a file in COLLOQUY_HOME.")
+    public_url: Annotated[
+        str, Meta(description="Base URL that readers use: scheme, host and port, no path. Empty: `http://HOST:PORT`.")
     ] = ""
-    database_pool: Annotated[int, Meta(ge=1, le=100, description="Connections for reading, per process.")] = 4
-    redis_url: Annotated[str, Meta(description="redis://, rediss:// or unix://; empty: serve starts its own.")] = ""
-    redis_prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9:_-]{1,40}$", description="First part of every key.")] = (
-        "colloquy"
-    )
+    database_url: Annotated[
+        str,
+        Meta(
+            description=(
+                "`postgresql+asyncpg://USER:PASSWORD@HOST/NAME` or `sqlite+aiosqlite:///FILE`. Empty: a file in "
+                "`COLLOQUY_HOME`."
+            )
+        ),
+    ] = ""
+    database_pool: Annotated[
+        int, Meta(ge=1, le=100, description="Connections for reading, per process (PostgreSQL: all connections).")
+    ] = 4
+    redis_url: Annotated[
+        str, Meta(description="`redis://`, `rediss://` or `unix://`. Empty: `serve` starts its own.")
+    ] = ""
+    redis_prefix: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9:_-]{1,40}$", description="First part of every key, to share a Redis.")
+    ] = "colloquy"
     secret_key: Annotated[
-        str, Meta(description="At least 32 characters; seals the signing keys. Empty: a file in COLLOQUY_HOME.")
+        str,
+        Meta(description="At least 32 characters; encrypts the signing keys in SQL. Empty: a file in `COLLOQUY_HOME`."),
     ] = ""
     scorer: Annotated[str, Meta(description=f"Which model scores: {_A_SCORER}.")] = "compact"
     scorer_trusted_digest: Annotated[
         str,
         Meta(
             pattern=r"^([0-9a-f]{64})?$",
-            description="Whole sha256 of a checkpoint of yours that holds more than weights: loading runs its code.",
+            description="The sha256 of a checkpoint of yours that may [run code](models.md#a-checkpoint-of-your-own).",
         ),
     ] = ""
     scorer_device: Annotated[Literal["cpu", "cuda"], Meta(description="Where the model computes.")] = "cpu"
-    scorer_threads: Annotated[int, Meta(ge=0, le=256, description="Threads of the model; 0: the cores present.")] = 0
+    scorer_threads: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="Threads of the model; `0`: the cores that this process may use, by a container's quota too.",
+        ),
+    ] = 0
     scorer_batch_tokens: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="Padded tokens that a transformer computes at once; 0: by device.")
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Padded tokens that a transformer computes at once; `0`: 256 on `cpu`, 16384 on `cuda`.",
+        ),
     ] = 0
     scorer_cache_entries: Annotated[
-        int, Meta(ge=0, le=10_000_000, description="Texts whose scores a transformer remembers; 0: none.")
+        int, Meta(ge=0, le=10_000_000, description="Texts whose scores a transformer remembers; `0`: none.")
     ] = 10_000
     scorer_fallback: Annotated[
         Literal["auto", "hashed", "none"],
-        Meta(description="`hashed` scores while the model cannot start; `auto`: for a shipped one; `none`: never."),
+        Meta(description="What scores while the model cannot start; `auto`: `hashed` for a shipped one, else `none`."),
     ] = "auto"
     scorer_overload_seconds: Annotated[
-        float, Meta(ge=0, le=3600, description="Wait after which the fallback answers in the model's place; 0: never.")
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="Wait after which the fallback scores in the model's place, if the policy allows; `0`: never.",
+        ),
     ] = 0.0
     scorer_start_timeout_seconds: Annotated[
         float, Meta(gt=0, le=3600, description="A model that takes longer to load failed.")
     ] = 120.0
     scorer_timeout_seconds: Annotated[
-        float, Meta(gt=0, le=600, description="A batch of ordinary texts that takes longer failed.")
+        float,
+        Meta(
+            gt=0,
+            le=600,
+            description="A batch that takes longer failed; a text of over 2,000 bytes has proportionally longer.",
+        ),
     ] = 10.0
-    models_home: Annotated[str, Meta(description="Folder of downloaded models; empty: models in COLLOQUY_HOME.")] = ""
+    models_home: Annotated[
+        str, Meta(description="Folder of downloaded and exported models. Empty: `models` in `COLLOQUY_HOME`.")
+    ] = ""
     models_mirror: Annotated[
         str,
-        Meta(pattern=r"^(https?://\S+)?$", description="URL that `model pull` asks instead of the models' makers."),
+        Meta(
+            pattern=r"^(https?://\S+)?$",
+            description="URL that `model pull` asks instead of the models' makers, for `detoxify-NAME/FILE`.",
+        ),
     ] = ""
     score_batch_size: Annotated[int, Meta(ge=1, le=512, description="Comments scored and committed together.")] = 32
     sweep_interval_seconds: Annotated[float, Meta(gt=0, le=3600, description="Time between two sweeps.")] = 10.0
     scorer_grace_seconds: Annotated[
-        float, Meta(ge=0, le=86400, description="Outage after which a policy's on_scorer_failure is applied.")
+        float, Meta(ge=0, le=86400, description="Outage after which a policy's `on_scorer_failure` is applied.")
     ] = 30.0
-    worker_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,80}$", description="Empty: host and process id.")] = ""
+    worker_name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]{0,80}$",
+            description=(
+                "Name of a worker's stream consumer; a fixed one comes back for its own work. Empty: host and process "
+                "id."
+            ),
+        ),
+    ] = ""
     worker_port: Annotated[
-        int, Meta(ge=0, le=65535, description="Port of a worker's /health and /metrics; 0: none.")
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="Port of a worker's `/health` and `/metrics`; `0`: none, as under `serve` unless it is set.",
+        ),
     ] = 8001
     api_workers: Annotated[int, Meta(ge=1, le=64, description="API processes behind one port.")] = 1
     trusted_proxies: Annotated[
         str,
-        Meta(description="Addresses and networks of proxies whose `X-Forwarded-For` counts, by commas; empty: none."),
+        Meta(
+            description="[Proxies](security.md#behind-a-proxy), addresses or networks, whose `X-Forwarded-For` counts."
+        ),
     ] = ""
     allowed_hosts: Annotated[
-        str, Meta(description="Host names served, by commas; `*`: all. Empty: PUBLIC_URL's, localhost, bare addresses.")
+        str,
+        Meta(
+            description="Host names served, by commas; `*`: all. Empty: `PUBLIC_URL`'s, `localhost` and bare addresses."
+        ),
     ] = ""
     network_key_days: Annotated[
         int, Meta(ge=1, le=365, description="Days after which nobody can tell whose hash of an address one was.")
@@ -109,46 +170,65 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, le=600, description="Time in which an answer must begin; longer than any `Prefer: wait`.")
     ] = 60.0
     egress_allow_loopback: Annotated[
-        bool, Meta(description="`1`: requests to this machine, and over http, are allowed; for development.")
+        bool, Meta(description="`1`: requests to this machine are allowed, over http too; for development.")
     ] = False
     egress_proxy: Annotated[
         str,
         Meta(
-            pattern=r"^(https?://\S+)?$", description="Proxy for requests to outside; it must refuse inner addresses."
+            pattern=r"^(https?://\S+)?$",
+            description="Proxy for all requests to outside; it resolves names, so it must refuse inner addresses.",
         ),
     ] = ""
     webhooks_allow_loopback: Annotated[
-        bool, Meta(description="`1`: webhooks may go to this machine, and over http; for development.")
+        bool, Meta(description="`1`: [webhooks](webhooks.md) may go to this machine, and over http; for development.")
     ] = False
     webhook_timeout_seconds: Annotated[
         float, Meta(gt=0, le=60, description="A receiver that takes longer to answer failed.")
     ] = 15.0
     webhook_concurrency: Annotated[
-        int, Meta(ge=1, le=100, description="Deliveries under way to one endpoint at the same time.")
+        int, Meta(ge=1, le=100, description="Requests under way to one receiver at the same time.")
     ] = 10
     oidc_issuer: Annotated[
         str,
         Meta(
-            pattern=r"^(https?://\S+)?$", description="Provider by which people sign in (OpenID Connect); empty: none."
+            pattern=r"^(https?://\S+)?$",
+            description="[Provider](accounts.md#sign-in-through-a-provider) by which people sign in (OpenID Connect).",
         ),
     ] = ""
     oidc_client_id: Annotated[str, Meta(description="Our id at the provider.")] = ""
     oidc_client_secret: Annotated[str, Meta(description="Our secret at the provider.")] = ""
     smtp_url: Annotated[
         str,
-        Meta(description="Server that takes our mail: smtp://USER:PASSWORD@HOST:PORT, or smtps://; empty: no mail."),
+        Meta(
+            description="The server that takes our [mail](mail.md): `smtp://USER:PASSWORD@HOST:PORT`, or `smtps://…`."
+        ),
     ] = ""
-    mail_from: Annotated[str, Meta(description="Whom our mail is from: an address, or NAME <ADDRESS>.")] = ""
+    mail_from: Annotated[
+        str,
+        Meta(description="Whom our mail is from: `comments@daily.example`, or `The Daily <comments@daily.example>`."),
+    ] = ""
     live_streams: Annotated[
-        int, Meta(ge=0, le=50_000, description="Live streams that readers may have open in one API process.")
+        int,
+        Meta(
+            ge=0,
+            le=50_000,
+            description="Live streams that readers may have open in one API process; each takes about 32 KiB.",
+        ),
     ] = 3_000
     live_streams_per_network: Annotated[
-        int, Meta(ge=1, le=50_000, description="The same from one network, in one API process.")
+        int,
+        Meta(
+            ge=1,
+            le=50_000,
+            description="The same from one network; raise it behind a proxy that is not in `TRUSTED_PROXIES`.",
+        ),
     ] = 100
-    max_body_bytes: Annotated[int, Meta(ge=1024, le=10_000_000, description="Largest request body.")] = 65536
-    log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line shown.")] = (
-        "INFO"
-    )
+    max_body_bytes: Annotated[
+        int, Meta(ge=1024, le=10_000_000, description="Largest request body, but for `POST …/counts`.")
+    ] = 65536
+    log_level: Annotated[
+        str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="The least severe line that is logged.")
+    ] = "INFO"
 
     @property
     def home(self) -> Path:
@@ -276,46 +356,3 @@ def _origin(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
-
-
-def make_home(settings: Settings) -> None:
-    """Make the home folder where it is missing (mode 0700); SettingsError when it cannot be made or written to."""
-    home = settings.home
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"COLLOQUY_HOME: {home} cannot be made ({error.strerror})") from None
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise SettingsError(f"COLLOQUY_HOME: {home} cannot be written to")
-
-
-def has_secret_key(settings: Settings) -> bool:
-    """Answer whether there is a secret key already, set or kept in the home folder."""
-    return bool(settings.secret_key) or (settings.home / "secret.key").exists()
-
-
-def secret_key_of(settings: Settings) -> str:
-    """Answer SECRET_KEY, or the key kept in the home folder, made at the first start (mode 0600)."""
-    if settings.secret_key:
-        return settings.secret_key
-    path = settings.home / "secret.key"
-    if not path.exists():
-        make_home(settings)
-        _write_once(path, secrets.token_urlsafe(48))
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"COLLOQUY_HOME: {path} cannot be read ({error.strerror})") from None
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Create the file with its text in one step, so that two starting processes agree on one key."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ import pytest
 from moderation.policy import default_policy
 from moderation.rules import BUILT_IN_REASONS
 from service import __main__ as command_line
+from service import settings_command
 from service.app import create_litestar, own_handlers
 from service.errors import CODES
 from service.settings import Settings
@@ -58,16 +59,24 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{target.name} has no heading #{anchor}"
 
 
-def test_every_setting_is_documented() -> None:
-    """Each setting has a row in the operations page, with the default that the code has."""
-    text = OPERATIONS.read_text()
-    defaults = Settings.from_environment({})
-    for field in Settings.__struct_fields__:
-        row = re.search(rf"^\| `{field.upper()}` \| (.+?) \|", text, flags=re.MULTILINE)
-        assert row is not None, field
-        default = getattr(defaults, field)
-        shown = f"{default:g}" if isinstance(default, float | bool) else str(default)
-        assert shown == "" or row.group(1) == f"`{shown}`", f"{field}: {row.group(1)} is not {shown}"
+@pytest.mark.parametrize(
+    ("path", "lines", "how"),
+    [("docs/settings.md", settings_command.markdown, "--markdown"), (".env.example", settings_command.env, "--env")],
+    ids=["page", "file"],
+)
+def test_the_pages_of_the_settings_are_current(path: str, lines: Callable[[], Iterator[str]], how: str) -> None:
+    """Both are what the code would write now, and name every setting."""
+    text = "".join(f"{line}\n" for line in lines())
+    assert (ROOT / path).read_text() == text, f"python -m service settings {how} > {path}"
+    assert [field for field in Settings.__struct_fields__ if field.upper() not in text] == []
+
+
+def test_every_part_of_the_settings_begins_with_one() -> None:
+    """The parts of the page name settings that there are, in their order, and the first is the first."""
+    fields = list(Settings.__struct_fields__)
+    begins = [fields.index(name) for name in settings_command.PARTS]
+    assert begins == sorted(begins)
+    assert begins[0] == 0
 
 
 def test_every_error_code_is_documented() -> None:

@@ -18,8 +18,9 @@ from service import __main__ as command_line
 from service.composition import open_context
 from service.errors import Problem
 from service.flow.identify import principal_of
+from service.home import secret_key_of
 from service.serve import _prepare
-from service.settings import Settings, SettingsError, secret_key_of
+from service.settings import Settings, SettingsError
 from tests.database_fixture import PostgreSql
 from tests.leaks import plant
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from service.access import session_cookie
-from service.settings import SHIPPED_SCORERS, Settings, SettingsError, is_a_scorer, make_home
+from service.home import make_home
+from service.settings import SHIPPED_SCORERS, Settings, SettingsError, is_a_scorer
 
 
 @pytest.mark.parametrize(
