@@ -170,6 +170,16 @@ async def requires_analyze(connection: Connection, _handler: BaseRouteHandler) -
     _check_within(visit.spent)
 
 
+async def take_more(connection: Connection, wanted: int) -> None:
+    """Take further tokens of the key that `requires_analyze` let in, for a request that has several texts."""
+    visit = visit_of(connection)
+    assert visit.principal is not None
+    bucket = limits.key_bucket(visit.principal.token_id, visit.principal.per_minute)
+    if wanted > 0:
+        visit.spent = await context_of(connection).limiter.take([bucket._replace(wanted=wanted)])
+        _check_within(visit.spent)
+
+
 @_refusals_count
 async def requires_session(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A person who is signed in, wherever they may do what."""

@@ -16,6 +16,7 @@ from service.addresses import parse_networks
 from service.composition import open_context
 from service.ending import told_of_the_end
 from service.errors import Problem
+from service.flow.analyse import get_ready
 from service.flow.context import Context
 from service.flow.live import QueueNews
 from service.flow.live_threads import ThreadNews
@@ -33,6 +34,7 @@ from service.routes import (
     limits,
     live,
     mail,
+    moderations,
     operations,
     pages,
     perspective,
@@ -78,6 +80,7 @@ HANDLERS: list[BaseRouteHandler] = [
     *spam.HANDLERS,
     *webhooks.HANDLERS,
     *coral.HANDLERS,
+    *moderations.HANDLERS,
     *perspective.HANDLERS,
     *operations.HANDLERS,
     *pages.HANDLERS,
@@ -125,6 +128,7 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         return
     async with open_context(settings) as opened:
         await opened.author_tokens.ensure_key(now=opened.now())
+        await get_ready(opened)
         await opened.hub.start()
         try:
             async with _serving(app, opened):

@@ -19,16 +19,20 @@ _AGAIN_AFTER_SECONDS: Final = 1.0
 
 
 class Bucket(NamedTuple):
-    """A bucket of `limit` tokens that fills within `per_seconds`; `name` is public, `key` tells whose it is."""
+    """A bucket of `limit` tokens that fills within `per_seconds`; `name` is public, `key` tells whose it is.
+
+    `wanted` tokens are taken at once, or none.
+    """
 
     name: str
     key: str
     limit: int
     per_seconds: int
+    wanted: int = 1
 
 
 class Taken(NamedTuple):
-    """What became of one bucket: whether it had a token, how many are left, and when there are more."""
+    """What became of one bucket: whether it had what was wanted, how many are left, and when there are more."""
 
     bucket: Bucket
     allowed: bool
@@ -97,7 +101,7 @@ class LocalLimits:
 
     def _look(self, bucket: Bucket, now: float) -> Taken:
         before = min(max(self._full_at.get(bucket.key, now), now), now + bucket.per_seconds)
-        after = before + bucket.per_seconds / bucket.limit
+        after = before + bucket.wanted * bucket.per_seconds / bucket.limit
         late = after - bucket.per_seconds - now
         # A microsecond is as fine as the script computes.
         if late > 1e-6:
@@ -129,7 +133,9 @@ class Limiter:
     @only_unavailable
     async def _take(self, buckets: Sequence[Bucket]) -> list[Taken]:
         keys = [self._prefix + bucket.key for bucket in buckets]
-        rates = [part for bucket in buckets for part in (bucket.limit, bucket.per_seconds * _MICROSECONDS)]
+        rates = [
+            part for bucket in buckets for part in (bucket.limit, bucket.per_seconds * _MICROSECONDS, bucket.wanted)
+        ]
         return [
             Taken(bucket, bool(allowed), remaining, reset / _MICROSECONDS, retry / _MICROSECONDS)
             for bucket, (allowed, remaining, reset, retry) in zip(buckets, await self._script(keys, rates), strict=True)

@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from service.errors import PROBLEM_MEDIA_TYPE, Problem
-from service.flow import perspective_errors
+from service.flow import openai_moderations, perspective_errors
 
 _GOOGLE: Final = ("/v1alpha1/", "/$discovery/")
+_OPENAI: Final = "/v1/moderations"
 
 
 class Told(NamedTuple):
@@ -25,4 +26,7 @@ def told(problem: Problem, path: str) -> Told:
     if path.startswith(_GOOGLE):
         body = msgspec.json.encode(perspective_errors.body_of(problem))
         return Told(perspective_errors.status_of(problem), "application/json", body)
+    if path.rstrip("/") == _OPENAI:
+        body = msgspec.json.encode(openai_moderations.error_of(problem))
+        return Told(problem.status, "application/json", body)
     return Told(problem.status, PROBLEM_MEDIA_TYPE, problem.body())

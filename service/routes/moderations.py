@@ -10,7 +10,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, Reques
 from litestar.params import QueryParameter
 
 from service import schemas
-from service.access import requires_analyze
+from service.access import requires_analyze, take_more
 from service.flow import openai_moderations
 from service.routes import requests
 from service.routes.answered_by import headers_of
@@ -48,6 +48,8 @@ async def create_moderation(request: Request[Any, Any, Any], scale: ScaleName = 
     context, site, _ = requests.visited(request)
     on = openai_moderations.scale_of(scale)
     texts = openai_moderations.texts_of(decode_json(await request.body()))
+    # A quota is of texts, of which the guard, that cannot know how many there are, has counted one.
+    await take_more(request, len(texts) - 1)
     moderated = await openai_moderations.moderate(context, site, texts, on)
     return Response(moderated.answer, headers=_NO_STORE | headers_of(moderated.analysed))
 

@@ -25,8 +25,8 @@ _METHODS = ("get", "put", "post", "delete", "patch")
 _ALWAYS = (400, 404, 405, 421, 500, 503)
 #: The tag of the pages that links in letters lead to.
 _OF_LETTERS = "mail"
-#: The tag of the methods of the Perspective API, which tell every refusal as Google does.
-_OF_GOOGLE = "perspective"
+#: Tags of methods that tell refusals in another API's words: the response, and with which statuses beside `_ALWAYS`.
+_DIALECTS = {"perspective": ("GoogleError", (403, 408, 429)), "openai": ("OpenAiError", (401, 403, 408, 413, 429))}
 _AUTHOR: dict[str, list[str]] = {"authorToken": []}
 _API: dict[str, list[str]] = {"apiToken": []}
 _SESSION: dict[str, list[str]] = {"session": []}
@@ -124,10 +124,14 @@ def _problems() -> dict[str, Any]:
         by_status.setdefault(status, []).append(code)
     body = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": _REF.format(name=ProblemBody.__name__)}}}
     google = {"application/json": {"schema": {"$ref": _REF.format(name=perspective.GoogleErrorBody.__name__)}}}
+    openai = {"application/json": {"schema": {"$ref": _REF.format(name=schemas.OpenAiErrorBody.__name__)}}}
     return {
         f"Problem{status}": {"description": f"One of {', '.join(codes)}", "content": body}
         for status, codes in by_status.items()
-    } | {"GoogleError": {"description": "An error as Google's services tell it.", "content": google}}
+    } | {
+        "GoogleError": {"description": "An error as Google's services tell it.", "content": google},
+        "OpenAiError": {"description": "An error as OpenAI's API tells it.", "content": openai},
+    }
 
 
 def _operation(method: str, operation: dict[str, Any], guard: str) -> dict[str, Any]:
@@ -149,7 +153,7 @@ def _operation(method: str, operation: dict[str, Any], guard: str) -> dict[str, 
     # The framework's own 400 is not what we answer.
     kept = {status: said for status, said in operation["responses"].items() if status != "400"}
     problems = {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
-    if _OF_GOOGLE in operation.get("tags", ()):
-        error = {"$ref": "#/components/responses/GoogleError"}
-        problems = {str(status): error for status in sorted({*_ALWAYS, 403, 408, 429})}
+    for tag in _DIALECTS.keys() & set(operation.get("tags", ())):
+        name, more = _DIALECTS[tag]
+        problems = {str(status): {"$ref": f"#/components/responses/{name}"} for status in sorted({*_ALWAYS, *more})}
     return operation | {"responses": dict(sorted((problems | kept).items())), "security": security}

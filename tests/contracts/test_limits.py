@@ -48,6 +48,23 @@ async def test_a_bucket_gives_its_tokens_and_then_says_when_there_are_more(
 
 
 @pytest.mark.parametrize("redis_server", SERVERS, indirect=True)
+@pytest.mark.parametrize("is_local", [False, True])
+async def test_several_tokens_are_taken_at_once_or_none(redis_client: Redis, redis_prefix: str, is_local: bool) -> None:
+    """Who wants more than there are takes none, and learns when there are as many."""
+    local, limiter = LocalLimits(), Limiter(redis_client, redis_prefix)
+
+    async def take(wanted: int) -> Taken:
+        wants = [bucket(limit=10)._replace(wanted=wanted)]
+        return local.take(wants)[0] if is_local else (await limiter.take(wants))[0]
+
+    first, second, third = await take(6), await take(5), await take(4)
+    assert (first.allowed, first.remaining) == (True, 4)
+    assert (second.allowed, second.remaining) == (False, 0)
+    assert 300 < second.retry_after_seconds <= 360
+    assert (third.allowed, third.remaining) == (True, 0)
+
+
+@pytest.mark.parametrize("redis_server", SERVERS, indirect=True)
 async def test_of_several_buckets_all_pay_or_none(redis_client: Redis, redis_prefix: str) -> None:
     """Who is refused by one limit does not use up another."""
     limiter = Limiter(redis_client, redis_prefix)

@@ -1,16 +1,16 @@
 -- Token buckets (GCRA): each key holds the time at which its bucket will be full again, in microseconds.
--- KEYS: the buckets. ARGV: limit and period in microseconds for each of them.
--- All are taken from or none. Answers, for each: whether it had a token, what is left, microseconds until full,
--- microseconds until it has one.
+-- KEYS: the buckets. ARGV: limit, period in microseconds and how many tokens are wanted for each of them.
+-- All are taken from or none. Answers, for each: whether it had them, what is left, microseconds until full,
+-- microseconds until it has them.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local full, answer, allowed = {}, {}, true
 for i = 1, #KEYS do
-    local limit, period = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    local limit, period, wanted = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
     local before = math.max(tonumber(redis.call('GET', KEYS[i]) or now), now)
     -- A limit that was lowered must not lock anybody out for longer than its period.
     before = math.min(before, now + period)
-    local after = before + period / limit
+    local after = before + wanted * period / limit
     full[i] = after
     local late = after - period - now
     if late > 0 then
