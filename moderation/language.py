@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 import msgspec
@@ -15,6 +16,8 @@ LEAST_LETTERS = 20
 """Under so many letters the model's guess about a Latin text is worth little."""
 LEAST_CONFIDENCE = 0.5
 """Under this probability the model's guess is not told."""
+SURE = 0.8
+"""So sure one must be of a language that the sender does not name while the model knows the one that is named."""
 _SAMPLE = 2000
 _SCRIPT_SHARE = 0.5
 _LONGEST_GUESSED = 2000
@@ -73,6 +76,18 @@ def detect_language(text: str) -> Language:
     if guess.code is None and script in _FALLBACK and share >= _SCRIPT_SHARE and count > 1:
         return Language(code=_FALLBACK[script], confidence=share / 2)
     return guess
+
+
+def may_judge(languages: Collection[str], said: Iterable[str], found: Language) -> bool:
+    """Return whether a model of some languages may judge a text, by what its sender says and what was found.
+
+    Of a short text whose language nobody tells it may; against the sender's word only a sure finding counts.
+    """
+    named = {one.replace("_", "-").partition("-")[0].lower() for one in said}
+    agreed = not named.isdisjoint(languages)
+    if found.code is None:
+        return not named or agreed
+    return found.code in languages or (agreed and found.confidence < SURE)
 
 
 def guess_language(letters: str) -> Guess:

@@ -50,7 +50,11 @@ class ParquetTable:
     def texts(self) -> Iterator[str | None]:
         """Yield the text of each row."""
         for batch in self._batches([self._text]):
-            yield from batch.column(0).to_pylist()
+            try:
+                found = batch.column(0).to_pylist()
+            except UnicodeDecodeError:
+                raise SettingsError(f"{self._path}: the column {self._text} is not text in UTF-8") from None
+            yield from found
 
     def write(self, out: BinaryIO, fields: Sequence[Field], added: Iterable[Added], without: Sequence[str]) -> None:
         """Write the rows in groups of one size, so that the same rows are the same bytes."""

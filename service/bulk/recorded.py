@@ -13,6 +13,8 @@ import msgspec
 LONGEST_TEXT_BYTES: Final = 20_480
 """What the API takes; it answers more with an error."""
 
+_NAME = re.compile(r"[A-Z0-9_@]{1,64}")
+
 
 class Skipped(StrEnum):
     """Why a line is not compared."""
@@ -79,7 +81,8 @@ def _scores(response: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, dict) else []
+    # Names are shown in the report, and a recording may hold anything.
+    return [(name, one) for name, one in value.items() if _NAME.fullmatch(name)] if isinstance(value, dict) else []
 
 
 def _of(value: Any, name: str) -> Any:

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from moderation.language import detect_language
+from moderation.language import detect_language, may_judge
 from moderation.scale import is_scaled, maps_version, on_perspective_scale
 from moderation.scorers import Scorer, ScorerError
 from moderation.scores import Attribute, Scores
@@ -120,8 +120,9 @@ def found_in(chunk: Sequence[str | None], model: Model, wanted: Wanted) -> list[
         if text is None or not text.strip():
             found[place] = Found((), EMPTY)
             continue
-        language = detect_language(text).code or ""
-        if language and language not in model.scorer.languages and not wanted.any_language:
+        told = detect_language(text)
+        language = told.code or ""
+        if not wanted.any_language and not may_judge(model.scorer.languages, (), told):
             found[place] = Found((), LANGUAGE, language)
         else:
             asked.append((place, text, language))

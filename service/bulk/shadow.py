@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from moderation.agreement import THRESHOLDS, AtThreshold, at_threshold, rank_agreement, same_share_from
-from moderation.language import detect_language
+from moderation.language import detect_language, may_judge
 from moderation.perspective import attribute_of
 from moderation.scale import is_scaled, on_perspective_scale
 from moderation.scorers import Scorer
@@ -19,8 +19,6 @@ from service.bulk.recorded import Call, Skipped, read_call
 from service.bulk.score import PERSPECTIVE, score_each
 
 _CHUNK = 64
-#: So sure a detector must be of a language that the client does not name while the model knows the one it names.
-_SURE = 0.8
 
 
 class Pairs:
@@ -106,12 +104,8 @@ class Shadow:
                 yield call
 
     def _reads(self, call: Call) -> bool:
-        """Answer whether the endpoint would score a text: by what is found, and by what is said of a doubtful one."""
-        found, languages = detect_language(call.text), self._scorer.languages
-        said = {one.replace("_", "-").partition("-")[0].lower() for one in call.languages}
-        if found.code is None:
-            return not said or bool(said & languages)
-        return found.code in languages or (bool(said & languages) and found.confidence < _SURE)
+        """Answer whether the endpoint would score a text, by the same rule."""
+        return may_judge(self._scorer.languages, call.languages, detect_language(call.text))
 
     def _take(self, calls: Sequence[Call]) -> None:
         for call, scores in zip(calls, score_each(self._scorer, [call.text for call in calls]), strict=True):

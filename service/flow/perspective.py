@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from moderation.language import Language, detect_language
+from moderation.language import Language, detect_language, may_judge
 from moderation.places import Place
 from moderation.scores import Attribute
 from moderation.sentences import sentences, utf16_places
 from service import telemetry
 from service.errors import Problem
 from service.flow import perspective_errors as errors
-from service.flow.analyse import Analysed, Scale, TooMany, analyse, value_on
+from service.flow.analyse import WITHIN_SECONDS, Analysed, Scale, TooMany, analyse, value_on
 from service.flow.ask import ask
 from service.flow.context import Context
 from service.flow.identify import Principal
@@ -36,8 +37,6 @@ from service.schemas.perspective import (
 from service.store import suggestions
 from service.store.types import Row
 
-#: So sure a detector must be of a language that the client does not name while the model knows the one it names.
-_SURE: Final = 0.8
 #: Nobody waits for the score that a label is kept beside as long as for one that is asked for.
 _BESIDE_LABEL_SECONDS: Final = 0.6
 
@@ -66,11 +65,14 @@ class Spoken(NamedTuple):
         return self.requested or self.detected
 
 
-async def analyze(context: Context, site: Row, request: AnalyzeRequest, scale: Scale) -> Answered:
-    """Answer what the model in force says of a text; nothing of the text is kept.
+async def analyze(
+    context: Context, site: Row, request: AnalyzeRequest, scale: Scale, *, within_seconds: float = WITHIN_SECONDS
+) -> Answered:
+    """Answer what the model in force says of a text, in time or not at all; nothing of the text is kept.
 
     Raises request.invalid with the API's own error types, and limits.exceeded where nobody answers in time.
     """
+    deadline = time.monotonic() + within_seconds
     wanted = known_attributes(list(request.requested_attributes), drop=request.drop_unsupported_attributes)
     for name in wanted:
         _check_threshold(name, request)
@@ -80,7 +82,8 @@ async def analyze(context: Context, site: Row, request: AnalyzeRequest, scale: S
     if not wanted:
         return Answered(answer, None)
     places = await asyncio.to_thread(_places, text, spoken) if request.span_annotations else [(0, len(text))]
-    whole, parts = await _analysed(context, site, text, places)
+    left = deadline - time.monotonic()
+    whole, parts = await _analysed(context, site, [text, *(text[begin:end] for begin, end in places)], left)
     scored = _scored(whole, wanted, drop=request.drop_unsupported_attributes)
     scored = _in_language(whole, scored, spoken, drop=request.drop_unsupported_attributes)
     spans = list(zip(utf16_places(text, places), parts, strict=True))
@@ -142,12 +145,11 @@ def _places(text: str, spoken: Spoken) -> list[Place]:
 
 
 async def _analysed(
-    context: Context, site: Row, text: str, places: Sequence[Place]
+    context: Context, site: Row, texts: Sequence[str], within_seconds: float
 ) -> tuple[Analysed, Sequence[Analysed]]:
     """Answer what is known of the whole text and of each of its parts, all of it by one model."""
-    parts = [text[begin:end] for begin, end in places]
     try:
-        whole, *others = await analyse(context, site, [text, *parts])
+        whole, *others = await analyse(context, site, texts, within_seconds=within_seconds)
     except TooMany as many:
         seconds = math.ceil(many.retry_after_seconds)
         raise errors.too_many(
@@ -170,20 +172,11 @@ def _scored(whole: Analysed, wanted: Mapping[str, Attribute], *, drop: bool) -> 
 
 def _in_language(whole: Analysed, scored: dict[str, Attribute], spoken: Spoken, *, drop: bool) -> dict[str, Attribute]:
     """Answer the attributes if the model is good for the language of the text; refuse them, or none, otherwise."""
-    if not scored or not whole.languages or _is_known(whole.languages, spoken):
+    if not scored or not whole.languages or may_judge(whole.languages, spoken.requested, spoken.found):
         return scored
     if drop:
         return {}
     raise errors.unsupported_language(next(iter(scored)), spoken.requested, spoken.detected)
-
-
-def _is_known(languages: frozenset[str], spoken: Spoken) -> bool:
-    """Answer whether a model is good for a text; of a short text whose language nobody tells it is taken to be."""
-    requested = {one.replace("_", "-").partition("-")[0].lower() for one in spoken.requested}
-    code, confidence = spoken.found.code, spoken.found.confidence
-    if code is None:
-        return not requested or bool(requested & languages)
-    return code in languages or (bool(requested & languages) and confidence < _SURE)
 
 
 def _score(

@@ -194,6 +194,18 @@ def test_parquet_keeps_its_columns(score: Score, tmp_path: Path) -> None:
     assert (tmp_path / "out.parquet").read_bytes() == first
 
 
+def test_parquet_with_broken_text_is_one_line(score: Score, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column of text that is none in UTF-8, or of numbers, is refused before anything is scored."""
+    broken = pyarrow.array([b"secr\xffet"]).view(pyarrow.string())
+    for column, message in ((broken, "is not text in UTF-8"), (pyarrow.array([1]), "holds int64, not text")):
+        parquet.write_table(pyarrow.table({"text": column}), tmp_path / "in.parquet")
+        assert score("in.parquet") == 2
+        said = capsys.readouterr().err
+        assert message in said
+        assert said.count("\n") == 1
+    assert not (tmp_path / "out.parquet").exists()
+
+
 @pytest.mark.slow
 def test_without_its_package_parquet_is_one_line(tmp_path: Path) -> None:
     """Without pyarrow the command says what to install, and CSV needs none."""

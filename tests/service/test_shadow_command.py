@@ -147,6 +147,13 @@ def test_what_is_no_score_is_none(value: Any) -> None:
     assert read_call(json.dumps(call(CIVIL, {"TOXICITY": value})).encode()) is Skipped.NO_SCORE
 
 
+def test_a_name_that_is_no_attributes_is_not_shown(run: Run) -> None:
+    """A recording whose names hold something else leads to no such word in the report."""
+    found = run([call(CIVIL + " 0.5", {"TOXICITY": 0.5, f"\x1b[2J{SECRET}": 0.5})])
+    assert found["not_measured"] == {}
+    assert list(found["attributes"]) == ["TOXICITY"]
+
+
 def test_the_longest_text_is_compared() -> None:
     """A text of the API's own limit is one that it answered."""
     assert isinstance(read_call(json.dumps(call("x" * LONGEST_TEXT_BYTES, {"TOXICITY": 0.5})).encode()), Call)
