@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ class Visit:
 
     __slots__ = (
         "administered",
+        "began",
         "commenter",
         "cors_origin",
         "network",
@@ -32,6 +34,7 @@ class Visit:
     )
 
     def __init__(self) -> None:
+        self.began = time.monotonic()
         self.network: str | None = None
         self.spent: list[Taken] = []
         self.refused: tuple[str, Taken] | None = None
@@ -41,6 +44,11 @@ class Visit:
         self.principal: Principal | None = None
         self.session: Session | None = None
         self.administered: frozenset[str] | None = None
+
+
+def seconds_since(visit: Visit) -> float:
+    """Answer for how long a request is being answered."""
+    return time.monotonic() - visit.began
 
 
 def visit_of(connection: Connection) -> Visit:

@@ -15,12 +15,15 @@ from service.flow.ask import ask
 from service.flow.context import Context
 from service.flow.quick import TooMany
 from service.queue.questions import NoAnswer, Unanswered
+from service.store import people
 from service.store.types import Row
 
-__all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse", "value_on"]
+__all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse", "get_ready", "value_on"]
 
-#: Clients wait 800 ms; what is left of them is for the way, the key and what is made of the scores.
-WITHIN_SECONDS: Final = 0.7
+#: Since a request came. Clients wait 800 ms; what is left of them is for the way, and for a machine that is busy.
+WITHIN_SECONDS: Final = 0.65
+#: So many of one process wait for the scorer; one more would hardly be answered in time.
+MOST_ASKED: Final = 64
 #: What the quick model has at least, whatever it says of itself.
 _LEAST_QUICK_SECONDS: Final = 0.1
 
@@ -72,6 +75,8 @@ async def analyse(
     reserved = min(max(context.quick.seconds_for(distinct), _LEAST_QUICK_SECONDS), within_seconds)
     why = None
     try:
+        if context.answers.waiting >= MOST_ASKED:
+            raise NoAnswer(Unanswered.FULL)
         said, languages = await ask(context, distinct, within_seconds=within_seconds - reserved, remember=remember)
     except NoAnswer as none:
         why = _WHY[none.reason]
@@ -84,6 +89,14 @@ async def analyse(
         for text, one in said.items()
     }
     return [known[text] for text in texts]
+
+
+async def get_ready(context: Context) -> None:
+    """Load the quick model where there is a key by which it may be needed: it takes longer than a client waits."""
+    async with context.database.reading() as connection:
+        if not await people.is_in_use(connection, "analyze"):
+            return
+    context.quick.wake()
 
 
 def value_on(scale: Scale, analysed: Analysed, attribute: Attribute) -> float | None:

@@ -12,6 +12,7 @@ from litestar.params import QueryParameter
 from service.access import open_to_all, requires_admin, requires_analyze
 from service.errors import Problem
 from service.flow import perspective
+from service.flow.analyse import WITHIN_SECONDS
 from service.flow.perspective_discovery import VERSION, discovery
 from service.flow.perspective_request import read
 from service.routes import requests
@@ -25,7 +26,7 @@ from service.schemas.perspective import (
     SuggestAnswer,
     SuggestRequest,
 )
-from service.visits import context_of
+from service.visits import context_of, seconds_since
 
 #: A text of the longest size with every character escaped, and as much again around it.
 MOST_BODY_BYTES: Final = 262_144
@@ -76,7 +77,8 @@ async def analyze_comment(request: Request[Any, Any, Any], scale: ScaleName = No
     context, site, visit = requests.visited(request)
     on = perspective.scale_of(scale, requests.as_member(visit))
     wanted = read(decode_json(await request.body()), AnalyzeRequest)
-    answered = await perspective.analyze(context, site, wanted, on)
+    left = WITHIN_SECONDS - seconds_since(visit)
+    answered = await perspective.analyze(context, site, wanted, on, within_seconds=left)
     return Response(answered.answer, headers=_NO_STORE | headers_of([answered.by] if answered.by else []))
 
 

@@ -224,6 +224,12 @@ async def tokens_of(connection: AsyncConnection, site_id: str) -> Sequence[Row]:
     return (await connection.execute(query)).all()
 
 
+async def is_in_use(connection: AsyncConnection, scope: str) -> bool:
+    """Answer whether a token of any site that is not revoked has a scope."""
+    query = sa.select(api_tokens.c.scopes).where(api_tokens.c.revoked_at.is_(None))
+    return any(scope in scopes for scopes in (await connection.execute(query)).scalars())
+
+
 async def revoke_token(connection: AsyncConnection, site_id: str, token_id: str, *, at: datetime) -> bool:
     """Revoke an API token; answer whether there was one to revoke."""
     changed = await connection.execute(

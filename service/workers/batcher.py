@@ -24,6 +24,8 @@ _SHORT_CALL_SECONDS = 0.25
 """Somebody who waits for an answer waits for the call in progress first."""
 _SHORT_FOR_SECONDS = 10.0
 """Calls stay short for so long after a question: whoever asked once asks again."""
+_CALL_COST = 200
+"""A call costs about as much as so many characters, whatever is in it; short texts do not tell how long others take."""
 _REMEMBERED = 0.8
 _SHORTEST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 1.0, 60.0
 
@@ -86,7 +88,7 @@ class Batcher:
         self._lines = {priority: Line(priority) for priority in Priority}
         self._served = 0.0
         self._short_until: float | None = None
-        self._scored_characters, self._scored_seconds = 0.0, 0.0
+        self._scored_characters, self._scored_seconds, self._scored_calls = 0.0, 0.0, 0.0
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -109,15 +111,20 @@ class Batcher:
         return self._scored_characters / self._scored_seconds if self._scored_seconds else None
 
     def seconds_for(self, characters: int, priority: Priority) -> float:
-        """Answer how long so many characters more would take in a line, at most; 0 before the first answer."""
-        speed, line = self.characters_per_second, self._lines[priority]
-        if not speed:
+        """Answer how long so many characters more would take in a line; 0 for what is tried however slow it was.
+
+        That is what makes no call longer than a call is anyway, while nobody waits before it: else a scorer that was
+        slow once, while it started, would never be asked again.
+        """
+        line = self._lines[priority]
+        if not self._scored_seconds or (not line.texts and characters <= LEAST_CHARACTERS):
             return 0.0
         mine = line.characters + characters
         others = [other for other in self._lines.values() if other is not line and other.texts]
         # While the others wait they have their shares, but no more than what waits there.
         theirs = sum(min(other.characters, mine * other.share / line.share) for other in others)
-        return (mine + theirs) / speed
+        done = self._scored_characters + self._scored_calls * _CALL_COST
+        return (mine + theirs + _CALL_COST) * self._scored_seconds / done
 
     async def score(
         self,
@@ -247,6 +254,7 @@ class Batcher:
         telemetry.scorer_seconds.labels("score", priority).observe(seconds)
         self._scored_characters = self._scored_characters * _REMEMBERED + call.characters
         self._scored_seconds = self._scored_seconds * _REMEMBERED + seconds
+        self._scored_calls = self._scored_calls * _REMEMBERED + 1
         for (text, requests), one in zip(call.texts.items(), scores, strict=True):
             if text not in self._uncached and any(request.remember for request in requests):
                 self.cache.keep(text, one)
