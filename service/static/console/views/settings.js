@@ -52,7 +52,7 @@ async function showMembers(place) {
 }
 
 // API tokens: for a person's programs or the publisher's systems; each secret is shown once.
-const SCOPES = ["review", "threads", "events", "admin"];
+const SCOPES = ["review", "threads", "events", "admin", "analyze"];
 
 async function showKeys(place) {
   const [{ keys }, { members }] = await Promise.all([get(admin("keys")), get(admin("members"))]);
