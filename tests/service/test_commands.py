@@ -242,6 +242,18 @@ def test_without_its_dependencies_the_service_says_what_to_do() -> None:
     assert told.stderr.count("\n") == 1
 
 
+def test_a_token_says_how_it_has_texts_scored(run: Run, site: str) -> None:
+    """A system that has texts scored gets a quota, a scale and leave to store with its token, within bounds."""
+    words = ("token", "create", site, "--name", "Forum", "--scope", "analyze")
+    usual = json.loads(run(*words)[0])["key"]
+    assert (usual["per_minute"], usual["may_store"], usual["scale"]) == (600, False, "perspective")
+    told = json.loads(run(*words, "--per-minute", "30", "--may-store", "yes", "--scale", "probability")[0])["key"]
+    assert (told["per_minute"], told["may_store"], told["scale"]) == (30, True, "probability")
+    for wrong in ("0", "many", "-5"):
+        with pytest.raises(SettingsError, match="per_minute"):
+            run(*words, f"--per-minute={wrong}")
+
+
 def test_a_token_of_a_site_is_made_listed_and_revoked(run: Run, site: str) -> None:
     """A system's token is printed once, listed without its secret, and can be revoked; so can a member's access."""
     made = json.loads(run("token", "create", site, "--name", "CMS", "--scope", "threads")[0])

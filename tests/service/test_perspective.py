@@ -13,6 +13,7 @@ from moderation.scale import on_perspective_scale
 from moderation.scores import Attribute
 from service.flow.context import Context
 from service.queue.scorer_status import ScorerState
+from tests.leaks import plant
 from tests.service.analysing import (
     ANALYZE,
     QUICK_ID,
@@ -325,6 +326,19 @@ async def test_a_key_opens_nothing_else(asking: Client) -> None:
     for method, path in (("GET", "/v1/review/test/queue"), ("GET", "/v1/admin/sites/test")):
         answer = await asking.service.call(method, path, as_=asking.key, expect=403)
         assert answer.json()["code"] == "auth.forbidden"
+
+
+async def test_an_admin_says_what_a_key_may(asking: Client) -> None:
+    """Quota, scale and leave to store are named with the key, within bounds, and are the usual ones unless told."""
+    path, wanted = "/v1/admin/sites/test/keys", {"name": "forum", "scopes": ["analyze"]}
+    more = {"per_minute": 3, "may_store": True, "scale": "perspective"}
+    made = (await asking.service.call("POST", path, as_="admin", json=wanted | more, expect=201)).json()
+    assert {name: made["key"][name] for name in more} == more
+    plant(made["token"])
+    await Client(asking.service, made["token"]).analyze(CIVIL)
+    for wrong in ({"per_minute": 0}, {"per_minute": 1_000_001}, {"scale": "percent"}, {"may_store": "yes"}):
+        refused = await asking.service.call("POST", path, as_="admin", json=wanted | wrong, expect=400)
+        assert refused.json()["fields"][0]["field"] == next(iter(wrong))
 
 
 async def test_a_revoked_key_is_not_valid(asking: Client) -> None:
