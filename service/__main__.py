@@ -82,6 +82,7 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
     # Without a help text it is not listed: only a worker starts it.
     commands.add_parser("scorer").set_defaults(run=_scorer)
     if admin:
+        from service.backup_command import add_backup
         from service.commands import add_commands
         from service.model_commands import add_model_commands
         from service.score_command import add_score
@@ -92,6 +93,7 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
         add_model_commands(commands)
         add_score(commands)
         add_settings(commands)
+        add_backup(commands)
         add_shadow(commands)
     return parser
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import fcntl
 import http.client
 import logging
 import os
@@ -15,9 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
-from service.home import make_home
+from service.home import make_home, only_one
 from service.settings import Settings, SettingsError
 from service.supervisor import ProcessSpec, Server, Supervisor
 
@@ -81,17 +79,6 @@ def handed_on(settings: Settings, environment: Mapping[str, str], *, redis_url: 
         "REDIS_URL": redis_url,
         SUPERVISOR_VARIABLE: str(os.getpid()),
     }
-
-
-@contextlib.contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Hold the home folder's lock; the kernel lets go of it however this process ends."""
-    with (home / "serve.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotServe(f"COLLOQUY_HOME: {home} is served already by another `python -m service serve`") from None
-        yield
 
 
 def wait_for_port(host: str, port: int, *, setting: str = "PORT", seconds: float = PORT_WAIT_SECONDS) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from moderation.policy import default_policy
 from moderation.rules import BUILT_IN_REASONS
+from service import VERSION, settings_command
 from service import __main__ as command_line
-from service import settings_command
 from service.app import create_litestar, own_handlers
 from service.errors import CODES
 from service.settings import Settings
@@ -153,11 +153,12 @@ def test_no_path_of_a_developers_machine(path: Path) -> None:
 
 
 def test_the_changelog_has_this_version() -> None:
-    """The changelog has a part for what is coming and one for the version in pyproject.toml."""
+    """The changelog has a part for what is coming and one for the version that pyproject.toml and the code name."""
     version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
     assert version is not None
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert headings[:2] == ["Unreleased", version.group(1)]
+    assert version.group(1) == VERSION
 
 
 def test_decision_records_are_numbered_in_a_row() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,15 +36,18 @@ class Noted(msgspec.Struct, frozen=True):
     hash: str
 
 
-async def verify(context: Context, site: Row | None = None, noted: Noted | None = None) -> AsyncIterator[Walked]:
-    """Yield what walking each chain found: a site's alone, or every one there is."""
+async def verify(
+    context: Context, site: Row | None = None, noted: Noted | None = None, *, heads: Mapping[str, Noted] | None = None
+) -> AsyncIterator[Walked]:
+    """Yield what walking each chain found: a site's alone, or every one there is; `heads`: ends noted by chain."""
+    known = {} if heads is None else heads
     async with context.database.reading() as connection:
         names = {row.id: row.slug for row in await sites.every(connection)}
-        wanted = [site.id] if site else sorted({INSTALLATION, *names, *await store.chains(connection)})
+        wanted = [site.id] if site else sorted({INSTALLATION, *names, *known, *await store.chains(connection)})
     for chain in wanted:
         # One snapshot for each chain: its head and its last event are of the same moment.
         async with context.database.reading() as connection:
-            yield await _walk(connection, chain, names.get(chain, chain), noted)
+            yield await _walk(connection, chain, names.get(chain, chain), noted or known.get(chain))
 
 
 async def _walk(connection: AsyncConnection, chain: str, name: str, noted: Noted | None) -> Walked:

@@ -48,30 +48,39 @@ def upgrade(url: str) -> str:
 
 async def is_current(url: str) -> bool:
     """Answer whether the database has every migration of this version; SettingsError when it cannot be reached."""
-    file = _file_of(url)
+    head = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
+    return await revision_of(url) == head
+
+
+async def revision_of(url: str) -> str | None:
+    """Answer the migration that the database is at, None without any; SettingsError when it cannot be reached."""
+    file = file_of(url)
     if file and not file.exists():
         # To connect would make an empty one.
-        return False
-    head = ScriptDirectory.from_config(alembic_config(url)).get_current_head()
-    with _reaching(url):
+        return None
+    with reaching(url):
         _open_once(file)
         engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _CONNECT_SECONDS})
         try:
             async with engine.connect() as connection:
-                found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+                return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
         finally:
             await engine.dispose()
-    return found == head
+
+
+def is_known(revision: str) -> bool:
+    """Answer whether this version of the code has a migration; one that it has not is a newer version's."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(alembic_config("")).walk_revisions()}
 
 
 async def upgrade_async(url: str) -> str:
     """Do what upgrade does, inside a running event loop."""
-    with _reaching(url):
-        _open_once(_file_of(url))
+    with reaching(url):
+        _open_once(file_of(url))
         engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 60})
     try:
         async with AsyncExitStack() as ending:
-            with _reaching(url):
+            with reaching(url):
                 connection = await ending.enter_async_context(engine.begin())
                 await _lock(connection)
             return await connection.run_sync(_upgrade, alembic_config(url))
@@ -89,7 +98,7 @@ async def _lock(connection: AsyncConnection) -> None:
 
 
 @contextmanager
-def _reaching(url: str) -> Iterator[None]:
+def reaching(url: str) -> Iterator[None]:
     """What the block raises is the operator's to mend: one line that names the place and never the password."""
     try:
         yield
@@ -120,7 +129,8 @@ def _reason(error: BaseException) -> str:
     return text.rpartition("'>: ")[2]
 
 
-def _file_of(url: str) -> Path | None:
+def file_of(url: str) -> Path | None:
+    """Answer the file of a SQLite database, None for any other."""
     path = url.removeprefix("sqlite+aiosqlite:///").partition("?")[0]
     return None if path == url or path.startswith((":", "file:")) else Path(path)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from service.serve import CannotServe, handed_on, only_one, specs, wait_for_port
-from service.settings import Settings
+from service.home import only_one
+from service.serve import CannotServe, handed_on, specs, wait_for_port
+from service.settings import Settings, SettingsError
 from service.supervisor import Backoff
 from tests.eventually import eventually_now
 from tests.service.processes import events, is_gone
@@ -169,7 +170,7 @@ def test_backoff_doubles_up_to_its_limit() -> None:
 
 def test_a_home_is_served_once(tmp_path: Path) -> None:
     """A second supervisor of one home is refused by name of the home; the lock ends with its holder."""
-    with only_one(tmp_path), pytest.raises(CannotServe, match=str(tmp_path)), only_one(tmp_path):
+    with only_one(tmp_path), pytest.raises(SettingsError, match=str(tmp_path)), only_one(tmp_path):
         pass
     with only_one(tmp_path):
         pass
