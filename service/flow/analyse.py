@@ -15,7 +15,7 @@ from service.flow.ask import ask
 from service.flow.context import Context
 from service.flow.quick import TooMany
 from service.queue.questions import NoAnswer, Unanswered
-from service.store import people
+from service.store import people, sites
 from service.store.types import Row
 
 __all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse", "get_ready", "value_on"]
@@ -92,9 +92,9 @@ async def analyse(
 
 
 async def get_ready(context: Context) -> None:
-    """Load the quick model where there is a key by which it may be needed: it takes longer than a client waits."""
+    """Load the quick model where there is a key, or a Coral, that may need it: it takes longer than a client waits."""
     async with context.database.reading() as connection:
-        if not await people.is_in_use(connection, "analyze"):
+        if not (await people.is_in_use(connection, "analyze") or await sites.knows_a_coral(connection)):
             return
     context.quick.wake()
 

@@ -77,7 +77,7 @@ async def _advised(context: Context, coral: Coral, site: Row, asked: schemas.Cor
 async def _analysed(context: Context, site: Row, text: str) -> Analysed | None:
     """Answer what a model makes of the text; None when there is no room, which the policy has a word for."""
     try:
-        (analysed,) = await analyse(context, site, [text], within_seconds=WITHIN_SECONDS, remember=True)
+        (analysed,) = await analyse(context, site, [text], within_seconds=WITHIN_SECONDS)
     except TooMany:
         return None
     return analysed

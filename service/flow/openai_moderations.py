@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from moderation.language import detect_language
+from moderation.language import detect_language, may_judge
 from moderation.scores import Attribute
 from service import schemas
 from service.errors import Problem
@@ -51,12 +51,12 @@ class Moderated(NamedTuple):
 async def moderate(context: Context, site: Row, texts: Sequence[str], scale: Scale) -> Moderated:
     """Answer what is in texts; raise request.invalid for a language that the model cannot read, which is no zero."""
     # Away from the event loop, which many texts would hold up.
-    detecting = asyncio.to_thread(lambda: [detect_language(text).code for text in texts])
+    detecting = asyncio.to_thread(lambda: list(map(detect_language, texts)))
     analysed, languages = await asyncio.gather(_analysed(context, site, texts), detecting)
     for number, (one, language) in enumerate(zip(analysed, languages, strict=True)):
-        if language is not None and language not in one.languages:
+        if one.languages and not may_judge(one.languages, [], language):
             param = "input" if len(texts) == 1 else f"input[{number}]"
-            message = f"'{param}' is in a language ({language}) that {one.model_id} cannot read; it reads: "
+            message = f"'{param}' is in a language ({language.code}) that {one.model_id} cannot read; it reads: "
             raise refused(message + f"{', '.join(sorted(one.languages))}.", param, "unsupported_language")
     answer = schemas.Moderations(
         id=f"modr-{context.new_id().replace('-', '')}",

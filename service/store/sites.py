@@ -37,6 +37,11 @@ async def every(connection: AsyncConnection) -> Sequence[Row]:
     return (await connection.execute(sa.select(sites).order_by(sites.c.slug))).all()
 
 
+async def knows_a_coral(connection: AsyncConnection) -> bool:
+    """Answer whether some site answers a Coral."""
+    return bool((await connection.execute(sa.select(sa.exists().where(sites.c.coral.is_not(None))))).scalar_one())
+
+
 async def insert(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
     """Add a site; its policy must be stored in the same transaction."""
     await connection.execute(sites.insert(), dict(values))

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from service.errors import Problem, unavailable
 from service.flow import coral, policies
-from service.flow.analyse import WITHIN_SECONDS
+from service.flow.analyse import WITHIN_SECONDS, get_ready
 from service.flow.context import Context
 from service.flow.coral import PATIENCE_SECONDS, text_of
 from service.flow.manage_coral import Coral, is_signed
@@ -20,6 +20,7 @@ from service.flow.quick import Quick
 from service.queue.scorer_status import ScorerState
 from service.schemas import CoralAnswer
 from service.store.tables import metadata, sites
+from tests.eventually import eventually, turns
 from tests.leaks import plant
 from tests.service.answering import answering
 from tests.service.answers import fields, problem
@@ -294,6 +295,24 @@ async def test_nothing_hangs_past_corals_time(
     await set_policy(away, on_scorer_failure="publish")
     quick.stalls = True
     assert await ask(away, CIVIL) == HELD
+
+
+async def test_the_quick_model_is_there_before_a_coral_needs_it(
+    service: Service, quick: FakeQuickScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that starts where a site knows a Coral loads the quick model at once, and else does not."""
+    started: list[bool] = []
+
+    async def start() -> None:
+        started.append(True)
+
+    monkeypatch.setattr(quick, "start", start)
+    await get_ready(service.context)
+    await turns(10)
+    assert started == []
+    await know(service)
+    await get_ready(service.context)
+    await eventually(lambda: started == [True])
 
 
 def test_the_time_is_less_than_corals() -> None:
