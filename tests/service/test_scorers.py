@@ -8,7 +8,7 @@ import pytest
 
 from moderation.scorers import ScorerError
 from moderation.scorers.detoxify_files import path_digest
-from service.scorers import build_named, build_scorer, threads_of
+from service.scorers import build_named, build_scorer, digest_of, threads_of
 from service.settings import Settings, SettingsError
 from tests.programs import need_module
 from tests.tiny_models import read_checkpoint, tiny_checkpoint, write_checkpoint
@@ -25,6 +25,31 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
 def test_the_hashed_model_is_there() -> None:
     """The model without dependencies loads by its name."""
     assert type(build_scorer(Settings.from_environment({"SCORER": "hashed"}))).__name__ == "HashedScorer"
+
+
+def test_a_models_id_ends_in_the_first_digits_of_its_digest(tmp_path: Path) -> None:
+    """The digest that is written beside scores is the one that the id was made of."""
+    folder = tiny_folder(tmp_path / "tiny")
+    for name in ("hashed", f"onnx:{folder}"):
+        scorer = build_named(name)
+        digest = digest_of(scorer)
+        assert len(digest) == 64
+        assert scorer.model_id.endswith(f"@{digest[:8]}")
+
+
+def test_detoxify_has_the_digest_of_its_checkpoint(tmp_path: Path) -> None:
+    """A checkpoint's digest is the whole sha256 of its file."""
+    need_module("torch", "detoxify")
+    path = tiny_checkpoint(tmp_path)
+    assert digest_of(build_named(f"detoxify:{path}")) == path_digest(path)
+
+
+def test_a_name_in_place_of_the_setting() -> None:
+    """A command's own option comes first, and is the one that an error names."""
+    settings = Settings.from_environment({"SCORER": "compact"})
+    assert type(build_scorer(settings, "hashed")).__name__ == "HashedScorer"
+    with pytest.raises(SettingsError, match=r"--scorer: gpt cannot be used"):
+        build_scorer(settings, "gpt")
 
 
 def test_threads_are_the_cores_unless_said() -> None:
