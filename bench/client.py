@@ -7,10 +7,16 @@ from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """Status and body of one answer."""
+    """Status and body of one answer, and its head as it came."""
 
     status: int
     body: bytes
+    head: str = ""
+
+    def header(self, name: str) -> str | None:
+        """Answer the value of a header."""
+        lines = (line.partition(":") for line in self.head.split("\r\n")[1:])
+        return next((value.strip() for key, _, value in lines if key.lower() == name), None)
 
 
 class Connection:
@@ -38,7 +44,7 @@ class Connection:
         lines = answered.split("\r\n")
         length = next((int(line[15:]) for line in lines if line.lower().startswith("content-length:")), 0)
         found = await self._reader.readexactly(length) if length else b""
-        return Answer(int(lines[0].split(" ")[1]), found)
+        return Answer(int(lines[0].split(" ")[1]), found, answered)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -53,7 +53,7 @@ def main() -> None:
         print(json.dumps(_score_raw(options)))
         return
     with tempfile.TemporaryDirectory(prefix="colloquy-bench-") as folder:
-        scorer = options.scorer or f"onnx:{_random_model(Path(folder), options.precision)}"
+        scorer = options.scorer or f"onnx:{random_model(Path(folder), options.precision)}"
         _measure(options, scorer, Path(folder))
 
 
@@ -127,7 +127,7 @@ def _measure(options: argparse.Namespace, scorer: str, folder: Path) -> None:
     )
 
 
-def _random_model(folder: Path, precision: str) -> Path:
+def random_model(folder: Path, precision: str) -> Path:
     """Make a checkpoint of bert-base's shape with random weights, export it, and answer the folder of a precision."""
     import msgspec
 
