@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,6 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 CIVIL = "I think the trams should run later in the evening, and so should the buses."
 RUDE = "You are an idiot, and everybody in this town knows it by now."
 GERMAN = "Der Zug kommt heute leider wieder viel zu spät, und niemand sagt den Leuten warum."
+PAGE = Path(__file__).parent.parent.parent / "docs/perspective.md"
 NPM_CLIENT = "perspective-api-client@3.1.0"
 
 
@@ -151,6 +154,32 @@ async def test_googles_client_is_told_that_its_quota_is_used_up(here: Installati
     assert int(error.resp["retry-after"]) >= 1
 
 
+#: What clients that were not installed here send, as their code says; each reads `summaryScore.value`, R spans too.
+RECORDED: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
+    "Discourse's plugin": (
+        {"accept": "*/*", "content-type": "application/json", "user-agent": "Discourse/3.6.0"},
+        {"doNotStore": True, "sessionId": "https://forum.example_7", "scoreType": "PROBABILITY"},
+    ),
+    "peRspective": ({"content-type": "application/json"}, {}),
+    "a script without a content type": ({"content-type": "application/x-www-form-urlencoded"}, {"languages": ["en"]}),
+}
+
+
+@pytest.mark.parametrize("client", RECORDED)
+async def test_other_clients_requests_are_answered(here: Installation, client: str) -> None:
+    """Requests as other clients' code writes them are answered with what that code reads."""
+    headers, more = RECORDED[client]
+    kind = {"scoreType": more["scoreType"]} if "scoreType" in more else {}
+    body = {"comment": {"text": RUDE}, "requestedAttributes": {"TOXICITY": kind}}
+    body |= {name: value for name, value in more.items() if name != "scoreType"}
+    path = f"/v1alpha1/comments:analyze?key={await new_key(here)}"
+    answer = await here.client.post(path, content=json.dumps(body), headers=headers)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["attributeScores"]["TOXICITY"]
+    assert found["summaryScore"]["value"] > 0.5
+    assert found["spanScores"][0]["score"]["value"] == found["summaryScore"]["value"]
+
+
 #: What somebody who uses the client adds to it: its URL is a constant, so the host is changed where it is sent.
 NODE = """
 const axios = require("axios");
@@ -270,6 +299,19 @@ async def test_openais_sdk_raises_its_own_errors(here: Installation) -> None:
     await asyncio.to_thread(talk)
 
 
+FLAG = {"actionType": "FLAG", "reason": "COMMENT_DETECTED_TOXIC"}
+
+
+def paste(url: str) -> Any:
+    """Paste the page's example of asking as Coral does, and answer the JSON that it prints."""
+    for program in ("curl", "openssl"):
+        need_program(program, package=program)
+    [script] = re.findall(r"^   ```sh\n(   BODY=.*?)^   ```", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    script = script.replace("/sites/daily/", "/sites/demo/")
+    known = {**os.environ, "URL": url, "SECRET": SECRET}
+    return json.loads(subprocess.run(["sh", "-euc", script], env=known, check=True, capture_output=True).stdout)
+
+
 async def test_a_coral_is_answered_by_a_real_installation(here: Installation) -> None:
     """Signed as Coral signs, comments are judged by the shipped model; with its worker gone still, or they are held."""
     admin = {"authorization": f"Bearer {here.demo['admin_token']}"}
@@ -282,9 +324,10 @@ async def test_a_coral_is_answered_by_a_real_installation(here: Installation) ->
         return read(await here.client.post(view.json()["url"], content=body, headers=signed(body)))
 
     assert await ask(CIVIL) == {"actions": []}
+    assert (await asyncio.to_thread(paste, here.url))["actions"] == [FLAG]
     told = await ask(RUDE)
     assert told["status"] in ("PREMOD", "REJECTED")
-    assert told["actions"] == [{"actionType": "FLAG", "reason": "COMMENT_DETECTED_TOXIC"}]
+    assert told["actions"] == [FLAG]
     here.kill("service work")
     assert (await ask(RUDE))["status"] in ("PREMOD", "REJECTED")
     assert (await ask(CIVIL)).get("status") in (None, "PREMOD")
