@@ -21,7 +21,7 @@ from service.store.types import Row
 __all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse", "get_ready", "value_on"]
 
 #: Since a request came. Clients wait 800 ms; what is left of them is for the way, and for a machine that is busy.
-WITHIN_SECONDS: Final = 0.65
+WITHIN_SECONDS: Final = 0.6
 #: So many of one process wait for the scorer; one more would hardly be answered in time.
 MOST_ASKED: Final = 64
 #: What the quick model has at least, whatever it says of itself.

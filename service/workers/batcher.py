@@ -113,13 +113,13 @@ class Batcher:
     def seconds_for(self, characters: int, priority: Priority) -> float:
         """Answer how long so many characters more would take in a line; 0 for what is tried however slow it was.
 
-        That is what makes no call longer than a call is anyway, while nobody waits before it: else a scorer that was
-        slow once, while it started, would never be asked again.
+        That is what the next call takes in with all that waits before it, and no longer for it than calls are anyway:
+        else a scorer that was slow once, or with one text at a time, would never be seen to be faster.
         """
         line = self._lines[priority]
-        if not self._scored_seconds or (not line.texts and characters <= LEAST_CHARACTERS):
-            return 0.0
         mine = line.characters + characters
+        if not self._scored_seconds or mine <= LEAST_CHARACTERS:
+            return 0.0
         others = [other for other in self._lines.values() if other is not line and other.texts]
         # While the others wait they have their shares, but no more than what waits there.
         theirs = sum(min(other.characters, mine * other.share / line.share) for other in others)
