@@ -109,6 +109,8 @@ def check_letter(raw: bytes, letter: Any, *, to: str) -> None:
     [sender], [recipient] = letter["From"].addresses, letter["To"].addresses
     assert (recipient.addr_spec, sender.addr_spec) == (to, "comments@daily.example")
     assert re.fullmatch(r"<https?://[\w.:]+/v1/mail/unsubscribe\?token=[\w-]+>", str(letter["List-Unsubscribe"]))
+    # As it goes over the wire: nobody who looks for an address decodes words for it.
+    assert re.search(rb"(?m)^List-Unsubscribe: <https?://[\w.:]+/v1/mail/unsubscribe\?token=[\w-]+>\r$", raw)
     for name in ("Subject", "From"):
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", str(letter[name]))
         assert not TURNING.search(str(letter[name]))

@@ -10,6 +10,7 @@ from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, Status
+from moderation.verdict import CauseKind
 from service import schemas
 from service.errors import Problem
 from service.flow import second_opinions, transition, views
@@ -27,6 +28,7 @@ from service.store import comments, review_items
 from service.store.types import Row
 
 _BY_MACHINE = frozenset({"held", "post_moderation", "sampled"})
+_RATED = frozenset({CauseKind.ATTRIBUTE.value, CauseKind.SIGNAL.value})
 Wanted = schemas.DecideInput | schemas.DecideManyInput | schemas.ActInput
 
 
@@ -219,9 +221,14 @@ async def _judgement(
         item_id=item.id if item else None,
         ground=wanted.ground.kind if wanted.ground else None,
         ground_clause=wanted.ground.clause if wanted.ground else None,
-        automated_detection=item is not None and item.kind in _BY_MACHINE,
+        automated_detection=item is not None and _was_found_by_machine(item),
         act_id=act.id,
     )
+
+
+def _was_found_by_machine(item: Row) -> bool:
+    """Answer whether an automatic check brought the comment here, or had rated it before somebody appealed."""
+    return item.kind in _BY_MACHINE or any(cause["kind"] in _RATED for cause in item.causes)
 
 
 async def _apply(connection: AsyncConnection, context: Context, act: Act, judgement: Judgement) -> Outcome:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.decision import Status
 from service import schemas
 from service.schemas.review import OpinionView
-from service.store import pages, review_items, threads
+from service.store import appeals, pages, review_items, threads
 from service.store.types import Row
 
 
@@ -66,13 +66,16 @@ async def full_views(connection: AsyncConnection, site_id: str, ids: Sequence[st
     """Answer comments as their authors and moderators see them: text and reasons in every status."""
     rows = await pages.in_full(connection, site_id, ids)
     decided = await review_items.latest_decisions(connection, site_id, ids)
+    appealed = {row.comment_id: row for row in await appeals.of_comments(connection, site_id, ids)}
     return {
-        comment_id: full_view(rows[comment_id], decided.get(comment_id)) for comment_id in ids if comment_id in rows
+        comment_id: full_view(rows[comment_id], decided.get(comment_id), appealed.get(comment_id))
+        for comment_id in ids
+        if comment_id in rows
     }
 
 
-def full_view(row: Row, decision: Row | None) -> schemas.Comment:
-    """Answer one comment with its reasons; `decision` is the newest on it."""
+def full_view(row: Row, decision: Row | None, appeal: Row | None) -> schemas.Comment:
+    """Answer one comment with its reasons; `decision` and `appeal` are the newest on it."""
     reasons, status = reasons_of(decision), Status(row.status)
     edit: schemas.PendingEdit | None = None
     is_edited = row.revision_number != row.shown_revision and row.revision_superseded_at is None
@@ -98,6 +101,7 @@ def full_view(row: Row, decision: Row | None) -> schemas.Comment:
         revision=row.shown_revision or row.latest_revision,
         reasons=reasons,
         pending_edit=edit,
+        appeal=None if appeal is None else appeal.outcome or "open",
     )
 
 

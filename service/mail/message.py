@@ -6,11 +6,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy, Policy
 from email.utils import format_datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from service.mail_server import Sender
 
@@ -20,6 +20,23 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 _SPACES: Final = re.compile(r"\s+")
 _MOST_IN_HEADER: Final = 150
 _CUT: Final = "…"
+
+
+class _Address(UnstructuredHeader, BaseHeader):
+    """A header with an address of ours: on one line, since programs look for it as it is and not as encoded words."""
+
+    def fold(self, *, policy: Policy[Any]) -> str:
+        """Answer the header as it is sent; a line has at most 998 signs (RFC 5322), ours far fewer."""
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+def _policy() -> EmailPolicy[EmailMessage]:
+    registry = HeaderRegistry()
+    registry.map_to_type("List-Unsubscribe", _Address)
+    return SMTP.clone(header_factory=registry)
+
+
+_POLICY: Final = _policy()
 
 
 class Letter(NamedTuple):
@@ -43,7 +60,7 @@ class Draft(NamedTuple):
 
 def compose(draft: Draft, *, sender: Sender, to: str, at: datetime) -> Letter:
     """Answer the letter of a draft."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = Address(one_line(sender.name or draft.from_name), addr_spec=sender.address)
     message["To"] = Address(addr_spec=to)
     message["Subject"] = one_line(draft.subject)

@@ -65,10 +65,12 @@ async def put_mail(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
     data: JSONBody[schemas.MailInput],
-) -> None:
+) -> Response[bytes]:
     """Ask for mail: a confirmation goes to a new address, and nothing else before it is confirmed."""
     context, found, visit = requests.visited(request)
     await manage_mail.put(context, found, requests.as_author(visit), data)
+    # Not `null`, which is JSON.
+    return Response(b"", headers=_NO_STORE)
 
 
 @delete(_ME, guards=[requires_author], tags=["readers"])

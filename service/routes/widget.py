@@ -23,7 +23,7 @@ NAMES: Final = (ENTRY, "thread.js", *(f"{language}.js" for language in LANGUAGES
 INNER: Final = frozenset((
     "takeAway", "setThread", "errorText", "fetchOne", "keepAll", "memory", "whoAmI", "readOwn", "isMine", "likeWord",
     "nameOf", "linkTo", "identify", "bearer", "outcome", "settle", "nodes", "flushing", "retrying", "asking", "ending",
-    "redraw", "tries", "mine",
+    "redraw", "tries", "mine", "config", "drawn",
 ))  # fmt: skip
 _BUILD: Final = "BUILD"
 _HEADERS: Final = {

@@ -86,6 +86,7 @@ class Comment(Struct, frozen=True, omit_defaults=False):
     revision: int | UnsetType = UNSET
     reasons: list[ReasonView] | UnsetType = UNSET
     pending_edit: PendingEdit | UnsetType | None = UNSET
+    appeal: Literal["open", "upheld", "overturned", "withdrawn"] | UnsetType | None = UNSET
 
 
 class PendingEdit(Struct, frozen=True):

@@ -102,6 +102,10 @@ async def test_a_rejected_comment_tells_why_and_can_be_appealed(
         await dialog.get_by_label("Why should we look again?").fill("It was a quotation.")
         await dialog.get_by_role("button", name="Send").click()
         await expect(reader.said).to_have_text("Thank you. Somebody will look again.")
+        for _ in range(2):
+            await expect(note(card)).to_contain_text("Thank you. Somebody will look again.")
+            await expect(note(card).get_by_role("button", name="Appeal")).to_have_count(0)
+            await reader.open()
         async with at(browser, newspaper, "rejected") as other:
             await expect(other.card(ABUSE)).to_have_count(0)
 
@@ -306,9 +310,9 @@ async def test_mail_about_replies_is_asked_for(browser: Browser, newspaper: News
     async def mail(route: Route) -> None:
         if route.request.method == "PUT":
             sent.append(msgspec.json.decode(route.request.post_data or "", type=schemas.MailInput))
-            await route.fulfill(status=202, json={})
+            await route.fulfill(status=202, body="")
         else:
-            await route.fulfill(json=msgspec.to_builtins(schemas.MailView("none", True, True)))
+            await route.fulfill(json=msgspec.to_builtins(schemas.MailView("none", False, False)))
 
     async with at(browser, newspaper, "mail") as reader:
         await with_embed(reader, mail=True)
@@ -324,6 +328,92 @@ async def test_mail_about_replies_is_asked_for(browser: Browser, newspaper: News
         await dialog.get_by_role("button", name="Save").click()
         await expect(reader.said).to_have_text("Open the link in the mail that we sent you.")
     assert sent == [schemas.MailInput(True, False, "ada@reader.example", "en")]
+
+
+async def test_the_menu_closes(browser: Browser, newspaper: Newspaper, installation: Installation) -> None:
+    """Escape closes it and gives the focus back, and so do a click elsewhere and whatever was chosen in it."""
+    await installation.submit("Somebody else's opinion.", page="menu", wait=10)
+    async with at(browser, newspaper, "menu") as reader:
+        menu = reader.card("Somebody else's opinion.").locator("details.menu")
+        summary, within = menu.locator("summary"), menu.get_by_role("button", name="Report")
+        await summary.click()
+        await expect(within).to_be_visible()
+        await reader.page.keyboard.press("Escape")
+        await expect(within).to_be_hidden()
+        await expect(summary).to_be_focused()
+        for elsewhere in (reader.page.get_by_role("heading", level=1), reader.title):
+            await summary.click()
+            await expect(within).to_be_visible()
+            await elsewhere.click()
+            await expect(within).to_be_hidden()
+        await summary.click()
+        await within.click()
+        await reader.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        await expect(within).to_be_hidden()
+
+
+async def test_the_menu_is_within_a_telephone(browser: Browser, newspaper: Newspaper) -> None:
+    """Wherever the dots come to stand, what they open is on the screen."""
+    narrow: dict[str, Any] = {"viewport": {"width": 360, "height": 700}}
+    async with at(browser, newspaper, "narrow", address={"lang": "de"}) as author:
+        await expect(await _written(author, "Eine Meinung in der Stadt.")).to_be_focused()
+        async with at(browser, newspaper, "narrow", address={"lang": "de"}, **narrow) as reader:
+            card = reader.card("Eine Meinung in der Stadt.")
+            await card.locator("summary").click()
+            box = await card.locator("details.menu > div").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 360
+
+
+async def _written(reader: Reader, body: str) -> Locator:
+    await reader.form.get_by_role("textbox").first.fill(body)
+    await reader.form.locator("button.main").click()
+    return reader.card(body)
+
+
+async def test_a_reply_that_is_being_written_stays(
+    browser: Browser, newspaper: Newspaper, installation: Installation
+) -> None:
+    """Whose comment is deleted while somebody answers it takes nothing of the answer along."""
+    made = (await installation.submit("This goes in a moment.", page="beneath", wait=10)).json()
+    async with at(browser, newspaper, "beneath") as reader:
+        card = reader.card("This goes in a moment.")
+        await acts(card).get_by_role("button", name="Reply to").click()
+        field = reader.page.locator("colloquy-thread article.c > form").get_by_role("textbox").first
+        await field.fill("I do not quite agree, since")
+        path = f"/v1/sites/demo/comments/{made['comment']['id']}"
+        answer = await installation.client.delete(path, headers={"authorization": f"Bearer {made['author_token']}"})
+        assert answer.is_success
+        await expect(reader.page.get_by_text("This comment was deleted.")).to_be_visible()
+        await expect(field).to_have_value("I do not quite agree, since")
+
+
+async def test_a_thread_that_cannot_be_read_takes_no_text(browser: Browser, newspaper: Newspaper) -> None:
+    """Without an answer there is no form and nothing is said to be ready; an order that is none is the usual one."""
+    async with at(browser, newspaper, "unread", address={"sort": "bogus"}) as reader:
+        await expect(reader.form).to_be_visible()
+        await reader.page.route("**/threads/unread?*", lambda route: route.abort())
+        await reader.page.goto("about:blank")
+        await reader.page.goto(reader.url)
+        thread = reader.page.locator("colloquy-thread")
+        await expect(reader.page.get_by_role("button", name="The comments could not be loaded.")).to_be_visible()
+        await expect(reader.form).to_have_count(0)
+        assert await thread.get_attribute("data-ready") is None
+        await reader.page.unroute("**/threads/unread?*")
+        await reader.page.get_by_role("button", name="The comments could not be loaded.").click()
+        await expect(thread).to_have_attribute("data-ready", "")
+        reader.complaints.clear()
+
+
+async def test_a_link_to_what_is_gone_leads_to_the_thread(browser: Browser, newspaper: Newspaper) -> None:
+    """Who follows a link to a deleted comment is told so where it can be seen."""
+    async with at(browser, newspaper, "lost", address={"tall": "1"}) as reader:
+        await reader.page.goto("about:blank")
+        await reader.page.goto(f"{reader.url}#c-0190a0a0-0000-7000-8000-000000000000")
+        await expect(reader.said).to_have_text("This comment was deleted.")
+        await expect(reader.title).to_be_in_viewport()
+        reader.forgive("status of 404")
 
 
 async def test_a_reaction_may_have_any_name(browser: Browser, newspaper: Newspaper) -> None:

@@ -170,6 +170,7 @@ async def test_a_signed_reader_whose_identity_ran_out(
     """A token that ran out while the page was open is fetched anew; the comment is sent once, under the name."""
     headers = {"authorization": f"Bearer {installation.demo['admin_token']}"}
     wanted = {"issuer": ISSUER, "audience": AUDIENCE, "algorithm": "HS256", "secret": SECRET}
+    wanted |= {"badges": {"editor": "staff"}}
     await installation.client.put("/v1/admin/sites/demo/identity", headers=headers, json=wanted)
     now = datetime.now(UTC)
     newspaper.token = sign(claims(now, sub="reader-9", name="Grace Hopper", iat=int(now.timestamp()) - 7200,
@@ -177,10 +178,11 @@ async def test_a_signed_reader_whose_identity_ran_out(
     async with at(browser, newspaper, "signed", address={"signed": "1"}) as reader:
         await expect(reader.form).to_contain_text("You write as Grace Hopper")
         await expect(reader.form.get_by_label("Name")).to_have_count(0)
-        newspaper.token = sign(claims(now, sub="reader-9", name="Grace Hopper"))
+        newspaper.token = sign(claims(now, sub="reader-9", name="Grace Hopper", roles=["editor"]))
         card = await reader.write("Signed by my own newspaper.", name=None)
         await expect(card).to_be_focused()
         await expect(card.locator("> .by .name")).to_have_text("Grace Hopper")
+        await expect(card.locator("> .by .badge")).to_have_text(["you", "staff"])
         await expect(reader.page.locator("article.c")).to_have_count(1)
         reader.forgive("status of 401")
     newspaper.token = ""

@@ -82,6 +82,26 @@ async def test_an_appeal_is_upheld(service: Service, by: str) -> None:
     assert "Read the guidelines." in said["text"]
 
 
+async def test_an_upheld_decision_still_says_that_a_machine_found_the_text(service: Service) -> None:
+    """What an automatic check had rated was pointed out by it, whoever looked at it again; the author sees the state."""
+    sent = await service.submit("A rude one.")
+    await service.drain()
+    [item] = await service.claim()
+    await service.decide(item, "reject", reasons=["toxicity"])
+    path = f"/v1/sites/test/comments/{sent['comment']['id']}"
+    for state in (None, "open", "upheld"):
+        if state == "open":
+            assert (await appeal(service, sent)).status_code == 201
+        if state == "upheld":
+            [again] = await service.claim("moderator2")
+            await service.decide(again, "reject", as_="moderator2", reasons=["toxicity"])
+        said = await statement(service, sent)
+        assert said["automated_detection"] is True
+        assert "An automatic check pointed it out." in said["text"]
+        shown = (await service.call("GET", path, as_=sent["author_token"], expect=200)).json()["comment"]
+        assert shown["appeal"] == state
+
+
 async def test_where_there_is_nobody_else_the_first_decider_answers(service: Service) -> None:
     """A site with one reviewer is not left with an appeal that nobody may answer; invitations are no reviewers."""
     members = (await service.call("GET", "/v1/admin/sites/test/members", as_="admin")).json()["members"]

@@ -80,7 +80,7 @@ export function callerOf(host, api, memory) {
     }).catch(lost);
     const data = await answer.json().catch(() => ({}));
     if (answer.ok) {
-      if (data.author_token) memory.set("token", data.author_token);
+      if (data?.author_token) memory.set("token", data.author_token);
       return data;
     }
     if (answer.status === 401 && known && !again) {

@@ -46,7 +46,7 @@ export function draw(app, node) {
   const rest = node.more && !node.replies.hidden;
   // What is drawn already stays, and with it the focus and what the reader has opened.
   const drawn = JSON.stringify([
-    c.html, status, c.author, c.edited_at, c.likes, c.reply_count, c.pinned, c.featured, c.pending_edit, own, hidden, open, app.me, liked, unfolded, rest, node.open,
+    c.html, status, c.author, c.edited_at, c.likes, c.reply_count, c.pinned, c.featured, c.pending_edit, c.appeal, own, hidden, open, app.me, liked, unfolded, rest, node.open,
   ]);
   if (node.drawn === drawn) return;
   node.drawn = drawn;
@@ -61,10 +61,10 @@ export function draw(app, node) {
     node.replies.before(node.form);
     node.form.body.focus();
   };
-  const put = (part, ...children) => part.replaceChildren(...children.flat().filter(Boolean));
+  const put = (part, ...children) => part.replaceChildren(...children.flat(2).filter(Boolean));
   const note = ({ status, reasons = [], body }, isEdit) => h(`div.note.${status}`, { part: "note" }, h("p", {}, t(status)),
     isEdit && h("blockquote", {}, body), h("ul", {}, reasons.map(({ text }) => h("li", {}, text))),
-    /rejected|removed/.test(status) && act("appeal", () => appeal(app, c)));
+    /rejected|removed/.test(status) && (c.appeal === "open" ? h("p", {}, t("appealed")) : act("appeal", () => appeal(app, c))));
 
   node.el.className = `c${gone ? " gone" : ""}${c.featured ? " featured" : ""}${c.pinned ? " pinned" : ""}${shown ? "" : " own"}`;
   node.el.ariaLabel = gone ? t("gone") : name;
@@ -73,7 +73,7 @@ export function draw(app, node) {
   put(node.by, gone ? [] : [
     disc, h("bdi.name", {}, name), own && flag("you", t("you")),
     badges.map((badge) => flag("", /^(staff|verified|expert)$/.test(badge) ? t(badge) : badge)),
-    node.depth > FLAT_FROM && h("span.to", {}, "→ ", h("bdi", {}, app.nameOf(node.parent.c))),
+    node.depth > 1 && h(`span.to${node.depth > FLAT_FROM ? "" : ".near"}`, {}, "→ ", h("bdi", {}, app.nameOf(node.parent.c))),
     h("a.when", { href: app.linkTo(c.id) }, time(c.created_at)),
     c.edited_at && h("span.when", {}, t("edited"), " ", time(c.edited_at)),
     c.pinned && flag("mark", t("pinned")), c.featured && flag("mark", t("featured")),

@@ -12,9 +12,9 @@ export function compose(app, { to, edit, close }) {
   const draft = `draft:${app.page}:${edit ? "edit" : ""}${(to ?? edit)?.id ?? ""}`;
   const verb = t(edit ? "save" : to ? "reply" : "send");
   const text = h("textarea", {
-    name: "body", rows: 2, required: true, placeholder: " ", value: memory.get(draft) ?? edit?.pending_edit?.body ?? edit?.body ?? "", oninput: typed,
+    name: "body", rows: 2, dir: "auto", required: true, placeholder: " ", value: memory.get(draft) ?? edit?.pending_edit?.body ?? edit?.body ?? "", oninput: typed,
   });
-  const name = h("input", { name: "name", autocomplete: "nickname", maxLength: 80, value: memory.get("name") ?? "" });
+  const name = h("input", { name: "name", dir: "auto", autocomplete: "nickname", maxLength: 80, value: memory.get("name") ?? "" });
   const problem = h("p.problem", { role: "alert", hidden: true });
   const left = h("span.left");
   const seen = h("div.preview.body", { hidden: true, dir: "auto" });
@@ -38,12 +38,16 @@ export function compose(app, { to, edit, close }) {
   function typed() {
     memory.set(draft, text.value);
     send.textContent = verb;
+    // What one saw is not what stands there now.
+    seen.hidden = true;
+    look.ariaPressed = false;
     grow();
   }
 
   function grow() {
     const rest = config.body_max_characters - [...text.value].length;
     left.textContent = rest < 500 ? t("left", { n: rest }) : "";
+    text.setCustomValidity(rest < 0 ? left.textContent : "");
     if (!CSS.supports("field-sizing", "content")) text.style.height = `${text.scrollHeight}px`;
   }
 
@@ -80,7 +84,6 @@ export function compose(app, { to, edit, close }) {
       // What was not accepted stays, to be written anew, and so does what was written meanwhile.
       if (c.status !== "rejected" && text.value === body) text.value = "";
       typed();
-      seen.hidden = true;
       if (close && !text.value) form.remove();
       app.outcome(c);
     } catch (error) {

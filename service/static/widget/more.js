@@ -27,7 +27,7 @@ function ask({ root, t, say, errorText }, title, verb, fields, send) {
 }
 
 const field = ({ t }, label, name, props, kind = "input") => h("label", {}, t(label), h(kind, { name, required: true, maxLength: 2000, ...props }));
-const mailField = (app) => field(app, "email", "email", { type: "email", autocomplete: "email" });
+const mailField = (app, required = true) => field(app, "email", "email", { type: "email", autocomplete: "email", required });
 const tick = ({ t }, label, props) => h("label.tick", {}, h("input", { type: "checkbox", ...props }), t(label));
 
 export function report(app, { id }) {
@@ -58,6 +58,7 @@ export async function appeal(app, { id }) {
   const can = way?.possible !== false;
   ask(app, "appeal", "send", [text && h("p.plain", { dir: "auto" }, text), can && field(app, "appealWhy", "text", {}, "textarea")], can && (async (body) => {
     await app.call("POST", `/comments/${id}/appeals`, { body });
+    app.ask(id);
     return "appealed";
   }));
 }
@@ -79,12 +80,13 @@ export async function share(app, { id }) {
 export async function mailing(app) {
   const { t, call } = app;
   const now = await call("GET", "/me/mail").catch(() => ({ state: "none" }));
+  const isNew = now.state === "none";
   const dialog = ask(app, "mail", "save", [
-    now.state !== "none" && h("p", {}, t(now.state), " ", button(t("stop"), () => call("DELETE", "/me/mail").then(() => dialog.close(), app.fail))),
-    mailField(app), tick(app, "mailReplies", { name: "replies", checked: now.replies !== false }), tick(app, "mailDecisions", { name: "decisions", checked: now.decisions !== false }),
+    !isNew && h("p", {}, t(now.state), " ", button(t("stop"), () => call("DELETE", "/me/mail").then(() => dialog.close(), app.fail))),
+    mailField(app, isNew), tick(app, "mailReplies", { name: "replies", checked: isNew || now.replies }), tick(app, "mailDecisions", { name: "decisions", checked: isNew || now.decisions }),
   ], async ({ email, replies, decisions }) => {
-    await call("PUT", "/me/mail", { body: { email, replies: !!replies, decisions: !!decisions, locale: app.tag.slice(0, 2) } });
-    return "waiting";
+    await call("PUT", "/me/mail", { body: { ...(email && { email }), replies: !!replies, decisions: !!decisions, locale: app.tag.slice(0, 2) } });
+    return email ? "waiting" : now.state;
   });
 }
 

@@ -5,7 +5,7 @@ export function withOwn(app) {
   const { host, memory, nodes, call, t } = app;
   const mine = app.mine = new Map(); // comment id -> what only its author sees of it
 
-  app.isMine = ({ id, author: { key } }) => mine.has(id) || !!key && key === app.key;
+  app.isMine = ({ id, author: { key } }) => mine.has(id) || !!key && key === memory.get("key");
 
   /** What the publisher's token says of its person; null: a guest. */
   app.whoAmI = async () => {
@@ -32,8 +32,7 @@ export function withOwn(app) {
   };
 
   function acted(key) {
-    app.key = key || app.key;
-    memory.set("key", app.key);
+    if (key) memory.set("key", key);
     memory.set("acted", 1);
   }
 
@@ -47,7 +46,8 @@ export function withOwn(app) {
     if (c.status !== "published" || nodes.has(c.id)) app.keep(c);
   });
 
-  const sayOf = ({ status, reasons = [] }) => app.say([t(status), ...reasons.map(({ text }) => text)].join(" "));
+  // The reasons stand at the comment.
+  const sayOf = ({ status }) => app.say(t(status));
 
   /** What became of something that waited. */
   app.settle = (c) => {

@@ -15,6 +15,8 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   const site = host.getAttribute("site");
   const memory = memoryOf(site);
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+  // What the server rendered is seen until all is there.
+  if (!root.firstChild) root.append(h("slot"));
   // What the server rendered is taken over; it stands inside the element, or in its shadow already.
   const section = root.querySelector(".colloquy:not(:has(.write))") ?? host.querySelector(".colloquy") ?? h("section.colloquy");
   const part = (kind, name) => Object.assign(section.querySelector(`:scope>.${name}`) ?? h(`${kind}.${name}`), { part: name });
@@ -83,7 +85,7 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
     const node = nodes.get(id);
     app.mine.delete(id);
     if (!node) return;
-    if (node.c.reply_count) return place({ ...node.c, body: null, author: {}, replies: [] });
+    if (node.c.reply_count || node.form?.isConnected) return place({ ...node.c, body: null, author: {}, replies: [] });
     node.el.remove();
     nodes.delete(id);
     const { parent, c } = node;
@@ -138,7 +140,8 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
       setThread(found.thread);
       app.since(found);
       app.keepAll();
-    } catch {
+    } catch (error) {
+      if (!app.stop) throw error;
       if (mine === loads) list.replaceChildren(h("p.problem", {}, t("unread"), " ", button(t("again"), () => load())));
     }
   }
@@ -188,7 +191,10 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   async function jump() {
     const id = /^#c-([\da-f-]{36})$/.exec(location.hash)?.[1];
     if (!id) return;
-    const node = nodes.get(id) ?? await fetchOne(id).catch(() => say(t("gone")));
+    const node = nodes.get(id) ?? await fetchOne(id).catch(() => {
+      host.scrollIntoView();
+      say(t("gone"));
+    });
     if (node) focus(node);
   }
 
@@ -197,7 +203,6 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
     app.me = who?.name;
     app.sub = who?.sub;
     memory.who = who ? `${who.sub}:` : "";
-    app.key = memory.get("key");
     offerMail();
     write.replaceChildren(app.state !== "open" ? h("p.closed", {}, t("closed"))
       : app.me || app.config.guests_allowed ? compose(app, {})
@@ -213,27 +218,29 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   section.dir = /^ar\b/i.test(tag) ? "rtl" : "ltr";
   section.part = "thread";
   title.tabIndex = -1;
+  await load(early || {});
   section.querySelectorAll("noscript").forEach((el) => el.remove());
   more.replaceChildren(moreButton);
   moreButton.hidden = mail.hidden = true;
   section.prepend(title, write, h("label.bar", {}, t("sort"), " ", order), app.pill, list, more, mail, said);
   root.adoptedStyleSheets = [sheet];
   root.replaceChildren(section);
-  root.onclick = ({ target }) => root.querySelectorAll("details[open]").forEach((menu) => {
+  await identify();
+  await app.readOwn();
+  app.redraw();
+  const { ending } = app;
+  // Also a click elsewhere on the page, of which the parts in here are not told.
+  addEventListener("click", (event) => root.querySelectorAll("details[open]").forEach((menu) => {
+    const [target] = event.composedPath();
     if (!menu.contains(target) || target.closest("button")) menu.open = false;
-  });
-  root.onkeydown = ({ key }) => {
+  }), ending);
+  section.onkeydown = ({ key }) => {
     const menu = key === "Escape" && root.activeElement?.closest("details[open]");
     if (menu) {
       menu.open = false;
       menu.firstChild.focus();
     }
   };
-  await load(early || {});
-  await identify();
-  await app.readOwn();
-  app.redraw();
-  const { ending } = app;
   const stopListening = listen(thread, news, news.reset, ending);
   const ticking = setInterval(() => root.querySelectorAll("time").forEach((el) => { el.textContent = ago(app, el.dateTime); }), 60000);
   addEventListener("hashchange", jump, ending);

@@ -74,7 +74,7 @@ class Thread extends HTMLElement {
     const api = siteOf(this);
     const thread = `${api}/threads/${encodeURIComponent(page)}`;
     const tag = tagOf(this);
-    const sort = get(this, "sort") ?? "newest";
+    const [sort] = /^(oldest|replies|likes)$/.exec(get(this, "sort")) ?? ["newest"];
     // As many replies as the server renders, where it did.
     const replies = (this.shadowRoot ?? this).querySelector("article") ? 10 : 3;
     const first = read(`${thread}?sort=${sort}&limit=20&replies=${replies}`);
