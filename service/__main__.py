@@ -84,6 +84,7 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
     if admin:
         from service.backup_command import add_backup
         from service.commands import add_commands
+        from service.doctor_command import add_doctor
         from service.model_commands import add_model_commands
         from service.score_command import add_score
         from service.settings_command import add_settings
@@ -94,6 +95,7 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
         add_score(commands)
         add_settings(commands)
         add_backup(commands)
+        add_doctor(commands)
         add_shadow(commands)
     return parser
 

@@ -171,6 +171,11 @@ def scorer_of(settings: Settings, environment: Mapping[str, str]) -> ScorerWithF
     return ScorerWithFallback(model, fallback)
 
 
+def model_of(settings: Settings, environment: Mapping[str, str]) -> ScorerProcess:
+    """Answer the model of SCORER alone, without its fallback, for who wants to know whether it works."""
+    return _scorer_process(settings, settings.scorer, environment)
+
+
 def _quick_scorer(settings: Settings, environment: Mapping[str, str]) -> QuickScorer:
     """Answer the model that an API process answers by where the other would not; started when it is needed."""
     return _scorer_process(settings, "hashed", environment)

@@ -76,3 +76,19 @@ async def test_what_was_confirmed_before_the_backup_lives_on(tmp_path: Path, dat
         assert (await second.submit("A civil opinion after it all.", wait=10)).json()["comment"][
             "status"
         ] == "published"
+
+
+async def test_the_doctor_sees_what_happens(tmp_path: Path) -> None:
+    """A running demo has no problem; with a worker that hangs it has one, which ends the command with 1."""
+    async with Installation(tmp_path / "home") as here:
+        await here.start()
+        assert await ended(here.spawn("doctor")) == 0, here.log
+        async with frozen(here.pid_of("service work")):
+            await eventually(lambda: is_silent(here))
+            assert await ended(here.spawn("doctor", "--no-scorer")) == 1
+        assert "none reports: comments are accepted and stay hidden" in here.log
+
+
+async def is_silent(here: Installation) -> bool:
+    """True when no worker's report counts any more."""
+    return not await here.scores()

@@ -320,23 +320,30 @@ def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         copies.find_program("pg_dump", least=15)
 
 
+def run(settings: Settings, *given: str) -> int:
+    """Run a command in this process, and answer its exit code."""
+    options = command_line._parser(admin=True).parse_args(given)
+    code: int = options.run(options, settings)
+    return code
+
+
 def test_the_commands_say_what_they_did(
-    sqlite_template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    sqlite_template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Backup and restore are one line each, and where the key is stands on standard error in plain words."""
-    home, other, copy = tmp_path / "home", tmp_path / "other", str(tmp_path / "copy")
-    home.mkdir(mode=0o700)
-    shutil.copy(sqlite_template, home / "colloquy.db")
-    monkeypatch.setenv("COLLOQUY_HOME", str(home))
-    assert command_line.main(["backup", copy]) == 0
+    home, other, copy = settings_of(tmp_path / "home"), settings_of(tmp_path / "other"), str(tmp_path / "copy")
+    home.home.mkdir(mode=0o700)
+    shutil.copy(sqlite_template, home.home / "colloquy.db")
+    assert run(home, "backup", copy) == 0
     out, err = capsys.readouterr()
     assert "sqlite at 0" in out
     assert "the secret key is NOT in this backup" in err
     short = tmp_path / "password"
     short.write_text("short\n")
-    assert command_line.main(["backup", f"{copy}2", "--key-password-file", str(short)]) == command_line.REFUSED
-    monkeypatch.setenv("COLLOQUY_HOME", str(other))
-    assert command_line.main(["restore", copy]) == command_line.REFUSED
-    shutil.copy(home / "secret.key", other)
-    assert command_line.main(["restore", copy]) == 0
+    with pytest.raises(SettingsError, match="needs 16 characters"):
+        run(home, "backup", f"{copy}2", "--key-password-file", str(short))
+    with pytest.raises(SettingsError, match=r"put secret\.key into"):
+        run(other, "restore", copy)
+    shutil.copy(home.home / "secret.key", other.home)
+    assert run(other, "restore", copy) == 0
     assert "audit chains hold" in capsys.readouterr().out
