@@ -273,3 +273,24 @@ async def test_it_is_what_the_scorer_is() -> None:
     assert (batcher.model_id, batcher.languages_of("fake-1")) == (None, frozenset({"en"}))
     assert await batcher.score(["a"]) == await batcher.score(["a"])
     assert len(scorer.calls) == 2
+
+
+async def test_it_says_how_long_more_would_take() -> None:
+    """What fits into the next call is tried however slow the model was; more is told by its speed, by what waits before
+    it, and by the shares of the others."""
+    scorer = SlowScorer()
+    batcher = Batcher(scorer, clock=lambda: scorer.now)
+    assert batcher.seconds_for(1_000_000, Priority.QUESTIONS) == 0
+    for _ in range(30):
+        await batcher.score(["x" * 1_800])
+    # A call costs as much as 200 characters more.
+    assert batcher.seconds_for(LEAST_CHARACTERS, Priority.QUESTIONS) == 0
+    assert batcher.seconds_for(19_800, Priority.QUESTIONS) == pytest.approx(9.0, rel=0.01)
+    scorer.open = False
+    under_way = await started(batcher.score(["first"], priority=Priority.QUESTIONS))
+    waiting = [await started(batcher.score(["y" * 5_000], priority=Priority.QUESTIONS))]
+    assert batcher.seconds_for(4_800, Priority.QUESTIONS) == pytest.approx(4.5, rel=0.01)
+    waiting += [await started(batcher.score([f"{number}" * 10_000])) for number in range(9)]
+    assert batcher.seconds_for(4_800, Priority.QUESTIONS) == pytest.approx(4.5 * 4 - 0.27, rel=0.01)
+    await batcher.stop()
+    await asyncio.gather(under_way, *waiting, return_exceptions=True)

@@ -11,3 +11,7 @@ down_revision = "0011"
 
 def upgrade() -> None:
     op.add_column("sites", sa.Column("coral", NullableJson, nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("sites", "coral")
