@@ -416,6 +416,11 @@ async def _decided(service: Service) -> httpx.Response:
     return await service.client.send(first.request)
 
 
+@way_to("coral.off")
+async def _no_coral(service: Service) -> httpx.Response:
+    return await service.call("GET", "/v1/admin/sites/test/coral", as_="admin")
+
+
 class _BrokenBoard(ScorerBoard):
     """A part that fails in a way that nobody foresaw."""
 
