@@ -63,9 +63,7 @@ coral_total = Counter("colloquy_coral_total", "Comments that a Coral asked about
 analysed_total = Counter(
     "colloquy_analysed_total", "Texts scored for other systems, by who answered.", ["by"], registry=api_registry
 )
-suggested_total = Counter(
-    "colloquy_suggested_scores_total", "Labels that other systems sent.", registry=api_registry
-)
+suggested_total = Counter("colloquy_suggested_scores_total", "Labels that other systems sent.", registry=api_registry)
 questions_taken_total = Counter(
     "colloquy_questions_taken_total", "Questions that a worker took.", ["outcome"], registry=worker_registry
 )
