@@ -169,8 +169,8 @@ async def test_a_signed_reader_whose_identity_ran_out(
 ) -> None:
     """A token that ran out while the page was open is fetched anew; the comment is sent once, under the name."""
     headers = {"authorization": f"Bearer {installation.demo['admin_token']}"}
-    wanted = {"issuer": ISSUER, "audience": AUDIENCE, "algorithm": "HS256", "secret": SECRET}
-    wanted |= {"badges": {"editor": "staff"}}
+    wanted: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, "algorithm": "HS256", "secret": SECRET}
+    wanted["badges"] = {"editor": "staff"}
     await installation.client.put("/v1/admin/sites/demo/identity", headers=headers, json=wanted)
     now = datetime.now(UTC)
     newspaper.token = sign(claims(now, sub="reader-9", name="Grace Hopper", iat=int(now.timestamp()) - 7200,

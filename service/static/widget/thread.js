@@ -218,10 +218,10 @@ export default async function mount(host, { api, thread, page, tag, t, sort, fir
   section.dir = /^ar\b/i.test(tag) ? "rtl" : "ltr";
   section.part = "thread";
   title.tabIndex = -1;
+  moreButton.hidden = mail.hidden = true;
   await load(early || {});
   section.querySelectorAll("noscript").forEach((el) => el.remove());
   more.replaceChildren(moreButton);
-  moreButton.hidden = mail.hidden = true;
   section.prepend(title, write, h("label.bar", {}, t("sort"), " ", order), app.pill, list, more, mail, said);
   root.adoptedStyleSheets = [sheet];
   root.replaceChildren(section);
