@@ -23,9 +23,11 @@ except ModuleNotFoundError as missing:
 
 Command = Callable[[argparse.Namespace, Settings], int]
 
+UNWELL = 1
 REFUSED = 2
 """The exit code when the service does not start for a reason that the operator can mend."""
-CHILD_COMMANDS = ("api", "work", "scorer")
+QUICK_COMMANDS = ("api", "work", "worker", "scorer", "health")
+"""Those that are started again and again, and do not wait until all others are imported."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     given = list(sys.argv[1:] if arguments is None else arguments)
     # A restarted process does not wait for commands that it will not run.
-    admin = given[:1] != [] and given[0] not in CHILD_COMMANDS
+    admin = given[:1] != [] and given[0] not in QUICK_COMMANDS
     try:
         options = _parser(admin=admin).parse_args(given)
         run: Command = options.run
@@ -75,10 +77,15 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
     demo.set_defaults(run=_serve, demo=True, no_workers=False)
     api = commands.add_parser("api", help="run one API server; needs REDIS_URL")
     api.set_defaults(run=_api)
-    work = commands.add_parser("work", help="run one worker: scoring and the sweep; needs REDIS_URL")
+    work = commands.add_parser(
+        "work", aliases=["worker"], help="run one worker: scoring and the sweep; needs REDIS_URL"
+    )
     work.set_defaults(run=_work)
     migrate = commands.add_parser("migrate", help="bring the database to this version's tables")
     migrate.set_defaults(run=_migrate)
+    health = commands.add_parser("health", help="exit code 0 when the API on this machine can serve, else 1")
+    health.add_argument("--worker", action="store_true", help="ask the worker, at WORKER_PORT")
+    health.set_defaults(run=_health)
     # Without a help text it is not listed: only a worker starts it.
     commands.add_parser("scorer").set_defaults(run=_scorer)
     if admin:
@@ -145,6 +152,16 @@ def _migrate(_options: argparse.Namespace, settings: Settings) -> int:
     for slug in asyncio.run(finish_upgrade(settings)):
         print(f"{slug}: the default policy of this version is in force in place of a former one")
     return 0
+
+
+def _health(options: argparse.Namespace, settings: Settings) -> int:
+    import msgspec
+
+    from service.serve import answers
+
+    if options.worker:
+        settings = msgspec.structs.replace(settings, host="127.0.0.1", port=settings.worker_port)
+    return 0 if answers(settings, "/health/ready") else UNWELL
 
 
 def _scorer(_options: argparse.Namespace, settings: Settings) -> int:
