@@ -83,7 +83,7 @@ async def test_an_appeal_is_upheld(service: Service, by: str) -> None:
 
 
 async def test_an_upheld_decision_still_says_that_a_machine_found_the_text(service: Service) -> None:
-    """What an automatic check had rated was pointed out by it, whoever looked at it again; the author sees the state."""
+    """Whoever looks again, an automatic check had pointed it out; the author sees how the appeal stands."""
     sent = await service.submit("A rude one.")
     await service.drain()
     [item] = await service.claim()
