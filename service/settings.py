@@ -18,7 +18,9 @@ SHIPPED_SCORERS = ("hashed", "compact", "embedded")
 """The names that SCORER may have for the models that come with the code."""
 DETOXIFY_MODELS = ("original", "unbiased", "multilingual")
 """What may follow `detoxify:`, besides the path of a checkpoint."""
-SECRETS = frozenset({"database_url", "redis_url", "secret_key", "egress_proxy", "oidc_client_secret", "smtp_url"})
+SECRETS = frozenset(
+    {"database_url", "redis_url", "secret_key", "models_mirror", "egress_proxy", "oidc_client_secret", "smtp_url"}
+)
 """The settings that are secrets or may hold a password, and are never shown."""
 _A_SCORER = f"{', '.join(SHIPPED_SCORERS)}, detoxify:{'|'.join(DETOXIFY_MODELS)}|PATH or onnx:PATH"
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -226,6 +227,31 @@ async def test_a_record_that_was_changed_is_told(settings: Settings, tmp_path: P
     done = await restore(other, folder, force=False, key_password=PASSWORD)
     assert not done.is_whole
     assert await slugs(other) == ["daily", "weekly"]
+
+
+async def test_a_record_that_ends_too_early_is_told(settings: Settings, tmp_path: Path, elsewhere: str) -> None:
+    """A database whose chains end before the ends that the page names has lost events, however well the rest holds."""
+    folder, other = tmp_path / "copy", settings_of(tmp_path / "other", elsewhere)
+    made = await make(settings, folder, key_password=PASSWORD)
+    further = {chain: manifest.End(end.sequence + 2, "f" * 64) for chain, end in made.chains.items()}
+    manifest.write(folder, msgspec.structs.replace(made, chains=further))
+    done = await restore(other, folder, force=False, key_password=PASSWORD)
+    faults = [walked.fault for walked in done.walked if walked.fault]
+    assert faults == ["the chain had 3 events, and 2 are missing at its end"] * 2
+
+
+async def test_a_restore_that_fails_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+    """A file that is as the page says and yet no database leaves what is there, also by force."""
+    folder = tmp_path / "copy"
+    made = await make(settings, folder, key_password=PASSWORD)
+    file = folder / made.database_file
+    file.write_bytes(b"This is no database. " * 1000)
+    files = {**made.files, file.name: manifest.file_of(file)}
+    manifest.write(folder, msgspec.structs.replace(made, files=files))
+    with pytest.raises(SettingsError, match=r"not a database|pg_restore failed with code 1"):
+        await restore(settings, folder, force=True, key_password=PASSWORD)
+    assert await slugs(settings) == ["daily", "weekly"]
+    assert set(names_in(settings.home)) <= {"secret.key", "colloquy.db", "serve.lock"}
 
 
 async def test_a_failed_backup_leaves_nothing(settings: Settings, tmp_path: Path) -> None:

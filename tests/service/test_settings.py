@@ -6,7 +6,8 @@ import pytest
 
 from service.access import session_cookie
 from service.home import make_home
-from service.settings import SHIPPED_SCORERS, Settings, SettingsError, is_a_scorer
+from service.settings import SECRETS, SHIPPED_SCORERS, Settings, SettingsError, is_a_scorer
+from service.settings_command import in_force
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,24 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     settings = Settings.from_environment({"COLLOQUY_HOME": str(tmp_path / "file" / "home")})
     with pytest.raises(SettingsError, match=r"^COLLOQUY_HOME: .*/file/home cannot be made"):
         make_home(settings)
+
+
+def test_what_is_in_force_is_printed_without_secrets() -> None:
+    """The command names every setting with its value, and of what may hold a password only that it is set."""
+    hidden = "hidden-from-everybody-who-looks"
+    given = {
+        "COLLOQUY_HOME": "here",
+        "SECRET_KEY": hidden * 2,
+        "DATABASE_URL": f"postgresql+asyncpg://ada:{hidden}@db/colloquy",
+        "REDIS_URL": f"redis://:{hidden}@redis",
+        "MODELS_MIRROR": f"https://ada:{hidden}@mirror.example",
+        "EGRESS_PROXY": f"http://ada:{hidden}@proxy.example",
+        "OIDC_CLIENT_SECRET": hidden,
+        "SMTP_URL": f"smtp://ada:{hidden}@mail.example",
+        "MAIL_FROM": "comments@daily.example",
+    }
+    printed = list(in_force(Settings.from_environment(given)))
+    assert [line.partition("=")[0].lower() for line in printed] == list(Settings.__struct_fields__)
+    assert hidden not in "".join(printed)
+    assert "MAIL_FROM=comments@daily.example" in printed
+    assert {line.partition("=")[0].lower() for line in printed if line.endswith("=(set)")} == SECRETS
