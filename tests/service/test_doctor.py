@@ -35,6 +35,7 @@ from service.queue.client import connect
 from service.queue.scorer_status import ScorerBoard, ScorerState, ScorerStatus
 from service.settings import Settings
 from service.store.tables import webhook_endpoints
+from tests.journey.test_promise_6_webhooks import self_signed
 from tests.mail_server import post_office
 from tests.service_fixture import Service
 
@@ -278,6 +279,14 @@ def test_the_public_address_is_asked(status: int, level: Level) -> None:
         assert of_outside._public(f"http://localhost:{port}").level is level
     assert of_outside._public(f"http://localhost:{port}").level is Level.WARNING
     assert of_outside._public("https://no-such-name.invalid").level is Level.PROBLEM
+
+
+async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+    """It is a problem with the reason, and nothing is sent to who has it."""
+    async with self_signed(tmp_path) as port:
+        found = await asyncio.to_thread(of_outside._public, f"https://localhost:{port}")
+    assert found.level is Level.PROBLEM
+    assert "certificate is not good" in found.said
 
 
 async def test_the_model_is_loaded(service: Service) -> None:
