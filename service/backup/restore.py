@@ -14,9 +14,11 @@ import msgspec
 from service.backup import key, manifest
 from service.backup.manifest import Manifest
 from service.composition import check_keys, finish_upgrade, open_offline
+from service.embedded_redis import EmbeddedRedis
 from service.flow.audit import audit
 from service.flow.verify_audit import Noted, Walked, verify
 from service.home import KEY_FILE, has_secret_key, make_home, only_one, secret_key_of
+from service.redis_home import RedisHome
 from service.settings import Settings, SettingsError
 from service.store import copies, migrate
 
@@ -61,8 +63,7 @@ async def restore(settings: Settings, folder: Path, *, force: bool, key_password
             await finish_upgrade(told)
             walked = await _walk(told, found)
         _keep_key(settings, secret_key)
-        # An index of what was there before, which the sweep makes anew.
-        shutil.rmtree(settings.home / "redis", ignore_errors=True)
+        await asyncio.to_thread(_forget_index, settings.home)
     return Restored(found, migration, walked)
 
 
@@ -112,6 +113,17 @@ def _keep_key(settings: Settings, secret_key: str) -> None:
     draft.touch(mode=0o600)
     draft.write_text(secret_key)
     draft.replace(path)
+
+
+def _forget_index(home: Path) -> None:
+    """Empty the embedded Redis, which knows what was there before; the sweep makes it anew."""
+    there = RedisHome(home)
+    if there.socket.exists() and there.is_locked():
+        # Left by a `serve` that was killed; the next one would take it over with all that it knows.
+        left = EmbeddedRedis(home)
+        left.start()
+        left.stop()
+    shutil.rmtree(home / "redis", ignore_errors=True)
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from service.backup import manifest
 from service.backup.make import make
 from service.backup.restore import restore
 from service.composition import check_keys, open_offline
+from service.embedded_redis import EmbeddedRedis
 from service.flow import manage_sites
 from service.flow.audit import list_events
 from service.home import only_one, secret_key_of
@@ -167,6 +168,18 @@ async def test_what_is_there_is_replaced_by_force_alone(settings: Settings, tmp_
     assert await slugs(settings) == ["daily", "weekly"]
     assert done.is_whole
     assert not (settings.home / "redis").exists()
+
+
+async def test_a_redis_that_was_left_behind_forgets(settings: Settings, tmp_path: Path) -> None:
+    """The Redis of a killed `serve`, which the next one would take over, is ended and its data are gone."""
+    folder = tmp_path / "copy"
+    await make(settings, folder, key_password=None)
+    left = EmbeddedRedis(settings.home)
+    await asyncio.to_thread(left.start)
+    await restore(settings, folder, force=True, key_password=None)
+    assert not left.alive()
+    assert not (settings.home / "redis").exists()
+    await asyncio.to_thread(left.stop)
 
 
 async def test_a_database_in_use_is_left_alone(settings: Settings, tmp_path: Path) -> None:
