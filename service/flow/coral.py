@@ -7,11 +7,13 @@ too: hold it. Nothing of a comment is kept.
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
-from html.parser import HTMLParser
+import re
 from typing import Final, NamedTuple
 
 import msgspec
+import nh3
 
 from moderation.rules import Outcome
 from moderation.signals import Signals, read_signals
@@ -28,9 +30,12 @@ from service.store.types import Row
 #: Of the 800 ms in which Coral wants an answer at Perspective's place; a phase has the timeout that its admin chose.
 PATIENCE_SECONDS: Final = 0.75
 HELD: Final = schemas.CoralAnswer(actions=[], status="PREMOD")
+#: Characters of HTML that are read: four times a comment of the default length. Deep nesting costs time by its square.
+MOST_HTML: Final = 20_480
 _SPAM: Final = "spam"
 #: Between what these surround a reader sees a gap, and so must a model.
-_BLOCKS: Final = frozenset({"address", "blockquote", "br", "dd", "div", "dt", "h1", "h2", "h3", "hr", "li", "p", "pre"})
+_BLOCKS: Final = {"address", "blockquote", "br", "dd", "div", "dt", "h1", "h2", "h3", "hr", "li", "p", "pre"}
+_TAG: Final = re.compile("<[^<>]*>")
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +66,12 @@ def hold(why: str) -> Advice:
 
 
 async def _advised(context: Context, coral: Coral, site: Row, asked: schemas.CoralRequest) -> Advice:
-    text = text_of(asked.comment.body) if coral.format == "html" else asked.comment.body
+    text = asked.comment.body
+    if coral.format == "html":
+        if len(text) > MOST_HTML:
+            return hold("too_large")
+        # Away from the event loop, which all others wait for.
+        text = await asyncio.to_thread(text_of, text)
     async with context.database.reading() as connection:
         in_force = await policies.in_force(connection, site.id, asked.story.url)
     # The signals away from the event loop, which a long text would hold up.
@@ -124,33 +134,14 @@ def _flags(verdict: Verdict) -> list[schemas.CoralFlag]:
     return flags
 
 
-def text_of(html: str) -> str:
+def text_of(markup: str) -> str:
     """Answer what a reader sees of a comment in HTML, with a line end wherever a block begins or ends."""
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    return "".join(reader.seen).strip()
-
-
-class _Reader(HTMLParser):
-    """Gathers text; tags are gone, and none of them is ever shown."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.seen: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        """Gather."""
-        self.seen.append(data)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        """Part what a block parts."""
-        self._part(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Part what a block parts."""
-        self._part(tag)
-
-    def _part(self, tag: str) -> None:
-        if tag in _BLOCKS and self.seen and not self.seen[-1].endswith("\n"):
-            self.seen.append("\n")
+    # What is left has no tag but a block's, and no sign of a tag in its text that is not escaped.
+    blocks = nh3.clean(markup, tags=_BLOCKS, attributes={}, clean_content_tags=set(), link_rel=None)
+    seen: list[str] = []
+    for part in _TAG.split(blocks):
+        if seen and not seen[-1].endswith("\n"):
+            seen.append("\n")
+        if part:
+            seen.append(html.unescape(part))
+    return "".join(seen).strip()

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from threading import get_ident
 from typing import Any
 
 import hypothesis
+import nh3
 import pytest
 import sqlalchemy as sa
 from hypothesis import strategies
@@ -14,7 +16,7 @@ from service.errors import Problem, unavailable
 from service.flow import coral, policies
 from service.flow.analyse import WITHIN_SECONDS, get_ready
 from service.flow.context import Context
-from service.flow.coral import PATIENCE_SECONDS, text_of
+from service.flow.coral import MOST_HTML, PATIENCE_SECONDS, text_of
 from service.flow.manage_coral import Coral, is_signed
 from service.flow.quick import Quick
 from service.queue.scorer_status import ScorerState
@@ -357,12 +359,47 @@ async def test_html_is_read_as_readers_see_it(asked: Service) -> None:
         ("<b>x</b>y &amp; &lt;z&gt;", "xy & <z>"),
         ("1 < 2", "1 < 2"),
         ("<a href='https://x.example'>there</a><!-- not shown -->", "there"),
+        ("a &amp;lt;b&amp;gt; c", "a &lt;b&gt; c"),
+        ("<script>vile</script>", "vile"),
         ("", ""),
     ],
 )
 def test_text_of_html(html: str, text: str) -> None:
     """Blocks part lines, entities are what they stand for, comments and tags are nothing."""
     assert text_of(html) == text
+
+
+@pytest.mark.parametrize("piece", ["<a", '<a href="', "<!--", "<a x=", "<div>", "&"])
+def test_hostile_html_is_read_by_the_kept_parser(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is repeated goes through nh3 once, since Python's own parser reads such again from each of its signs."""
+    read_by: list[str] = []
+    clean = nh3.clean
+
+    def noting(markup: str, **how: Any) -> str:
+        read_by.append(markup)
+        return clean(markup, **how)
+
+    monkeypatch.setattr(nh3, "clean", noting)
+    hostile = (piece * MOST_HTML)[:MOST_HTML]
+    assert "<" not in text_of(hostile)
+    assert read_by == [hostile]
+
+
+async def test_html_is_read_away_from_the_event_loop(asked: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others do not wait while somebody's markup is read, and what is too long for a comment is held unread."""
+    await know(asked, format="html")
+    threads: list[int] = []
+
+    def noting(markup: str) -> str:
+        threads.append(get_ident())
+        return text_of(markup)
+
+    monkeypatch.setattr(coral, "text_of", noting)
+    assert await ask(asked, f"<p>{CIVIL}</p>") == NO_OPINION
+    assert threads
+    assert get_ident() not in threads
+    assert await ask(asked, CIVIL + " " * MOST_HTML) == HELD
+    assert len(threads) == 1
 
 
 async def test_settings_are_the_admins_and_show_no_secret(service: Service) -> None:
