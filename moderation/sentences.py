@@ -6,17 +6,14 @@ from sentencex import get_sentence_boundaries
 
 from moderation.places import Place
 
+_BY_DEFAULT = "en"
 MOST_SENTENCES = 100
 """A text with more is told in so many parts of neighbouring sentences: each is scored by itself."""
 
 
-def sentences(text: str, *, language: str = "en", most: int = MOST_SENTENCES) -> list[Place]:
+def sentences(text: str, *, language: str = _BY_DEFAULT, most: int = MOST_SENTENCES) -> list[Place]:
     """Return [begin, end) of every sentence in code points, without the space around it; the whole text if none."""
-    found = [
-        place
-        for one in get_sentence_boundaries(language, text)
-        if (place := _trimmed(text, one["start_index"], one["end_index"])) is not None
-    ]
+    found = [place for begin, end in _boundaries(text, language) if (place := _trimmed(text, begin, end)) is not None]
     return _gathered(found, most) or [(0, len(text))]
 
 
@@ -30,6 +27,18 @@ def utf16_places(text: str, places: Sequence[Place]) -> list[Place]:
         counted.append((units, units + length))
         at, units = end, units + length
     return counted
+
+
+def _boundaries(text: str, language: str) -> list[Place]:
+    """Return what the library cuts: by a language's rules, by English ones where those break, else nothing."""
+    for code in dict.fromkeys((language, _BY_DEFAULT)):
+        try:
+            return [(one["start_index"], one["end_index"]) for one in get_sentence_boundaries(code, text)]
+        except BaseException as error:
+            # A panic of the library is no Exception; whatever else ends a program or tells of a mistake goes on.
+            if isinstance(error, Exception | KeyboardInterrupt | SystemExit):
+                raise
+    return []
 
 
 def _units(text: str) -> int:

@@ -1,5 +1,7 @@
 """Sentences as places in a text, and places as JavaScript and Java count them."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,3 +55,35 @@ def test_places_are_in_order_and_in_the_text(text: str) -> None:
 def test_no_text_takes_long(unit: str) -> None:
     """What would make a splitter look back again and again has an answer of bounded size."""
     assert 1 <= len(sentences((unit * 20_480)[:20_480])) <= 100
+
+
+KAZAKH = (
+    "Қазақстан Республикасы — Орталық Азиядағы мемлекет. Оның астанасы Астана қаласы болып табылады және халқы көп. "
+    "A. \u2028. "
+)
+
+
+def test_where_the_rules_of_a_language_break_those_of_english_cut() -> None:
+    """The library panics on this one, which is no Exception: sentences are told all the same."""
+    found = [KAZAKH[begin:end] for begin, end in sentences(KAZAKH, language="kk")]
+    assert found[0] == "Қазақстан Республикасы — Орталық Азиядағы мемлекет."
+    assert found == [KAZAKH[begin:end] for begin, end in sentences(KAZAKH)]
+
+
+class Panic(BaseException):
+    """As the library's own, which cannot be made here."""
+
+
+@pytest.mark.parametrize(("error", "is_told"), [(Panic, False), (KeyboardInterrupt, True), (ValueError, True)])
+def test_only_a_panic_is_no_end(monkeypatch: pytest.MonkeyPatch, error: type[BaseException], *, is_told: bool) -> None:
+    """A text that no rules can cut is one sentence; what else is wrong is not hidden."""
+
+    def broken(_language: str, _text: str) -> list[Any]:
+        raise error
+
+    monkeypatch.setattr("moderation.sentences.get_sentence_boundaries", broken)
+    if is_told:
+        with pytest.raises(error):
+            sentences("One. Two.", language="kk")
+    else:
+        assert sentences("One. Two.", language="kk") == [(0, 9)]
