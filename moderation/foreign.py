@@ -6,7 +6,6 @@ English is what the word list knows; a model that reads more takes the languages
 import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from functools import lru_cache
 
 from moderation.language import (
     LEAST_CONFIDENCE,
@@ -86,7 +85,6 @@ _FEWEST_WORDS = 2
 _ENGLISH_OF_WORDS, _ENGLISH_OF_NAMES, _ENGLISH_OF_PARTS = 0.6, 0.2, 0.1
 # So sure must the model be of a strange sentence, of a stretch of words, and of one with the marks of its language.
 _LEAST_OF_SENTENCES, _LEAST_OF_STRETCHES, _LEAST_OF_MARKED = 0.3, 0.8, 0.6
-_LONGEST_REMEMBERED = 24
 
 
 def foreign_parts(text: str) -> tuple[str, ...]:
@@ -144,10 +142,6 @@ def _read(text: str) -> list[list[_Word]]:
 
 
 def _kind(word: str) -> _Kind:
-    return _remembered_kind(word) if len(word) <= _LONGEST_REMEMBERED else _kind_of(word)
-
-
-def _kind_of(word: str) -> _Kind:
     if len(word) == 1:
         return _Kind.LETTER
     small = word.casefold()
@@ -158,9 +152,6 @@ def _kind_of(word: str) -> _Kind:
     if word[0].isupper():
         return _Kind.NAME
     return _Kind.UNKNOWN if word.isascii() else _Kind.ACCENTED
-
-
-_remembered_kind = lru_cache(maxsize=8192)(_kind_of)
 
 
 def _joined(words: Sequence[_Word]) -> str:

