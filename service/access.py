@@ -18,25 +18,32 @@ from service import limits, telemetry
 from service.errors import Problem
 from service.flow.commenters import account_of
 from service.flow.context import Row
-from service.flow.identify import API_TOKEN_PREFIX, Principal, commenter_of, principal_of
+from service.flow.identify import (
+    API_TOKEN_PREFIX,
+    Principal,
+    commenter_of,
+    principal_of,
+)
 from service.flow.manage_coral import coral_of, is_signed
 from service.flow.manage_limits import rates_of
 from service.flow.publisher_tokens import verify
 from service.flow.sessions import Session, administered, csrf_token, principal_on, session_of
 from service.flow.signing import is_own
 from service.queue.limits import LocalLimits, Taken
-from service.settings import Settings
+from service.sent_tokens import TokenOf, api_key, bearer, has_key, is_in_force, session_cookie
 from service.visits import Connection, Visit, context_of, network_hash_of, network_of_client, visit_of
 
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+#: What a key may not hold that stands in an address, which proxies and browsers keep.
+_NOT_IN_ADDRESSES = frozenset({"admin", "review"})
 _COUNTED = frozenset({"auth.invalid", "site.unknown"})
 
 
-def _refusals_count(guard: Guard, *, of_readers: bool = False) -> Guard:
+def _refusals_count(guard: Guard, *, of_readers: bool = False, token_of: TokenOf = bearer) -> Guard:
     """Let a network be refused only so often for tokens that nobody gave out, and for sites that are not there.
 
     Both cost a look at the database, or a signature, before any site's limits count. In this process alone: asking
-    Redis would cost as much as what is kept away.
+    Redis would cost as much as what is kept away. An API token or a session that is in force is never made to wait.
     """
 
     @wraps(guard)
@@ -50,7 +57,10 @@ def _refusals_count(guard: Guard, *, of_readers: bool = False) -> Guard:
         # Taken before it is known, and given back to whom is let in: else many at once would all find room.
         taken, spent = await local.hold(bucket), False
         if not taken.allowed:
-            await _refuse(connection, taken, of_readers=of_readers)
+            if not await is_in_force(connection, token_of):
+                await _refuse(connection, taken, of_readers=of_readers)
+            await guard(connection, handler)
+            return
         try:
             await guard(connection, handler)
         except Problem as problem:
@@ -73,13 +83,14 @@ async def _refuse(connection: Connection, taken: Taken, *, of_readers: bool) -> 
 
 def _is_to_be_looked_up(connection: Connection) -> bool:
     session, _ = session_cookie(context_of(connection).settings)
-    if _has_key(connection) or session in connection.cookies:
+    if has_key(connection) or session in connection.cookies:
         return True
     slug = connection.path_params.get("site")
     return slug is not None and not context_of(connection).directory.knows(slug)
 
 
 _readers_refusals_count = partial(_refusals_count, of_readers=True)
+_keys_refusals_count = partial(_refusals_count, token_of=api_key)
 
 
 async def open_to_all(_connection: Connection, _handler: BaseRouteHandler) -> None:
@@ -154,10 +165,10 @@ async def requires_events(connection: Connection, _handler: BaseRouteHandler) ->
     await _require(connection, "events", "admin")
 
 
-@_refusals_count
+@_keys_refusals_count
 async def requires_analyze(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A key of a site with the scope `analyze`: as `?key=`, as `X-Goog-Api-Key`, or as a bearer token."""
-    visit, context, token = visit_of(connection), context_of(connection), _api_key(connection)
+    visit, context, token = visit_of(connection), context_of(connection), api_key(connection)
     if token is None:
         raise Problem("auth.required", "Send the key as `?key=`, `X-Goog-Api-Key` or `Authorization: Bearer`.")
     if not token.startswith(API_TOKEN_PREFIX):
@@ -165,6 +176,10 @@ async def requires_analyze(connection: Connection, _handler: BaseRouteHandler) -
     principal = visit.principal = await principal_of(context, token)
     if principal.site_id is None or not principal.may("analyze", principal.site_id):
         raise Problem("auth.forbidden", "This needs a key of a site with the scope analyze.")
+    if connection.query_params.get("key") and not principal.scopes.isdisjoint(_NOT_IN_ADDRESSES):
+        raise Problem(
+            "auth.forbidden", "Send a key that may more than analyze as `X-Goog-Api-Key`: addresses are logged."
+        )
     visit.site = await context.directory.find_by_id(principal.site_id)
     visit.spent = await context.limiter.take([limits.key_bucket(principal.token_id, principal.per_minute)])
     _check_within(visit.spent)
@@ -183,7 +198,7 @@ async def take_more(connection: Connection, wanted: int) -> None:
 @_refusals_count
 async def requires_session(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A person who is signed in, wherever they may do what."""
-    if _bearer(connection) is not None:
+    if bearer(connection) is not None:
         raise Problem("auth.invalid", "A token is no person; sign in.")
     await _session(connection)
 
@@ -191,7 +206,7 @@ async def requires_session(connection: Connection, _handler: BaseRouteHandler) -
 @_refusals_count
 async def requires_any_admin(connection: Connection, _handler: BaseRouteHandler) -> None:
     """An API token with the scope `admin`, of whichever site, or an admin's session; the flow narrows what is shown."""
-    if _bearer(connection) is None:
+    if bearer(connection) is None:
         found = await administered(context_of(connection), await _session(connection))
         if isinstance(found, frozenset):
             visit_of(connection).administered = found
@@ -263,7 +278,7 @@ async def _find_site(connection: Connection, *, check_origin: bool, of_form: boo
 
 async def _identify(connection: Connection) -> None:
     """Take the token that was sent, if any: a guest's, the publisher's, or an API token of who may review the site."""
-    token = _bearer(connection)
+    token = bearer(connection)
     visit = visit_of(connection)
     if token is None or visit.site is None:
         return
@@ -309,7 +324,7 @@ def _check_within(spent: Sequence[Taken]) -> None:
 
 
 async def _require(connection: Connection, *scopes: str) -> None:
-    token = _bearer(connection)
+    token = bearer(connection)
     if token is not None and not token.startswith(API_TOKEN_PREFIX):
         raise Problem("auth.invalid", "This is not an API token.")
     session = await _session(connection) if token is None else None
@@ -324,7 +339,7 @@ async def _require(connection: Connection, *scopes: str) -> None:
 
 
 async def _principal(connection: Connection, site_id: str | None) -> Principal:
-    token = _bearer(connection)
+    token = bearer(connection)
     if token is None:
         session = await _session(connection)
         found = await principal_on(context_of(connection), session, site_id)
@@ -356,36 +371,8 @@ async def _session(connection: Connection) -> Session:
     return session
 
 
-def session_cookie(settings: Settings) -> tuple[str, bool]:
-    """Answer the name of the session's cookie, and whether it goes over https alone."""
-    secure = settings.url.startswith("https://")
-    # Browsers refuse the prefix without https, and with it any other host's cookie of that name.
-    return ("__Host-colloquy_session" if secure else "colloquy_session"), secure
-
-
 async def take_sign_in(connection: Connection, account: str) -> None:
     """Take a token from the limits of signing in: of the network, of the account, and of both together."""
     visit, network = visit_of(connection), await network_hash_of(connection)
     visit.spent = await context_of(connection).limiter.take(limits.sign_in_buckets(network, account))
     _check_within(visit.spent)
-
-
-def _has_key(connection: Connection) -> bool:
-    sent = connection.headers
-    return "authorization" in sent or "x-goog-api-key" in sent or "key" in connection.query_params
-
-
-def _api_key(connection: Connection) -> str | None:
-    """Answer the key of a client of somebody else's API, wherever that has it."""
-    given: str | None = connection.query_params.get("key") or connection.headers.get("x-goog-api-key")
-    return given or _bearer(connection)
-
-
-def _bearer(connection: Connection) -> str | None:
-    header = connection.headers.get("authorization")
-    if header is None:
-        return None
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Problem("auth.invalid", "The Authorization header must be `Bearer TOKEN`.")
-    return token.strip()

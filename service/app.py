@@ -56,6 +56,7 @@ from service.routes import (
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
 from service.routes.requests import ApiRequest
+from service.sent_tokens import UnknownTokens
 from service.settings import Settings
 
 HANDLERS: list[BaseRouteHandler] = [
@@ -115,6 +116,7 @@ def plug(app: Litestar, settings: Settings, context: Context | None) -> None:
     app.state.runs_with = settings, context
     app.state.page_cache = PageCache()
     app.state.local_limits = LocalLimits()
+    app.state.unknown_tokens = UnknownTokens()
     app.state.figures = Figures()
     app.state.trusted_proxies = parse_networks(settings.trusted_proxies)
 

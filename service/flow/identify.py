@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from service.store.types import Row
 
 API_TOKEN_PREFIX = "cq_"  # noqa: S105
 _TOUCH_EVERY = timedelta(minutes=1)
+_RANDOM = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ class Commenter:
 def new_api_token() -> str:
     """Answer a new API token: 256 random bits behind a recognisable prefix."""
     return API_TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def is_well_formed(token: str) -> bool:
+    """Answer whether this may be a token that was given out: of the API, or of a session, without the prefix."""
+    return _RANDOM.fullmatch(token.removeprefix(API_TOKEN_PREFIX)) is not None
 
 
 def hash_token(token: str) -> str:

@@ -10,12 +10,13 @@ from litestar.params import JSONBody
 from litestar.response import Redirect
 
 from service import schemas
-from service.access import open_to_all, requires_session, session_cookie, take_sign_in
+from service.access import open_to_all, requires_session, take_sign_in
 from service.flow import manage_accounts, oidc, second_factor, sessions
 from service.flow.context import Context
 from service.flow.identify import hash_token
 from service.flow.sessions import Session
 from service.schemas.accounts import WaysIn
+from service.sent_tokens import session_cookie
 from service.visits import context_of, network_hash_of, visit_of
 
 _NO_STORE = {"cache-control": "no-store"}

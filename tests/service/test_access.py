@@ -365,6 +365,19 @@ async def credentials(service: Service) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("scope", ["admin", "review"])
+async def test_a_key_that_may_more_than_analyze_is_refused_in_an_address(service: Service, scope: str) -> None:
+    """Who reads a proxy's log does not become an admin: such a key is taken in a header alone."""
+    wanted = schemas.KeyInput(name="k", scopes=["analyze", scope])  # type: ignore[list-item]
+    made = await manage_people.create_key(service.context, await find_site(service.context, "test"), "test", wanted)
+    path, text = "/v1alpha1/comments:analyze", {"comment": {"text": ""}, "requestedAttributes": {"TOXICITY": {}}}
+    refused = await service.call("POST", path, params={"key": made.token}, json=text)
+    assert refused.status_code == 403
+    assert made.token not in refused.text
+    # It is let in, and its empty text is refused.
+    assert (await service.call("POST", path, headers={"x-goog-api-key": made.token}, json=text)).status_code == 400
+
+
 def test_every_route_is_written_down_with_its_guard() -> None:
     """The table in this file is complete and right: a route nobody thought about fails here."""
     assert routes_of_the_app() == ROUTES

@@ -8,9 +8,15 @@ import pytest
 from msgspec import structs
 from sqlalchemy import select
 
+from service import sent_tokens
+from service.flow.context import Context
+from service.flow.identify import Principal, new_api_token, principal_of
+from service.sent_tokens import UnknownTokens
 from service.store.tables import network_keys, revisions
 from tests.eventually import eventually, turns
+from tests.service.analysing import ANALYZE, key_of
 from tests.service.answers import client_of, problem
+from tests.service.people import person
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -258,6 +264,54 @@ async def over(service: Service) -> dict[str, str]:
     while (await service.call("GET", "/v1/sites/test/mine", headers=bad)).status_code != 429:
         continue
     return bad
+
+
+async def test_a_valid_token_does_not_wait_for_its_networks_refusals(service: Service) -> None:
+    """One client with a key that was revoked keeps no other of its network out: not a key, not staff, not a session."""
+    key = await key_of(service)
+    anna = await person(service, "anna@news.example", "admin")
+    bad = await over(service)
+    await service.call("GET", "/v1/admin/sites/test/audit", as_="admin", expect=200)
+    await anna.call("GET", "/v1/review/test/queue", expect=200)
+    text = {"comment": {"text": ""}, "requestedAttributes": {"TOXICITY": {}}}
+    for way in ({"params": {"key": key}}, {"headers": {"x-goog-api-key": key}}, {"as_": key}):
+        answer = await service.call("POST", ANALYZE, json=text, **way)
+        assert answer.status_code == 400, "it is let in, and its empty text is refused"
+    assert (await service.call("GET", "/v1/admin/sites", headers=bad)).status_code == 429
+
+
+async def test_a_flood_of_one_unknown_key_reaches_sql_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its network waits a token that nobody gave out is looked up once, and what cannot be one never."""
+    await over(service)
+    looked: list[str] = []
+
+    async def noting(context: Context, token: str) -> Principal:
+        looked.append(token)
+        return await principal_of(context, token)
+
+    monkeypatch.setattr(sent_tokens, "principal_of", noting)
+    unknown = new_api_token()
+    for token in (unknown, unknown, unknown, "cq_nothing", f"{unknown}x", "x.y.z"):
+        answer = await service.call("GET", "/v1/sites/test/mine", as_=token)
+        # A token of the bucket that came back meanwhile is spent first.
+        assert answer.status_code in (401, 429)
+    assert looked.count(unknown) <= 2
+    assert set(looked) <= {unknown, "cq_nothing", f"{unknown}x"}
+
+
+def test_unknown_tokens_are_forgotten_after_a_minute_and_never_too_many() -> None:
+    """A member who is enabled again has a valid token again, and a flood of differing ones fills no memory."""
+    now = [0.0]
+    tokens = UnknownTokens(lambda: now[0])
+    tokens.note("first")
+    assert tokens.has("first")
+    now[0] = 61.0
+    assert not tokens.has("first")
+    tokens.note("second")
+    for number in range(10_000):
+        tokens.note(str(number))
+    assert not tokens.has("second")
+    assert tokens.has("9999")
 
 
 async def test_a_page_of_the_site_reads_that_its_network_is_refused(service: Service) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service.access import session_cookie
 from service.home import make_home
+from service.sent_tokens import session_cookie
 from service.settings import SECRETS, SHIPPED_SCORERS, Settings, SettingsError, is_a_scorer
 from service.settings_command import in_force
 
