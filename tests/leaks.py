@@ -49,9 +49,24 @@ class _Searching(logging.Handler):
             search(self.format(record), f"{record.name} ({record.filename}:{record.lineno})")
 
 
+_SEARCHING = _Searching()
+
+
 def pytest_sessionstart() -> None:
     """Begin to search."""
-    logging.getLogger().addHandler(_Searching())
+    _begin()
+
+
+def pytest_runtest_setup() -> None:
+    """Go on where a test before ran a command in this process, which sets up logging for itself."""
+    if _SEARCHING not in logging.getLogger().handlers:
+        _begin()
+
+
+def _begin() -> None:
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    root.addHandler(_SEARCHING)
     # As in production; a test that wants less or more says so.
     logging.getLogger("service").setLevel(logging.INFO)
 

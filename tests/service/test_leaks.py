@@ -52,3 +52,14 @@ def test_this_run_is_searched() -> None:
     before = leaks.searched()
     logging.getLogger("service.test").warning("a line")
     assert leaks.searched() == before + 1
+
+
+def test_a_command_that_sets_up_logging_does_not_end_the_search(tmp_path: Path) -> None:
+    """What is logged after a test that ran a command in this process is searched like before."""
+    command = (
+        "from service.telemetry import configure_logging\n\n"
+        'def test_a_command() -> None:\n    configure_logging("ERROR")\n'
+    )
+    done = run(tmp_path, command + LEAKING)
+    assert "LEAKED INTO A LOG" in done.stdout
+    assert done.returncode == 1
