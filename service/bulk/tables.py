@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -61,6 +62,7 @@ def open_table(path: Path, text: str) -> Table:
 
 
 _LINE_END = "\r\n"
+_SPACE = re.compile(r"[ \t\r\n]*")
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
@@ -168,20 +170,22 @@ class LinesTable:
             yield found
 
     def write(self, out: BinaryIO, fields: Sequence[Field], added: Iterable[Added], without: Sequence[str]) -> None:
-        """Write an object on each line, its own keys first."""
-        for row, more in zip(self._rows(), added, strict=True):
-            kept = {name: value for name, value in row.items() if name not in without}
-            whole = kept | {field.name: more[field.name] for field in fields}
-            out.write(_line(whole) + b"\n")
+        """Write an object on each line: what it had byte for byte, then what is added."""
+        for line, more in zip(self._lines(), added, strict=True):
+            kept = b", ".join(_members(line, without)) if without else line[1:-1]
+            new = _line({field.name: more[field.name] for field in fields})[1:-1]
+            out.write(b"{" + kept + (b", " if kept.strip() else b"") + new + b"}\n")
 
     def _rows(self) -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(self._lines(), 1):
+            yield self._row(line, number)
+
+    def _lines(self) -> Iterator[bytes]:
         with self._path.open("rb") as file:
-            number = 0
             for line in file:
                 stripped = line.removeprefix(b"\xef\xbb\xbf").strip()
                 if stripped:
-                    number += 1
-                    yield self._row(stripped, number)
+                    yield stripped
 
     def _row(self, line: bytes, number: int) -> dict[str, Any]:
         try:
@@ -192,6 +196,27 @@ class LinesTable:
         if not isinstance(row, dict):
             raise SettingsError(f"{self._path}, row {number}: it is not an object")
         return row
+
+
+def _members(line: bytes, without: Sequence[str]) -> Iterator[bytes]:
+    """Yield the members of an object that was read before, as they are written, but for those of some names."""
+    text, decoder = line.decode(), json.JSONDecoder()
+    at = _past_space(text, 1)
+    while text[at] != "}":
+        name, end = decoder.raw_decode(text, at)
+        value_at = _past_space(text, _past_space(text, end) + 1)
+        _, end = decoder.raw_decode(text, value_at)
+        if name not in without:
+            yield text[at:end].encode()
+        at = _past_space(text, end)
+        if text[at] == ",":
+            at = _past_space(text, at + 1)
+
+
+def _past_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    assert found is not None
+    return found.end()
 
 
 def _line(row: Mapping[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from moderation.scorers.hashed import HashedScorer
 from moderation.scores import Attribute, ScorerError, Scores
 from service import __main__ as command_line
 from service import score_command
+from service.bulk import score as bulk_score
 from service.bulk.score import CHUNK_ROWS
 from tests.eventually import eventually_now
 
@@ -254,6 +256,83 @@ def test_a_model_that_refuses_all_ends_the_run(
     assert score("in.csv") == 2
     assert "refuses every text" in capsys.readouterr().err
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_chunk_that_is_refused_ends_no_run_whose_model_is_well(
+    score: Score, counting: CountingScorer, tmp_path: Path
+) -> None:
+    """Texts that the model refuses may lie together, at the begin of a file or at its end."""
+    rows = [["refused"]] * CHUNK_ROWS + [[CIVIL]] + [["refused"]] * (2 * CHUNK_ROWS)
+    (tmp_path / "in.csv").write_bytes(csv_bytes([["text"], *rows]))
+    assert score("in.csv") == 0
+    said = [row["not_scored"] for row in read_csv(tmp_path / "out.csv")]
+    assert (said.count(""), said.count("failed")) == (1, 3 * CHUNK_ROWS)
+
+
+def test_a_model_that_breaks_on_the_way_is_gone_on_with(
+    score: Score, counting: CountingScorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a model refuses that scores nothing any more is not kept: once it is well the rows have their scores."""
+    (tmp_path / "in.csv").write_bytes(csv_bytes([["text"], *([f"{CIVIL} {n}"] for n in range(CHUNK_ROWS + 3))]))
+
+    def broken(texts: Sequence[str]) -> list[Scores]:
+        if len(texts) != CHUNK_ROWS:
+            raise ScorerError("the device is gone")
+        return CountingScorer.score(counting, texts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(counting, "score", broken)
+        assert score("in.csv") == 2
+    assert score("in.csv") == 0
+    assert {row["not_scored"] for row in read_csv(tmp_path / "out.csv")} == {""}
+
+
+def test_json_lines_stay_byte_for_byte(score: Score, counting: CountingScorer, tmp_path: Path) -> None:
+    """Numbers that Python would write otherwise, names twice, spaces and escapes stay; so they do beside what goes."""
+    line = '{ "text" : "a\\u0062", "n":1e999,"m": 1.10000000000000000001, "text":"b" ,"more": {"x" :[ ]}, "é": 1 }'
+    (tmp_path / "in.jsonl").write_text(f"{line}\n", encoding="utf-8")
+    assert score("in.jsonl") == 0
+    out = (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+    assert out.startswith(f'{line[:-1]}, "model_id": "counting@01234567", ')
+    assert score("in.jsonl", "--restart", "--without", "text") == 0
+    out = (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+    kept = '{"n":1e999, "m": 1.10000000000000000001, "more": {"x" :[ ]}, "é": 1, "model_id": '
+    assert out.startswith(kept)
+    (tmp_path / "in.jsonl").write_text('{"text": "a"}\n')
+    assert score("in.jsonl", "--restart", "--without", "text") == 0
+    assert json.loads((tmp_path / "out.jsonl").read_bytes())["model_id"] == "counting@01234567"
+
+
+def test_files_of_others_are_not_written_over(
+    score: Score, counting: CountingScorer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What lies at OUT.part or OUT.new and is not ours stays, with a line end in it or without; a torn head is ours."""
+    (tmp_path / "in.csv").write_bytes(csv_bytes([["text"], [CIVIL]]))
+    part, new = tmp_path / "out.csv.part", tmp_path / "out.csv.new"
+    new.write_text("mine")
+    for theirs in ("mine", "mine\nmore", '{"job":"another', "x" * 10_000):
+        part.write_text(theirs)
+        assert score("in.csv") == 2
+        assert "is no journal" in capsys.readouterr().err
+        assert part.read_text() == theirs
+    part.write_text('{"job":"')
+    assert score("in.csv") == 0
+    assert new.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.glob("out.csv*")) == ["out.csv", "out.csv.new"]
+
+
+def test_another_release_does_not_go_on(
+    score: Score, counting: CountingScorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How a text is read may change with Colloquy itself, and rows of two releases would stand side by side."""
+    (tmp_path / "in.csv").write_bytes(csv_bytes([["text"], [CIVIL]]))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", failing)
+        assert score("in.csv") == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk_score, "version", lambda name: "99" if name == "colloquy" else version(name))
+        assert score("in.csv") == 2
+    assert score("in.csv") == 0
 
 
 def test_a_column_can_be_left_out(score: Score, tmp_path: Path) -> None:

@@ -116,6 +116,18 @@ def test_what_is_left_out_is_counted_by_its_reason(run: Run) -> None:
     assert found["not_measured"] == {"FLIRTATION": 2}
 
 
+def test_texts_that_are_refused_together_end_no_run(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A chunk of which the model refuses all is counted; a model that scores nothing at all is told."""
+    refused = [call(SECRET, {"TOXICITY": 0.5})] * 70
+    found = run([*refused, call(f"{SECRET} 0.5", {"TOXICITY": 0.5})])
+    assert (found["compared"], found["skipped"]) == (1, {Skipped.REFUSED: 70})
+    (tmp_path / "calls.jsonl").write_text("\n".join(map(json.dumps, refused)))
+    assert command_line.main(["shadow", "--file", str(tmp_path / "calls.jsonl")]) == 2
+    assert "refuses every text" in capsys.readouterr().err
+
+
 def test_the_scale_is_the_one_of_the_endpoint(run: Run) -> None:
     """By default our values go through the model's maps, and --scale probability leaves them as they are."""
     model, calls = HashedScorer.load(), [call(RUDE, {"TOXICITY": 0.9, "PROFANITY": 0.4})]
