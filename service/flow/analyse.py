@@ -24,6 +24,8 @@ __all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse
 WITHIN_SECONDS: Final = 0.6
 #: So many of one process wait for the scorer; one more would hardly be answered in time.
 MOST_ASKED: Final = 64
+#: So much of the time is the quick model's at most: what a long text would take it keeps nobody from asking the other.
+_MOST_QUICK_SHARE: Final = 0.5
 #: What the quick model has at least, whatever it says of itself.
 _LEAST_QUICK_SECONDS: Final = 0.1
 
@@ -72,7 +74,7 @@ async def analyse(
     """
     deadline, distinct = time.monotonic() + within_seconds, list(dict.fromkeys(texts))
     context.quick.wake()
-    reserved = min(max(context.quick.seconds_for(distinct), _LEAST_QUICK_SECONDS), within_seconds)
+    reserved = min(max(context.quick.seconds_for(distinct), _LEAST_QUICK_SECONDS), within_seconds * _MOST_QUICK_SHARE)
     why = None
     try:
         if context.answers.waiting >= MOST_ASKED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from moderation.scores import Scores
 
 _CALL_CHARACTERS: Final = 8_000
 """What is gathered for one call: more would let the first of them wait for the last."""
+_WAKE_AGAIN_SECONDS: Final = 10.0
+"""A model that did not start is not started for everybody who comes."""
 _FIRST_CHARACTERS_PER_SECOND: Final = 50_000.0
 """Before the first answer; a small machine does more."""
 _COST_OF_A_CALL: Final = 200
@@ -37,6 +40,10 @@ class QuickScorer(Protocol):
     @property
     def languages(self) -> frozenset[str]:
         """The languages that the model is good for."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it is loaded, so that a call is the model's work alone."""
 
     async def start(self) -> None:
         """Load the model."""
@@ -66,6 +73,8 @@ class Quick:
         self._line: deque[_Request] = deque()
         self._waiting = 0
         self._characters, self._seconds = _FIRST_CHARACTERS_PER_SECOND, 1.0
+        self._knows_its_speed = False
+        self._woken_at = -math.inf
         self._waking: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -75,8 +84,11 @@ class Quick:
         return self._scorer.languages
 
     def wake(self) -> None:
-        """Load the model beside everything else, if nobody did: it is there then when it is needed."""
-        if self._waking is None:
+        """Load the model beside everything else, if it is not: it is there then when it is needed."""
+        if self._scorer.running or (self._waking is not None and not self._waking.done()):
+            return
+        if self._clock() - self._woken_at >= _WAKE_AGAIN_SECONDS:
+            self._woken_at = self._clock()
             self._waking = asyncio.create_task(self._wake())
 
     def seconds_for(self, texts: Sequence[str]) -> float:
@@ -87,8 +99,8 @@ class Quick:
         """Answer one Scores per text, in order; raise TooMany when that takes longer than there is time."""
         request = _Request(texts)
         before = self._seconds_of(self._waiting)
-        # Who comes first is let in however long it takes, for else a slow machine would never learn how long.
-        if within_seconds <= 0 or (self._waiting and before + self._seconds_of(request.characters) > within_seconds):
+        fits = before + self._seconds_of(request.characters) <= within_seconds
+        if within_seconds <= 0 or not (fits or self._is_let_in_anyway(request)):
             raise TooMany(before)
         self._line.append(request)
         self._waiting += request.characters
@@ -109,6 +121,13 @@ class Quick:
         for request in self._line:
             request.done.cancel()
         await self._scorer.stop()
+
+    def _is_let_in_anyway(self, request: _Request) -> bool:
+        """Whether one is tried without being sure: it comes first, and teaches how fast we are without taking long.
+
+        Else a machine that was slow once would never learn that it is no more.
+        """
+        return not self._waiting and (not self._knows_its_speed or request.characters <= _CALL_CHARACTERS)
 
     def _seconds_of(self, characters: float) -> float:
         return characters * self._seconds / self._characters
@@ -140,13 +159,15 @@ class Quick:
         wanted = [request for request in call if not request.done.done()]
         if not wanted:
             return
-        began = self._clock()
+        ran, began = self._scorer.running, self._clock()
         try:
             scores = await self._scorer.score([text for request in wanted for text in request.texts])
         except Exception as error:
             await self._after_failure(wanted, error)
             return
-        self._learn(sum(request.characters for request in wanted), self._clock() - began)
+        # A call that had to start the child first tells nothing about the next one.
+        if ran:
+            self._learn(sum(request.characters for request in wanted), self._clock() - began)
         at = 0
         for request in wanted:
             if not request.done.done():
@@ -164,5 +185,6 @@ class Quick:
             wanted[0].done.set_exception(TooMany(_LEAST_RETRY_SECONDS))
 
     def _learn(self, characters: float, seconds: float) -> None:
+        self._knows_its_speed = True
         self._characters = self._characters * _REMEMBERED + characters
         self._seconds = self._seconds * _REMEMBERED + max(seconds, 0.0)

@@ -50,6 +50,8 @@ class QuickModel:
 
     def __init__(self, attributes: Sequence[Attribute] = SHIPPED) -> None:
         self.languages = frozenset({"en"})
+        self.running = True
+        self.starts = 0
         self.attributes = attributes
         self.calls: list[list[str]] = []
         self.may = asyncio.Event()
@@ -58,6 +60,7 @@ class QuickModel:
 
     async def start(self) -> None:
         """It is there."""
+        self.starts += 1
 
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """Answer a quarter for everything."""

@@ -17,6 +17,7 @@ class FakeQuickScorer:
 
     def __init__(self) -> None:
         self.languages = frozenset({"en"})
+        self.running = True
         self.texts: list[str] = []
         self.stalls = False
 

@@ -101,6 +101,16 @@ async def test_a_long_text_that_would_be_late_is_answered_quickly(service: Servi
     assert all(LONG not in batch for batch in scorer.batches)
 
 
+async def test_a_long_texts_own_estimate_keeps_nobody_from_asking(service: Service, quick: QuickModel) -> None:
+    """However long the quick model would take, half of the time is for the model in force."""
+    context = service.context
+    context.quick._characters, context.quick._seconds = 1_000.0, 1.0
+    async with answering(context, service.scorer):
+        [found] = await analysed(service, LONG)
+    assert (found.model_id, found.why) == (service.scorer.model_id, None)
+    assert quick.calls == []
+
+
 async def test_a_scorer_that_was_slow_once_is_asked_again(service: Service) -> None:
     """A first call that took long, as while a model starts, keeps nobody's short text from being scored later."""
     scorer = TimedScorer()

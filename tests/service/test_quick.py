@@ -115,6 +115,59 @@ async def test_who_left_is_not_scored() -> None:
     await quick.stop()
 
 
+async def test_it_is_started_again_when_it_is_gone() -> None:
+    """A child that died, or did not start, is started by the next who may need it; but not by everybody at once."""
+    model, time = QuickModel(), Time()
+    quick = Quick(model, clock=time)
+    model.running = False
+    for starts in (1, 2):
+        for _ in range(3):
+            quick.wake()
+            await turns(5)
+        assert model.starts == starts
+        time.now += 60.0
+    model.running = True
+    quick.wake()
+    await turns(5)
+    assert model.starts == 2
+    await quick.stop()
+
+
+async def test_a_start_is_not_taken_for_slowness() -> None:
+    """The time of a call that had to start the child first says nothing of the next one."""
+    model, time = QuickModel(), Time()
+    quick = Quick(model, clock=time)
+    before = quick.seconds_for(["x" * 1_000])
+    model.running = False
+    model.may.clear()
+    one = asyncio.create_task(quick.score(["x" * 1_000], within_seconds=LONG_SECONDS))
+    await turns(5)
+    model.running = True
+    time.now += 20.0
+    model.may.set()
+    await one
+    assert quick.seconds_for(["x" * 1_000]) == before
+    await quick.stop()
+
+
+async def test_once_it_knows_its_speed_it_is_not_held_by_what_does_not_fit() -> None:
+    """Many long texts that would be late anyway are refused before they keep the model from others; a short one that
+    comes first is tried all the same, so that a machine that was slow once is seen to be faster."""
+    model, time = QuickModel(), Time()
+    quick = Quick(model, clock=time)
+    model.may.clear()
+    one = asyncio.create_task(quick.score(["x" * 1_000], within_seconds=LONG_SECONDS))
+    await turns(5)
+    time.now += 1.0
+    model.may.set()
+    await one
+    with pytest.raises(TooMany):
+        await quick.score(["y" * 20_000] * 12, within_seconds=0.5)
+    assert model.calls == [["x" * 1_000]]
+    assert len(await quick.score(["z" * 1_000], within_seconds=0.5)) == 1
+    await quick.stop()
+
+
 @pytest.mark.slow
 async def test_the_shipped_one_is_a_child_that_knows_english(settings: Settings) -> None:
     """The real one starts beside the process, scores what it is told to, and is gone when the process stops."""
