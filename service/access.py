@@ -186,10 +186,17 @@ async def requires_analyze(connection: Connection, _handler: BaseRouteHandler) -
 
 
 async def take_more(connection: Connection, wanted: int) -> None:
-    """Take further tokens of the key that `requires_analyze` let in, for a request that has several texts."""
+    """Take further tokens of the key that `requires_analyze` let in, for a request that has several texts.
+
+    Raises request.invalid for more than the key ever has at once: to come again would help nobody.
+    """
     visit = visit_of(connection)
     assert visit.principal is not None
-    bucket = limits.key_bucket(visit.principal.token_id, visit.principal.per_minute)
+    per_minute = visit.principal.per_minute
+    bucket = limits.key_bucket(visit.principal.token_id, per_minute)
+    if wanted >= per_minute:
+        message = f"These are {wanted + 1} texts at once, and the key may have {per_minute} in a minute."
+        raise Problem("request.invalid", message)
     if wanted > 0:
         visit.spent = await context_of(connection).limiter.take([bucket._replace(wanted=wanted)])
         _check_within(visit.spent)

@@ -22,6 +22,9 @@ MOST_TEXTS: Final = 32
 #: In UTF-8, of one text: as long as a comment may be that Perspective takes.
 MOST_BYTES: Final = 20_480
 
+#: Of all texts together: what one text of the longest and its sentences are, so that no request holds a model longer.
+MOST_CHARACTERS: Final = 40_960
+
 #: OpenAI's categories, and what of ours measures each: the first attribute that the model scores counts.
 #: `hate/threatening` is hate *and* a threat, of which two numbers say nothing sure; of the others we know nothing.
 CATEGORIES: Final[Mapping[str, tuple[Attribute, ...]]] = {
@@ -126,6 +129,9 @@ def texts_of(body: Any) -> list[str]:
             raise refused(
                 f"'{param}' has {size} bytes; at most {MOST_BYTES} are taken.", param, "string_above_max_length"
             )
+    if (characters := sum(map(len, texts))) > MOST_CHARACTERS:
+        message = f"'input' has {characters} characters in all; at most {MOST_CHARACTERS} are taken. Send fewer texts."
+        raise refused(message, "input", "array_above_max_length")
     return texts
 
 

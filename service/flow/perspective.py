@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -41,6 +41,10 @@ from service.store.types import Row
 _BESIDE_LABEL_SECONDS: Final = 0.6
 
 
+#: Takes so many further texts from the quota of who asks, or raises.
+TakeMore = Callable[[int], Awaitable[None]]
+
+
 class Answered(NamedTuple):
     """An answer, and by which model and why by the quick one; no model where there was nothing to score."""
 
@@ -66,10 +70,17 @@ class Spoken(NamedTuple):
 
 
 async def analyze(
-    context: Context, site: Row, request: AnalyzeRequest, scale: Scale, *, within_seconds: float = WITHIN_SECONDS
+    context: Context,
+    site: Row,
+    request: AnalyzeRequest,
+    scale: Scale,
+    *,
+    within_seconds: float = WITHIN_SECONDS,
+    take_more: TakeMore,
 ) -> Answered:
     """Answer what the model in force says of a text, in time or not at all; nothing of the text is kept.
 
+    Parts of it that are scored by themselves are texts of their own in the key's quota, the first of them excepted.
     Raises request.invalid with the API's own error types, and limits.exceeded where nobody answers in time.
     """
     deadline = time.monotonic() + within_seconds
@@ -82,6 +93,7 @@ async def analyze(
     if not wanted:
         return Answered(answer, None)
     places = await asyncio.to_thread(_places, text, spoken) if request.span_annotations else [(0, len(text))]
+    await take_more(len(places) - 1)
     left = deadline - time.monotonic()
     whole, parts = await _analysed(context, site, [text, *(text[begin:end] for begin, end in places)], left)
     scored = _scored(whole, wanted, drop=request.drop_unsupported_attributes)
@@ -98,10 +110,10 @@ async def suggest(context: Context, site: Row, principal: Principal, request: Su
     The text itself is kept where the key allows it, its hash otherwise, and neither under `doNotStore`.
     """
     wanted = known_attributes(list(request.attribute_scores), drop=request.drop_unsupported_attributes)
-    labels = {wanted[name]: _label(name, request.attribute_scores[name]) for name in wanted}
+    labels = _labels(wanted, request)
     text = request.comment.text
     spoken = await _spoken(text, request.languages)
-    ours = await _said(context, text)
+    ours = await _said(context, text, spoken)
     may_hash = not request.do_not_store
     of_text = {
         "site_id": site.id,
@@ -134,7 +146,7 @@ async def forget(context: Context, site: Row, client_token: str) -> int:
 async def _spoken(text: str, requested: Sequence[str]) -> Spoken:
     # Away from the event loop, which a long text would hold up.
     found = await asyncio.to_thread(detect_language, text)
-    spoken = Spoken(list(requested), found)
+    spoken = Spoken([code for code in requested if code.strip()], found)
     if not spoken.answered and not any(map(str.isalpha, text)):
         raise errors.no_language()
     return spoken
@@ -203,6 +215,17 @@ def _threshold(name: str, request: AnalyzeRequest) -> float:
     return request.requested_attributes[name].score_threshold or 0.0
 
 
+def _labels(wanted: Mapping[str, Attribute], request: SuggestRequest) -> dict[Attribute, float]:
+    """Answer what is suggested for each attribute of ours; two names of one attribute must not say different things."""
+    labels: dict[Attribute, float] = {}
+    for name, attribute in wanted.items():
+        value = _label(name, request.attribute_scores[name])
+        if labels.setdefault(attribute, value) != value:
+            names = " and ".join(one for one, other in wanted.items() if other is attribute)
+            raise errors.refused(f"attributeScores: {names} are one attribute here and have different values.")
+    return labels
+
+
 def _label(name: str, suggested: SuggestedAttribute) -> float:
     score = suggested.summary_score
     if score is None:
@@ -215,13 +238,19 @@ def _label(name: str, suggested: SuggestedAttribute) -> float:
     return value
 
 
-async def _said(context: Context, text: str) -> tuple[str | None, Mapping[Attribute, float]]:
-    """Answer what the model in force says of a text as it says it, nothing where it does not in time."""
+async def _said(context: Context, text: str, spoken: Spoken) -> tuple[str | None, Mapping[Attribute, float]]:
+    """Answer what the model in force says of a text as it says it, nothing where it does not in time.
+
+    Nor where it cannot read the text's language: a guess would calibrate it wrongly.
+    """
     try:
         answer = await ask(context, [text], within_seconds=_BESIDE_LABEL_SECONDS, remember=False)
     except NoAnswer:
         return None, {}
     scores = answer.scores[text]
+    languages = answer.languages.get(scores.model_id)
+    if languages and not may_judge(languages, spoken.requested, spoken.found):
+        return None, {}
     return scores.model_id, scores.values
 
 

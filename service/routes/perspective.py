@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, delete, get, post
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
 from litestar.params import QueryParameter
 
-from service.access import open_to_all, requires_admin, requires_analyze
+from service.access import open_to_all, requires_admin, requires_analyze, take_more
 from service.errors import Problem
 from service.flow import perspective
 from service.flow.analyse import WITHIN_SECONDS
@@ -76,9 +78,15 @@ async def analyze_comment(request: Request[Any, Any, Any], scale: ScaleName = No
     """Score a text; nothing of it is kept. Errors are in Google's shape."""
     context, site, visit = requests.visited(request)
     on = perspective.scale_of(scale, requests.as_member(visit))
-    wanted = read(decode_json(await request.body()), AnalyzeRequest)
+    # How long a body is on its way is the client's time, not ours: one with a slow line would be refused for ever.
     left = WITHIN_SECONDS - seconds_since(visit)
-    answered = await perspective.analyze(context, site, wanted, on, within_seconds=left)
+    body = await request.body()
+    deadline = time.monotonic() + left
+    wanted = read(decode_json(body), AnalyzeRequest)
+    answered = await perspective.analyze(
+        context, site, wanted, on,
+        within_seconds=deadline - time.monotonic(), take_more=partial(take_more, request),
+    )  # fmt: skip
     return Response(answered.answer, headers=_NO_STORE | headers_of([answered.by] if answered.by else []))
 
 

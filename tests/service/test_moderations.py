@@ -14,7 +14,15 @@ from moderation.scale import on_perspective_scale
 from moderation.scores import Attribute, Scores
 from service.flow.analyse import Analysed, Scale
 from service.flow.context import Context
-from service.flow.openai_moderations import CATEGORIES, MOST_BYTES, MOST_TEXTS, result_of, scale_of, texts_of
+from service.flow.openai_moderations import (
+    CATEGORIES,
+    MOST_BYTES,
+    MOST_CHARACTERS,
+    MOST_TEXTS,
+    result_of,
+    scale_of,
+    texts_of,
+)
 from service.queue.scorer_status import ScorerState
 from service.store.tables import metadata
 from tests.leaks import plant
@@ -179,6 +187,13 @@ async def test_a_quota_is_of_texts(service: Service) -> None:
     assert error_of(answer.json())["code"] == "rate_limit_exceeded"
 
 
+async def test_more_than_a_key_ever_has_is_no_matter_of_time(service: Service) -> None:
+    """A list that is longer than the quota of a minute would be told to come again for ever: it is wrong."""
+    bot = Bot(service, await key_of(service, per_minute=5))
+    error = error_of(await bot.ask({"input": [CIVIL] * 6}, expect=400))
+    assert (error["type"], "6" in error["message"], "5" in error["message"]) == ("invalid_request_error", True, True)
+
+
 @pytest.mark.parametrize(
     ("key", "status", "code"),
     [
@@ -231,6 +246,7 @@ async def test_keys_are_refused_in_openais_words(service: Service, key: str | No
         ({"input": ["x"] * (MOST_TEXTS + 1)}, "input", "array_above_max_length"),
         ({"input": "x" * (MOST_BYTES + 1)}, "input", "string_above_max_length"),
         ({"input": ["x", "é" * MOST_BYTES]}, "input[1]", "string_above_max_length"),
+        ({"input": ["x" * 20_000] * 3}, "input", "array_above_max_length"),
         ({"input": "x", "model": 5}, "model", "invalid_type"),
         ({"input": "x", "user": "me"}, "user", "unknown_parameter"),
     ],
@@ -242,7 +258,8 @@ async def test_what_is_wrong_is_named(away: Bot, body: Any, param: str | None, c
 
 async def test_the_longest_and_the_most_are_taken(away: Bot) -> None:
     """Up to the limits everything is taken."""
-    assert len((await away.ask({"input": ["x " * 1000] * MOST_TEXTS}))["results"]) == MOST_TEXTS
+    texts = ["x" * (MOST_CHARACTERS // MOST_TEXTS)] * MOST_TEXTS
+    assert len((await away.ask({"input": texts}))["results"]) == MOST_TEXTS
     assert len((await away.ask({"input": "x" * MOST_BYTES}))["results"]) == 1
 
 

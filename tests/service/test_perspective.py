@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from moderation.scale import on_perspective_scale
 from moderation.scores import Attribute
+from service.flow.analyse import WITHIN_SECONDS
 from service.flow.context import Context
 from service.queue.scorer_status import ScorerState
 from tests.leaks import plant
@@ -35,6 +36,10 @@ pytestmark = pytest.mark.anyio
 RUDE = "You are a rude person, and everybody in this town knows it by now."
 CIVIL = "The trams should run later in the evening, and so should the buses."
 GERMAN = "Der Zug kommt heute leider wieder viel zu spät, und niemand sagt den Leuten warum."
+KAZAKH = (
+    "Қазақстан Республикасы — Орталық Азиядағы мемлекет. Оның астанасы Астана қаласы болып табылады және халқы көп. "
+    "A. \u2028. "
+)
 DROP = "dropUnsupportedAttributes"
 
 
@@ -190,6 +195,59 @@ async def test_a_text_of_very_many_sentences_has_a_bounded_number_of_spans(askin
     spans = found["attributeScores"]["TOXICITY"]["spanScores"]
     assert len(spans) == 100
     assert [one["begin"] for one in spans] == sorted({one["begin"] for one in spans})
+
+
+async def test_a_text_that_breaks_the_rules_of_its_language_is_answered(asking: Client) -> None:
+    """The library of sentences panics on this one: it is refused for its language like any other, or cut as English."""
+    wanted = {"comment": {"text": KAZAKH}, "requestedAttributes": {"TOXICITY": {}}, "spanAnnotations": True}
+    assert type_of(await asking.refused(wanted)) == "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"
+    assert (await asking.post(ANALYZE, {**wanted, DROP: True})).json()["detectedLanguages"] == ["kk"]
+
+
+async def test_each_part_is_a_text_of_the_quota(asking: Client) -> None:
+    """Sentences that are scored by themselves count; more of them than a key ever has are wrong, not too early."""
+    asking.key = await key_of(asking.service, per_minute=5)
+    text = "So it is here, as ever. It was so in the evening. It will be so for long."
+    wanted: dict[str, Any] = {"comment": {"text": text}, "requestedAttributes": {"TOXICITY": {}}}
+    answer = await asking.post(ANALYZE, {**wanted, "spanAnnotations": True})
+    assert ";r=2;" in answer.headers["ratelimit"]
+    await asking.post(ANALYZE, wanted)
+    refused = await asking.post(ANALYZE, {**wanted, "spanAnnotations": True}, expect=429)
+    assert error_of(refused)["status"] == "RESOURCE_EXHAUSTED"
+    asking.key = await key_of(asking.service, per_minute=2)
+    error = await asking.refused({**wanted, "spanAnnotations": True})
+    assert (error["status"], type_of(error)) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
+
+
+async def test_a_slow_line_is_the_clients_own_time(asking: Client) -> None:
+    """A body that is long on its way is answered like another: else its client would be told to come again for ever."""
+    body = json.dumps({"comment": {"text": RUDE}, "requestedAttributes": {"TOXICITY": {}}}).encode()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:20]
+        await asyncio.sleep(WITHIN_SECONDS + 0.1)
+        yield body[20:]
+
+    query = {"key": asking.key}
+    answer = await asking.service.call("POST", ANALYZE, params=query, content=slowly(), expect=200)
+    assert value(answer.json()) == pytest.approx(0.7)
+
+
+async def test_an_empty_language_is_none(asking: Client) -> None:
+    """Some clients send one that is empty; it names nothing, and is not answered."""
+    found = await asking.analyze("You are rude.", languages=["", " "])
+    assert value(found) == pytest.approx(0.7)
+    assert "" not in found.get("languages", [])
+    error = await asking.refused(
+        {"comment": {"text": "!!!"}, "requestedAttributes": {"TOXICITY": {}}, "languages": [""]}
+    )
+    assert type_of(error) == "LANGUAGE_DETECTION_FAILED"
+
+
+async def test_without_a_score_no_model_is_named(asking: Client) -> None:
+    """Where nothing was scored there is no empty header."""
+    wanted = {"comment": {"text": RUDE}, "requestedAttributes": {"SPAM": {}}, DROP: True}
+    assert "x-colloquy-model" not in (await asking.post(ANALYZE, wanted)).headers
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,23 @@ async def test_our_score_is_what_the_model_said(asking: Client) -> None:
     assert [row.our_score for row in await kept(asking.service)] == [0.7]
 
 
+async def test_a_text_that_the_model_cannot_read_has_no_score_of_ours(asking: Client) -> None:
+    """A label in another language is kept without what the model would have made of it: that calibrates nothing."""
+    german = "Der Zug kommt heute leider wieder viel zu spät, und niemand sagt den Leuten warum, so rude."
+    plant(german)
+    await asking.post(SUGGEST, {**CORAL, "comment": {"text": german}})
+    [row] = await kept(asking.service)
+    assert (row.value, row.our_score, row.model_id, row.language) == (1.0, None, None, "de")
+
+
+async def test_two_names_of_one_attribute_must_agree(asking: Client) -> None:
+    """PROFANITY and OBSCENE are one here: with different values neither is kept, and the error names them."""
+    scores = {"PROFANITY": {"summaryScore": {"value": 1}}, "OBSCENE": {"summaryScore": {"value": 0}}}
+    error = error_of(await asking.post(SUGGEST, {**CORAL, "attributeScores": scores}, expect=400))
+    assert "PROFANITY and OBSCENE" in error["message"]
+    assert await kept(asking.service) == []
+
+
 async def test_without_the_scorer_the_label_is_kept(away: Client) -> None:
     """A label is worth keeping although nobody scores its text now; the quick model is not asked."""
     await away.post(SUGGEST, CORAL)
