@@ -30,8 +30,9 @@ from service.store.types import Row
 #: Of the 800 ms in which Coral wants an answer at Perspective's place; a phase has the timeout that its admin chose.
 PATIENCE_SECONDS: Final = 0.75
 HELD: Final = schemas.CoralAnswer(actions=[], status="PREMOD")
-#: Characters of HTML that are read: four times a comment of the default length. Deep nesting costs time by its square.
-MOST_HTML: Final = 20_480
+#: In UTF-8, of a body that is read: as long as a comment may be that Perspective takes. Deep nesting of HTML costs time
+#: by its square, and the signals of characters that stand for whole words take long.
+MOST_BYTES: Final = 20_480
 _SPAM: Final = "spam"
 #: Between what these surround a reader sees a gap, and so must a model.
 _BLOCKS: Final = {"address", "blockquote", "br", "dd", "div", "dt", "h1", "h2", "h3", "hr", "li", "p", "pre"}
@@ -67,9 +68,9 @@ def hold(why: str) -> Advice:
 
 async def _advised(context: Context, coral: Coral, site: Row, asked: schemas.CoralRequest) -> Advice:
     text = asked.comment.body
+    if len(text.encode()) > MOST_BYTES:
+        return hold("too_large")
     if coral.format == "html":
-        if len(text) > MOST_HTML:
-            return hold("too_large")
         # Away from the event loop, which all others wait for.
         text = await asyncio.to_thread(text_of, text)
     async with context.database.reading() as connection:

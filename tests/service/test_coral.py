@@ -1,6 +1,7 @@
 """Coral's external moderation phases: answered by the site's policy, and held whenever nobody can say."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from threading import get_ident
 from typing import Any
@@ -12,15 +13,16 @@ import sqlalchemy as sa
 from hypothesis import strategies
 from redis.asyncio import Redis
 
+from service import telemetry
 from service.errors import Problem, unavailable
 from service.flow import coral, policies
 from service.flow.analyse import WITHIN_SECONDS, get_ready
 from service.flow.context import Context
-from service.flow.coral import MOST_HTML, PATIENCE_SECONDS, text_of
-from service.flow.manage_coral import Coral, is_signed
+from service.flow.coral import MOST_BYTES, PATIENCE_SECONDS, text_of
+from service.flow.manage_coral import Coral, coral_of, is_signed, set_coral
 from service.flow.quick import Quick
 from service.queue.scorer_status import ScorerState
-from service.schemas import CoralAnswer
+from service.schemas import CoralAnswer, CoralInput
 from service.store.tables import metadata, sites
 from tests.eventually import eventually, turns
 from tests.leaks import plant
@@ -380,7 +382,7 @@ def test_hostile_html_is_read_by_the_kept_parser(piece: str, monkeypatch: pytest
         return clean(markup, **how)
 
     monkeypatch.setattr(nh3, "clean", noting)
-    hostile = (piece * MOST_HTML)[:MOST_HTML]
+    hostile = (piece * MOST_BYTES)[:MOST_BYTES]
     assert "<" not in text_of(hostile)
     assert read_by == [hostile]
 
@@ -398,8 +400,22 @@ async def test_html_is_read_away_from_the_event_loop(asked: Service, monkeypatch
     assert await ask(asked, f"<p>{CIVIL}</p>") == NO_OPINION
     assert threads
     assert get_ident() not in threads
-    assert await ask(asked, CIVIL + " " * MOST_HTML) == HELD
+    assert await ask(asked, CIVIL + " " * MOST_BYTES) == HELD
     assert len(threads) == 1
+
+
+@pytest.mark.parametrize("way", ["plain_text", "html"])
+async def test_what_is_longer_than_a_comment_is_held_unread(
+    asked: Service, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """In bytes, since one character may stand for a whole sentence; neither signals nor a model read it."""
+    await know(asked, format=way)
+    monkeypatch.setattr(coral, "read_signals", None)
+    outcome = telemetry.coral_total.labels("too_large")
+    before = outcome._value.get()
+    assert await ask(asked, "\ufdfa" * (MOST_BYTES // 3 + 1)) == HELD
+    assert outcome._value.get() == before + 1
+    assert asked.scorer.batches == []
 
 
 async def test_settings_are_the_admins_and_show_no_secret(service: Service) -> None:
@@ -447,3 +463,23 @@ async def _rows(service: Service, secret: str) -> dict[str, int]:
             assert secret not in repr(found)
             counts[table.name] = len(found)
     return counts
+
+
+async def test_settings_put_at_once_keep_the_newest_secrets(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who changes the format while another changes the secret does not bring the old one back."""
+    await know(service)
+    context, database = service.context, service.context.database
+    site = await context.directory.read("test")
+    writing = database.writing
+
+    @asynccontextmanager
+    async def after_another() -> AsyncIterator[Any]:
+        monkeypatch.setattr(database, "writing", writing)
+        await set_coral(context, site, "another", CoralInput(signing_secrets=[ANOTHER]))
+        async with writing() as connection:
+            yield connection
+
+    monkeypatch.setattr(database, "writing", after_another)
+    await set_coral(context, site, "first", CoralInput(format="html"))
+    [sealed] = coral_of(await context.directory.read("test")).sealed
+    assert context.box.open(sealed) == ANOTHER.encode()
