@@ -20,7 +20,8 @@ from service.store.types import Row
 
 __all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse", "get_ready", "value_on"]
 
-#: Since a request came. Clients wait 800 ms; what is left of them is for the way, and for a machine that is busy.
+#: Since a request came, but for its body's way. Clients wait 800 ms; what is left of them is for the way, and for a
+#: machine that is busy.
 WITHIN_SECONDS: Final = 0.6
 #: So many of one process wait for the scorer; one more would hardly be answered in time.
 MOST_ASKED: Final = 64

@@ -16,7 +16,7 @@ from service.routes import requests
 from service.routes.answered_by import headers_of
 from service.routes.requests import decode_json
 
-#: As many texts as are taken, of the length of most comments, or a dozen of the longest.
+#: As many characters as are taken, each of them escaped.
 MOST_BODY_BYTES: Final = 262_144
 _NO_STORE: Final = {"cache-control": "no-store"}
 
