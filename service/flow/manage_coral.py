@@ -66,9 +66,11 @@ async def read_coral(context: Context, site: Row) -> schemas.CoralView:
 
 async def set_coral(context: Context, site: Row, actor: str, wanted: schemas.CoralInput) -> schemas.CoralView:
     """Put settings in force as a whole."""
-    coral = Coral(format=wanted.format, approves=wanted.approves, sealed=await _sealed(context, site, wanted))
-    view = _view(context, site.slug, coral)
     async with context.database.writing() as connection:
+        # Under the lock, or what another admin puts at the same moment would be undone.
+        before = (await sites.hold(connection, site.id)).coral
+        coral = Coral(format=wanted.format, approves=wanted.approves, sealed=_sealed(context, before, wanted))
+        view = _view(context, site.slug, coral)
         await sites.change(connection, site.id, {"coral": msgspec.to_builtins(coral)})
         await audit(
             connection, context, site.id, actor, "coral.changed", site.slug, **msgspec.to_builtins(view),
@@ -78,10 +80,9 @@ async def set_coral(context: Context, site: Row, actor: str, wanted: schemas.Cor
     return view
 
 
-async def _sealed(context: Context, site: Row, wanted: schemas.CoralInput) -> tuple[str, ...]:
+def _sealed(context: Context, before: object, wanted: schemas.CoralInput) -> tuple[str, ...]:
     if wanted.signing_secrets is not None:
         return tuple(context.box.seal(secret.encode()) for secret in dict.fromkeys(wanted.signing_secrets))
-    before = (await context.directory.read(site.slug)).coral
     if before is None:
         message = "is needed: the signing secret that Coral shows for the phase"
         raise Problem("request.invalid", f"signing_secrets {message}.", fields=[("signing_secrets", message)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -48,18 +48,19 @@ async def labelled(context: Context, site: Row, attribute: Attribute, community:
 
     Texts are told apart by the client's own id and their hash; of a text with neither each label counts.
     """
-    latest: dict[tuple[str, ...], Row] = {}
-    async for row in _suggestions(context, site, community):
-        if row.attribute == attribute.value:
-            latest[_text_of(row)] = row
-    return [Labelled(row.community_id or "", row.value >= HARM, row.model_id, row.our_score) for row in latest.values()]
+    latest: dict[tuple[str, ...], Labelled] = {}
+    async for row in _suggestions(context, site, attribute, community):
+        latest[_text_of(row)] = Labelled(row.community_id or "", row.value >= HARM, row.model_id, row.our_score)
+    return list(latest.values())
 
 
-async def _suggestions(context: Context, site: Row, community: str | None) -> AsyncIterator[Row]:
+async def _suggestions(context: Context, site: Row, attribute: Attribute, community: str | None) -> AsyncIterator[Row]:
     last = ""
     while True:
         async with context.database.reading() as connection:
-            page = await suggestions.after(connection, site.id, community_id=community, last=last, limit=_PAGE)
+            page = await suggestions.after(
+                connection, site.id, attribute.value, community_id=community, last=last, limit=_PAGE
+            )
         for row in page:
             yield row
         if len(page) < _PAGE:
@@ -82,10 +83,11 @@ def rows_of(model_id: str, found: Sequence[Labelled]) -> Rows:
 
 def quality(model_id: str, found: Sequence[Labelled]) -> list[Community]:
     """Answer how well a model fits each community's labels, the largest first."""
-    sizes = Counter(one.community for one in found)
-    return [
-        _community(name, model_id, [one for one in found if one.community == name]) for name, _ in sizes.most_common()
-    ]
+    grouped: defaultdict[str, list[Labelled]] = defaultdict(list)
+    for one in found:
+        grouped[one.community].append(one)
+    largest_first = sorted(grouped.items(), key=lambda group: -len(group[1]))
+    return [_community(name, model_id, labels) for name, labels in largest_first]
 
 
 def _community(name: str, model_id: str, found: Sequence[Labelled]) -> Community:

@@ -27,6 +27,12 @@ async def by_id(connection: AsyncConnection, site_id: str) -> Row:
     return (await connection.execute(sa.select(sites).where(sites.c.id == site_id))).one()
 
 
+async def hold(connection: AsyncConnection, site_id: str) -> Row:
+    """Answer a site and keep others from changing it until the transaction ends; who refers to it does not wait."""
+    query = sa.select(sites).where(sites.c.id == site_id).with_for_update(key_share=True)
+    return (await connection.execute(query)).one()
+
+
 async def slug_of(connection: AsyncConnection, site_id: str) -> str:
     """Answer the public key of a site."""
     return str((await connection.execute(sa.select(sites.c.slug).where(sites.c.id == site_id))).scalar_one())

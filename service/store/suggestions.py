@@ -13,6 +13,7 @@ from service.store.tables import suggested_scores
 from service.store.types import Row
 
 _OF = suggested_scores.c
+_SAID = (_OF.id, _OF.community_id, _OF.client_token, _OF.text_hash, _OF.value, _OF.our_score, _OF.model_id)
 
 
 async def insert(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -21,10 +22,16 @@ async def insert(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]])
 
 
 async def after(
-    connection: AsyncConnection, site_id: str, *, community_id: str | None = None, last: str = "", limit: int = 1_000
+    connection: AsyncConnection,
+    site_id: str,
+    attribute: str,
+    *,
+    community_id: str | None = None,
+    last: str = "",
+    limit: int = 1_000,
 ) -> Sequence[Row]:
-    """Answer suggestions of a site, or of one of its communities, in the order of coming, a page after an id."""
-    query = sa.select(suggested_scores).where(_OF.site_id == site_id, _OF.id > last)
+    """Answer what was said of an attribute on a site, or in one of its communities, a page after an id; no text."""
+    query = sa.select(*_SAID).where(_OF.site_id == site_id, _OF.attribute == attribute, _OF.id > last)
     if community_id is not None:
         query = query.where(_OF.community_id == community_id)
     return (await connection.execute(query.order_by(_OF.id).limit(limit))).all()

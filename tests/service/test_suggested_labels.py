@@ -86,6 +86,41 @@ def test_many_labels_come_in_pages(suggest: Suggest, settings: Settings) -> None
     assert len(seen(settings)) == 2500
 
 
+def test_no_text_leaves_the_database(suggest: Suggest, settings: Settings) -> None:
+    """Of many labels no text comes into memory, nor one of another attribute."""
+    suggest({"text": "a text"}, {"text": "another", "attribute": "insult"})
+
+    async def read() -> Sequence[Any]:
+        async with open_context(settings) as context:
+            site = await find_site(context, "daily")
+            async with context.database.reading() as connection:
+                return await suggestions.after(connection, site.id, "toxicity")
+
+    [row] = asyncio.run(read())
+    assert "text" not in row._fields
+    assert "a text" not in row
+
+
+def test_labels_are_grouped_in_one_pass() -> None:
+    """However many communities there are, each label is looked at once to find its own."""
+    looked: list[str] = []
+
+    class Counted:
+        label, model_id, value = True, MODEL, 0.5
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        @property
+        def community(self) -> str:
+            looked.append(self._name)
+            return self._name
+
+    found: Any = [Counted(str(number % 50)) for number in range(200)]
+    assert len(quality(MODEL, found)) == 50
+    assert len(looked) == 200
+
+
 def test_only_what_the_model_has_scored_is_fitted_on() -> None:
     """A label beside no score, or beside another model's, tells nothing about this one."""
     found = [Labelled("", True, MODEL, 0.9), Labelled("", True, None, None), Labelled("", False, "another@1", 0.1)]

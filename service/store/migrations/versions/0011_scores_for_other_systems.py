@@ -35,7 +35,7 @@ def _make_suggested_scores() -> None:
         sa.Column("model_id", sa.String(120), nullable=True),
         sa.Column("language", sa.String(8), nullable=True),
         sa.Column("created_at", Instant, nullable=False),
-        sa.CheckConstraint("value >= 0 AND value <= 1", name="ck_suggested_scores_value"),
+        sa.CheckConstraint("value >= 0 AND value <= 1", name=op.f("ck_suggested_scores_value")),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name="fk_suggested_scores_site_id"),
         sa.ForeignKeyConstraint(["token_id"], ["api_tokens.id"], name="fk_suggested_scores_token_id"),
         sa.PrimaryKeyConstraint("id", name="pk_suggested_scores"),
