@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from moderation.scorers.detoxify_opening import Opened, open_model
-from moderation.scorers.transformer import BATCH_TOKENS, Encoded, Logits, Outputs, Tokens, Transformer
+from moderation.scorers.transformer import BATCH_TOKENS, Encoded, Logits, Outputs, Tokens, Transformer, forget_words
 from moderation.scores import ScorerError, Scores
 
 
@@ -65,6 +65,7 @@ class DetoxifyScorer:
             split_special_tokens=True,
             verbose=False,
         )
+        forget_words(getattr(tokenizer, "backend_tokenizer", None))
         return [Encoded(ids, offsets) for ids, offsets in zip(found["input_ids"], found["offset_mapping"], strict=True)]
 
     def _forward(self, ids: Tokens, mask: Tokens) -> Logits:

@@ -21,6 +21,7 @@ from moderation.scorers.transformer import (
     Outputs,
     Tokens,
     Transformer,
+    forget_words,
 )
 from moderation.scores import ScorerError, Scores
 
@@ -102,6 +103,7 @@ def encoder_of(tokenizer: Tokenizer) -> Encode:
 
     def encode(texts: Sequence[str]) -> list[Encoded]:
         encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        forget_words(tokenizer)
         return [Encoded(ids=one.ids, offsets=one.offsets) for one in encodings]
 
     return encode

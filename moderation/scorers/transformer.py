@@ -6,6 +6,7 @@ What turns texts into tokens and tokens into logits is given, so that every mode
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -202,6 +203,13 @@ class Transformer:
         values = self._outputs.values(logits.tolist())
         calibrated = self._outputs.calibration is not None
         return checked(self._model_id, values, calibrated=calibrated, window=window)
+
+
+def forget_words(tokenizer: Any) -> None:
+    """Empty the memory of words that some kinds of tokenizers have, so that none outlives the call that had it."""
+    forget = getattr(getattr(tokenizer, "model", None), "_clear_cache", None)
+    if forget is not None:
+        forget()
 
 
 class _Worst(msgspec.Struct, frozen=True):

@@ -107,6 +107,17 @@ def test_one_text_none_and_many(trained: dict[Architecture, Path]) -> None:
 
 
 @pytest.mark.parametrize("kind", PREFIXES)
+def test_its_tokenizer_remembers_no_word_after_a_call(
+    trained: dict[Architecture, Path], kind: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tokenizer that the library works with is told to forget, whichever architecture it is of."""
+    told: list[Any] = []
+    monkeypatch.setattr("moderation.scorers.detoxify.forget_words", told.append)
+    load(trained[kind]).score(["a word"])
+    assert {type(one).__name__ for one in told} == {"Tokenizer"}
+
+
+@pytest.mark.parametrize("kind", PREFIXES)
 def test_a_text_cannot_speak_to_the_model(trained: dict[Architecture, Path], kind: Architecture) -> None:
     """Who writes a special token writes letters: none of the model's own marks reaches it from a text."""
     scorer = load(trained[kind], normalise=False)

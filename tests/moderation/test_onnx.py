@@ -3,16 +3,18 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import models
 
 from moderation.calibration import PiecewiseMap, PlattMap, sigmoid
 from moderation.scorers import Scorer, check_scores
-from moderation.scorers.onnx import OnnxScorer, framing_of
+from moderation.scorers.onnx import OnnxScorer, encoder_of, framing_of
 from moderation.scorers.onnx_folder import FILES, Manifest, write_manifest
 from moderation.scorers.transformer import Encoded
 from moderation.scores import Attribute, ScorerError
@@ -44,6 +46,30 @@ STRANGE = (
     *LANGUAGES.values(),
 )
 MANIFEST, MODEL, TOKENIZER = "model.json", "model.onnx", "tokenizer.json"
+
+
+class Remembering:
+    """A tokenizer whose model counts how often it was told to forget, by the name that the library's own has."""
+
+    def __init__(self) -> None:
+        """Stand for a tokenizer and for its model."""
+        self.forgotten = 0
+        self.model = self
+
+    def encode_batch(self, _texts: list[str], **_how: bool) -> list[Encoded]:
+        """Answer nothing."""
+        return []
+
+    def _clear_cache(self) -> None:
+        self.forgotten += 1
+
+
+def test_a_tokenizer_remembers_no_word_after_a_call() -> None:
+    """Kinds that keep words are told to forget them, under a name that the library in use has for both of them."""
+    tokenizer: Any = Remembering()
+    encoder_of(tokenizer)(["a word"])
+    assert tokenizer.forgotten == 1
+    assert all(hasattr(kind, "_clear_cache") for kind in (models.BPE, models.Unigram))
 
 
 @pytest.fixture
