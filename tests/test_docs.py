@@ -219,6 +219,22 @@ async def test_the_tour_works_when_pasted(tmp_path: Path) -> None:
     assert nothing.stderr.decode().strip() == "nothing of Bob to claim"
 
 
+@pytest.mark.parametrize("name", ["perspective.md", "security.md"])
+def test_proxies_in_the_documents_log_no_key_and_tell_who_asks(name: str) -> None:
+    """Each proxy that is shown passes the client's address on, and one for Perspective's path keeps keys out of logs."""
+    text = (ROOT / "docs" / name).read_text()
+    blocks = [block for block in re.findall(r"```nginx\n(.*?)```", text, re.DOTALL) if "proxy_pass" in block]
+    assert any("/v1alpha1/" in block for block in blocks)
+    for block in blocks:
+        assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in block
+        if "/v1alpha1/" in block:
+            for line in ("access_log off;", "error_log /dev/null;", "set $args $perspective_query;"):
+                assert line in block
+            # Before the query is cut, since the key is read from it.
+            assert block.index("set $sent_key $perspective_key;") < block.index("set $args ")
+            assert "proxy_set_header X-Goog-Api-Key $sent_key;" in block
+
+
 @pytest.mark.slow
 @pytest.mark.anyio
 async def test_the_admin_examples_work_when_pasted(tmp_path: Path) -> None:

@@ -277,7 +277,8 @@ async def test_a_valid_token_does_not_wait_for_its_networks_refusals(service: Se
     for way in ({"params": {"key": key}}, {"headers": {"x-goog-api-key": key}}, {"as_": key}):
         answer = await service.call("POST", ANALYZE, json=text, **way)
         assert answer.status_code == 400, "it is let in, and its empty text is refused"
-    assert (await service.call("GET", "/v1/admin/sites", headers=bad)).status_code == 429
+    # On a slow machine a token came back meanwhile, which is spent first.
+    assert await over(service) == bad
 
 
 async def test_a_flood_of_one_unknown_key_reaches_sql_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
