@@ -221,7 +221,7 @@ async def test_the_tour_works_when_pasted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["perspective.md", "security.md"])
 def test_proxies_in_the_documents_log_no_key_and_tell_who_asks(name: str) -> None:
-    """Each proxy that is shown passes the client's address on, and one for Perspective's path keeps keys out of logs."""
+    """Each proxy shown passes the client's address on, and one for Perspective's path keeps keys out of logs."""
     text = (ROOT / "docs" / name).read_text()
     blocks = [block for block in re.findall(r"```nginx\n(.*?)```", text, re.DOTALL) if "proxy_pass" in block]
     assert any("/v1alpha1/" in block for block in blocks)
