@@ -166,9 +166,9 @@ async def test_labels_are_read_by_community(asking: Client) -> None:
         await asking.post(SUGGEST, {**CORAL, "communityId": community})
     site_id = (await kept(asking.service))[0].site_id
     async with asking.service.context.database.reading() as connection:
-        first = await suggestions.after(connection, site_id, community_id="a", limit=1)
-        rest = await suggestions.after(connection, site_id, community_id="a", last=first[0].id)
-        everything = await suggestions.after(connection, site_id)
+        first = await suggestions.after(connection, site_id, Attribute.TOXICITY, community_id="a", limit=1)
+        rest = await suggestions.after(connection, site_id, Attribute.TOXICITY, community_id="a", last=first[0].id)
+        everything = await suggestions.after(connection, site_id, Attribute.TOXICITY)
     assert [len(first), len(rest), len(everything)] == [1, 1, 3]
 
 
