@@ -66,6 +66,8 @@ def pytest_runtest_setup() -> None:
 def _begin() -> None:
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
+    # What such a command wrote to is closed by now.
+    root.handlers[:] = [one for one in root.handlers if not isinstance(one.formatter, JsonFormatter)]
     root.addHandler(_SEARCHING)
     # As in production; a test that wants less or more says so.
     logging.getLogger("service").setLevel(logging.INFO)

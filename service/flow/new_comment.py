@@ -108,4 +108,5 @@ def pending_view(comment: dict[str, Any], revision: dict[str, Any]) -> schemas.C
         revision=1,
         reasons=[],
         pending_edit=None,
+        appeal=None,
     )
