@@ -1,7 +1,5 @@
 """The console in Chromium, as a moderator spends the day in it: by keyboard, with others, and through mishaps."""
 
-import asyncio
-
 import pytest
 from playwright.async_api import Browser, Route, expect
 
@@ -132,30 +130,6 @@ async def test_a_refresh_keeps_the_decision_on_its_way_and_what_was_being_writte
         await expect(moderator.card).to_have_attribute("data-comment", second)
         await expect(moderator.page.get_by_label("Note for colleagues")).to_have_value("the third time today")
         moderator.forgive("ERR_FAILED")
-
-
-async def test_a_refresh_while_claiming_loses_no_card(browser: Browser, installation: Installation) -> None:
-    """What a claim took whose answer the page did not live to hear is at hand again after the refresh."""
-    await empty(installation)
-    ids = await hold(installation, 3, "midway")
-    arrived = asyncio.Event()
-
-    async def swallow(route: Route) -> None:
-        await route.fetch()
-        arrived.set()
-
-    async with Moderator.at(browser, installation, view="me") as moderator:
-        await moderator.page.route("**/claims", swallow)
-        await moderator.page.evaluate("location.hash = '#/queue'")
-        await asyncio.wait_for(arrived.wait(), 30)
-        await moderator.page.unroute("**/claims")
-        await moderator.page.reload()
-
-        async def is_back() -> bool:
-            return len(await moderator.at_hand()) == len(ids)
-
-        await eventually(is_back, 30)
-        assert await moderator.shown() in ids
 
 
 async def test_an_answer_that_was_lost_decides_once(browser: Browser, installation: Installation) -> None:

@@ -311,6 +311,7 @@ async def test_the_quick_model_is_there_before_a_coral_needs_it(
         started.append(True)
 
     monkeypatch.setattr(quick, "start", start)
+    monkeypatch.setattr(quick, "running", False)
     await get_ready(service.context)
     await turns(10)
     assert started == []
