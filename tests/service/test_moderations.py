@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import hypothesis
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 
 from moderation.scale import on_perspective_scale
 from moderation.scores import Attribute, Scores
-from service.flow.analyse import Analysed, Scale
+from service.flow.analyse import Analysed, Scale, analyse
 from service.flow.context import Context
 from service.flow.openai_moderations import (
     CATEGORIES,
@@ -98,8 +99,9 @@ async def away(service: Service) -> Bot:
 
 
 @pytest.fixture
-async def bot(away: Bot) -> AsyncIterator[Bot]:
-    """A client whose questions a worker answers."""
+async def bot(away: Bot, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bot]:
+    """A client whose questions a worker answers; what is not about time has enough of it."""
+    monkeypatch.setattr("service.flow.openai_moderations.analyse", partial(analyse, within_seconds=5.0))
     async with answering(away.service.context, away.service.scorer):
         yield away
 

@@ -48,8 +48,9 @@ async def away(service: Service) -> Client:
 
 
 @pytest.fixture
-async def asking(away: Client) -> AsyncIterator[Client]:
-    """A client whose questions a worker answers."""
+async def asking(away: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """A client whose questions a worker answers; nothing here is about time."""
+    monkeypatch.setattr("service.flow.perspective._BESIDE_LABEL_SECONDS", 5.0)
     async with answering(away.service.context, away.service.scorer):
         yield away
 
