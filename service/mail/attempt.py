@@ -49,8 +49,9 @@ async def attempt(server: MailServer, sender: str, letter: Letter, *, timeout_se
     return Result(Outcome.SENT, "sent")
 
 
-async def _send(server: MailServer, sender: str, letter: Letter, timeout_seconds: float) -> None:
-    client = aiosmtplib.SMTP(
+def client_of(server: MailServer, sender: str, timeout_seconds: float) -> aiosmtplib.SMTP:
+    """Answer a client of a mail server, not connected yet."""
+    return aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
         use_tls=server.tls,
@@ -64,6 +65,10 @@ async def _send(server: MailServer, sender: str, letter: Letter, timeout_seconds
         local_hostname=sender.rpartition("@")[2],
         timeout=timeout_seconds,
     )
+
+
+async def _send(server: MailServer, sender: str, letter: Letter, timeout_seconds: float) -> None:
+    client = client_of(server, sender, timeout_seconds)
     try:
         await client.connect(timeout=min(_CONNECT_SECONDS, timeout_seconds))
         await client.sendmail(sender, [letter.to], letter.content)

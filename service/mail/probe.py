@@ -7,23 +7,13 @@ import ssl
 
 import aiosmtplib
 
-from service.mail.attempt import Outcome, Result, result_of
+from service.mail.attempt import Outcome, Result, client_of, result_of
 from service.mail_server import MailServer
 
 
 async def probe(server: MailServer, sender: str, *, timeout_seconds: float) -> Result:
     """Connect, encrypt, sign in and leave; whatever goes wrong is a Result."""
-    client = aiosmtplib.SMTP(
-        hostname=server.host,
-        port=server.port,
-        use_tls=server.tls,
-        start_tls=True if server.must_encrypt else None,
-        username=server.user,
-        password=server.password,
-        validate_certs=not server.is_loopback,
-        local_hostname=sender.rpartition("@")[2],
-        timeout=timeout_seconds,
-    )
+    client = client_of(server, sender, timeout_seconds)
     try:
         async with asyncio.timeout(timeout_seconds):
             await client.connect(timeout=timeout_seconds)
