@@ -288,6 +288,7 @@ async def test_the_console(browser: Browser, installation: Installation) -> None
             await view_of_all(moderator, view, rows)
         await moderator.open(f"comment/{given['comment']}")
         await expect(moderator.page.locator(".panel .text").first).to_be_visible()
+        await expect(moderator.page.locator(".panel .tag", has_text="Appeal: Open")).to_be_visible()
         await check(moderator.page, scripts=True)
         await moderator.open("queue")
         await expect(moderator.card).to_be_visible()

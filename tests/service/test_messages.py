@@ -53,7 +53,7 @@ def test_a_wrong_form_is_told_in_words(value: dict[str, Any], wanted: type, fiel
     ("value", "wanted", "field", "allowed"),
     [
         ({"name": "n", "role": "owner"}, schemas.MemberInput, "role", "admin, moderator"),
-        (KEY | {"scopes": ["review", "root"]}, schemas.KeyInput, "scopes[1]", "admin, events, review, threads"),
+        (KEY | {"scopes": ["review", "root"]}, schemas.KeyInput, "scopes[1]", "admin, analyze, events, review, threads"),
         ({"state": "ajar"}, schemas.ThreadChange, "state", "closed, open"),
         (DECISION | {"action": "hold"}, schemas.DecideInput, "action", "approve, reject"),
     ],

@@ -20,19 +20,23 @@ _HOLDERS = (list, tuple, dict, set, frozenset)
 
 
 def remembered() -> Iterator[str]:
-    """Every text in a cache of functools', as an argument or in a result."""
+    """Every text in a cache of functools', as an argument or in a result.
+
+    An object is asked for nothing: some of other libraries' warn, or raise, when they are asked what they are.
+    """
     for one in gc.get_objects():
-        if isinstance(one, functools._lru_cache_wrapper):
+        if issubclass(type(one), functools._lru_cache_wrapper):
             yield from _texts(gc.get_referents(one), depth=4)
 
 
 def _texts(found: Iterable[Any], *, depth: int) -> Iterator[str]:
     for one in found:
-        if isinstance(one, bytes):
+        kind = type(one)
+        if issubclass(kind, bytes):
             yield one.decode(errors="replace")
-        elif isinstance(one, str):
+        elif issubclass(kind, str):
             yield one
-        elif depth and (isinstance(one, _HOLDERS) or hasattr(one, "__struct_fields__")):
+        elif depth and (issubclass(kind, _HOLDERS) or hasattr(kind, "__struct_fields__")):
             yield from _texts(gc.get_referents(one), depth=depth - 1)
 
 

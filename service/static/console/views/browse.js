@@ -162,8 +162,8 @@ export async function oneComment(root, at) {
     try {
       const [comment, { decisions }] = await Promise.all([get(review("comments", id)), decisionsOf(id)]);
       replace(view, h("h1", {}, t("comment.by", { name: comment.author?.name || t("nameless") })), h("div", { class: "columns" },
-        h("div", {}, h("div", { class: "panel" }, h("p", { class: "byline" }, threadLink(comment.thread)), told(comment), parents(comment.ancestors),
-          h("p", { class: "byline" }, byline(comment), statusTag(comment.status)), textOf(comment.body ?? t("no.text")),
+        h("div", {}, h("div", { class: "panel" }, h("p", { class: "byline" }, threadLink(comment.thread)), told({ ...comment, appeal: null }), parents(comment.ancestors),
+          h("p", { class: "byline" }, byline(comment), statusTag(comment.status), appealTag(comment.appeal)), textOf(comment.body ?? t("no.text")),
           comment.pending_edit && [h("h2", {}, t("comment.edit")), textOf(comment.pending_edit.body)], h("div", { class: "row" }, comment.items.map(waitingFor),
             actionsFor(comment, draw), comment.reports.some((one) => !one.review_item_id) && keepButton(comment, draw), picksFor(comment, draw),
             h("a", { href: href("threads", [comment.thread.page]) }, t("thread")), h("a", { href: href("author", [comment.commenter_id]) }, t("author.page")))),
@@ -175,6 +175,10 @@ export async function oneComment(root, at) {
   };
   await draw();
 }
+
+/** How the newest appeal on a comment stands; what its author says is on the card and among the appeals. */
+const appealTag = (state) => state && h("a", { class: "tag", href: href("appeals", [], state === "open" ? {} : { state: "closed" }) },
+  `${t("kind.appealed")}: ${t(state === "open" ? "state.open" : `appeal.${state}`)}`);
 
 /** The way to the card that asks about a comment; somebody may have it at hand. */
 const waitingFor = (item) => (item.claimed ? h("span", { class: "tag" }, t("item.claimed"))
