@@ -182,7 +182,7 @@ async def _answered(service: Running) -> tuple[float, float]:
     page = (await connection.request("GET", "/metrics")).body.decode()
     await connection.close()
     found = dict(line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("colloquy_http_seconds"))
-    of = 'method="POST",status="200"'
+    of = 'method="POST",route="/v1alpha1/comments:analyze",status="200"'
     in_time = float(found.get(f'colloquy_http_seconds_bucket{{le="0.75",{of}}}', 0))
     return in_time, float(found.get(f"colloquy_http_seconds_count{{{of}}}", 0))
 

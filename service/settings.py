@@ -19,7 +19,16 @@ SHIPPED_SCORERS = ("hashed", "compact", "embedded")
 DETOXIFY_MODELS = ("original", "unbiased", "multilingual")
 """What may follow `detoxify:`, besides the path of a checkpoint."""
 SECRETS = frozenset(
-    {"database_url", "redis_url", "secret_key", "models_mirror", "egress_proxy", "oidc_client_secret", "smtp_url"}
+    {
+        "database_url",
+        "redis_url",
+        "secret_key",
+        "models_mirror",
+        "egress_proxy",
+        "oidc_client_secret",
+        "smtp_url",
+        "otel_exporter_otlp_endpoint",
+    }
 )
 """The settings that are secrets or may hold a password, and are never shown."""
 _A_SCORER = f"{', '.join(SHIPPED_SCORERS)}, detoxify:{'|'.join(DETOXIFY_MODELS)}|PATH or onnx:PATH"
@@ -231,6 +240,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="The least severe line that is logged.")
     ] = "INFO"
+    otel_exporter_otlp_endpoint: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://\S+)?$",
+            description="Collector of [traces](operations.md#traces), such as `http://127.0.0.1:4318`. Empty: no traces.",
+        ),
+    ] = ""
 
     @property
     def home(self) -> Path:

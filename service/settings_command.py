@@ -22,7 +22,8 @@ PARTS = {
     "egress_allow_loopback": "Requests to outside",
     "oidc_issuer": "Sign-in",
     "smtp_url": "Mail",
-    "live_streams": "Limits and logs",
+    "live_streams": "Limits",
+    "log_level": "Logs and traces",
 }
 """The setting that each part of the pages begins with."""
 _EMPTY = re.compile(r"\. Empty: (.+)\.$")

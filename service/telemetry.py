@@ -8,10 +8,13 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from service import tracing
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
 
@@ -21,6 +24,30 @@ decided_total = Counter("colloquy_revisions_decided_total", "Decisions.", ["acto
 reported_total = Counter("colloquy_reports_total", "Reports by readers.", ["reason"], registry=api_registry)
 # People decide through the API and the machine in a worker, so both pages show it.
 worker_registry.register(decided_total)
+loop_lag_seconds = Histogram(
+    "colloquy_loop_lag_seconds",
+    "How much later than asked for the event loop went on, twice a second.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=api_registry,
+)
+database_connections = Gauge(
+    "colloquy_database_connections", "Connections of a pool in use.", ["pool"], registry=api_registry
+)
+database_connections_most = Gauge(
+    "colloquy_database_connections_most", "Connections that a pool may have.", ["pool"], registry=api_registry
+)
+database_full_seconds_total = Counter(
+    "colloquy_database_full_seconds_total",
+    "Time in which all connections of a pool were in use, looked at twice a second.",
+    ["pool"],
+    registry=api_registry,
+)
+part_up = Gauge("colloquy_part_up", "1 while a part works that readiness depends on, else 0.", ["part"], registry=None)
+for _both in (loop_lag_seconds, database_connections, database_connections_most, database_full_seconds_total):
+    worker_registry.register(_both)
+for _registry in (api_registry, worker_registry):
+    _registry.register(part_up)
+    ProcessCollector(registry=_registry)
 enqueue_failed_total = Counter("colloquy_enqueue_failed_total", "Comments left to the sweep.", registry=api_registry)
 limits_local_total = Counter(
     "colloquy_limits_local_total", "Limits counted in one process, Redis being away.", registry=api_registry
@@ -32,6 +59,50 @@ stage_seconds = Histogram(
 batch_comments = Histogram(
     "colloquy_batch_comments", "Comments in one batch.", buckets=(1, 2, 4, 8, 16, 32, 64, 128), registry=worker_registry
 )
+decision_seconds = Histogram(
+    "colloquy_decision_seconds",
+    "Time from a comment's commit until the machine's decision.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
+    registry=worker_registry,
+)
+buried_total = Counter(
+    "colloquy_buried_total", "Entries taken off the scoring stream undone.", ["reason"], registry=worker_registry
+)
+turn_failures_total = Counter(
+    "colloquy_turn_failures_total",
+    "Turns of a worker's loop that failed, by the part that was down, or unforeseen.",
+    ["part"],
+    registry=worker_registry,
+)
+unscored = Gauge("colloquy_unscored", "Comments that are owed a score.", registry=worker_registry)
+unscored_oldest_seconds = Gauge(
+    "colloquy_unscored_oldest_seconds", "Age of the oldest comment that is owed a score.", registry=worker_registry
+)
+stream_entries = Gauge(
+    "colloquy_stream_entries", "Entries of the scoring stream, by state.", ["state"], registry=worker_registry
+)
+unrelayed = Gauge("colloquy_unrelayed", "Events that were not relayed yet.", registry=worker_registry)
+unrelayed_oldest_seconds = Gauge(
+    "colloquy_unrelayed_oldest_seconds", "Age of the oldest event that was not relayed.", registry=worker_registry
+)
+review_open = Gauge(
+    "colloquy_review_open", "Items that wait for a person.", ["site", "queue"], registry=worker_registry
+)
+review_overdue = Gauge(
+    "colloquy_review_overdue", "Those of them past the time they are due.", ["site", "queue"], registry=worker_registry
+)
+review_oldest_seconds = Gauge(
+    "colloquy_review_oldest_seconds", "Age of the oldest of them.", ["site", "queue"], registry=worker_registry
+)
+backup_made_seconds = Gauge(
+    "colloquy_backup_made_timestamp_seconds", "When `backup` was last run, 0 for never.", registry=worker_registry
+)
+home_free_bytes = Gauge("colloquy_home_free_bytes", "Room where COLLOQUY_HOME is.", registry=worker_registry)
+home_size_bytes = Gauge("colloquy_home_size_bytes", "Size of what COLLOQUY_HOME is on.", registry=worker_registry)
+measured_seconds = Gauge(
+    "colloquy_measured_timestamp_seconds", "When backlogs were last counted in SQL.", registry=worker_registry
+)
+measuring_seconds = Gauge("colloquy_measuring_seconds", "How long that counting took.", registry=worker_registry)
 scorer_up = Gauge("colloquy_scorer_up", "1 while the scorer answers, else 0.", registry=worker_registry)
 scorer_fallback = Gauge("colloquy_scorer_fallback", "1 while the fallback scores.", registry=worker_registry)
 fallback_comments_total = Counter(
@@ -44,6 +115,9 @@ scorer_seconds = Histogram(
     "colloquy_scorer_seconds", "Wait for a call and the call itself.", ["stage", "priority"], registry=worker_registry
 )
 scorer_cache_total = Counter("colloquy_scorer_cache_total", "Texts looked up.", ["outcome"], registry=worker_registry)
+scorer_waiting_characters = Gauge(
+    "colloquy_scorer_waiting_characters", "Characters that wait for a call.", ["priority"], registry=worker_registry
+)
 scorer_refused_total = Counter(
     "colloquy_scorer_refused_total", "Requests refused as too much waited.", ["priority"], registry=worker_registry
 )
@@ -71,10 +145,16 @@ webhook_attempts_total = Counter(
     "colloquy_webhook_attempts_total", "Webhooks sent, by outcome.", ["outcome"], registry=worker_registry
 )
 webhook_seconds = Histogram("colloquy_webhook_seconds", "Time until a receiver answered.", registry=worker_registry)
-webhook_pending = Gauge("colloquy_webhook_pending", "Deliveries owed to receivers.", registry=worker_registry)
-webhook_oldest_seconds = Gauge(
-    "colloquy_webhook_oldest_seconds", "Age of the oldest delivery that is owed.", registry=worker_registry
+webhook_pending = Gauge(
+    "colloquy_webhook_pending", "Deliveries owed to receivers that are not paused.", registry=worker_registry
 )
+webhook_oldest_seconds = Gauge(
+    "colloquy_webhook_oldest_seconds", "Age of the oldest of them.", registry=worker_registry
+)
+webhook_dead_total = Counter(
+    "colloquy_webhook_dead_total", "Deliveries given up after their last attempt.", registry=worker_registry
+)
+webhook_endpoints = Gauge("colloquy_webhook_endpoints", "Receivers, by state.", ["state"], registry=worker_registry)
 mail_attempts_total = Counter(
     "colloquy_mail_attempts_total",
     "Letters handed to the mail server, by outcome.",
@@ -89,7 +169,25 @@ mail_down = Gauge("colloquy_mail_down", "1 while the mail server takes no letter
 events_relayed_total = Counter("colloquy_events_relayed_total", "Events relayed.", registry=worker_registry)
 swept_total = Counter("colloquy_swept_total", "Entries put back by the sweep.", ["kind"], registry=worker_registry)
 http_seconds = Histogram(
-    "colloquy_http_seconds", "Time of one HTTP request.", ["method", "status"], registry=api_registry
+    "colloquy_http_seconds",
+    "Time until an answer began.",
+    ["method", "route", "status"],
+    registry=api_registry,
+)
+http_in_flight = Gauge("colloquy_http_in_flight", "Requests whose answer has not begun.", registry=api_registry)
+live_streams = Gauge("colloquy_live_streams", "Live streams that are open.", ["of"], registry=api_registry)
+live_streams_most = Gauge(
+    "colloquy_live_streams_most", "Live streams that may be open in a process.", ["of"], registry=api_registry
+)
+live_refused_total = Counter(
+    "colloquy_live_refused_total", "Live streams refused, by what was full.", ["why"], registry=api_registry
+)
+live_events_total = Counter("colloquy_live_events_total", "Events sent on live streams.", registry=api_registry)
+live_resets_total = Counter(
+    "colloquy_live_resets_total", "Listeners told to read again, since something was missed.", registry=api_registry
+)
+live_dropped_total = Counter(
+    "colloquy_live_dropped_total", "Live streams ended since their reader took nothing.", registry=api_registry
 )
 
 _requests = logging.getLogger("service.requests")
@@ -123,6 +221,8 @@ class JsonFormatter(logging.Formatter):
         }
         if rid := request_id.get():
             line["request_id"] = rid
+        if ids := tracing.ids():
+            line["trace_id"], line["span_id"] = ids
         line |= {key: value for key, value in record.__dict__.items() if key not in _RESERVED}
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
@@ -161,6 +261,43 @@ def configure_logging(level: str) -> None:
     root.setLevel(level)
     for noisy in ("httpx", "httpcore", "alembic", "uvicorn.access", "aiosqlite"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for retrying in ("opentelemetry", "urllib3"):
+        logging.getLogger(retrying).setLevel(logging.ERROR)
+
+
+_PARAMETER = re.compile(r"\{(\w+):\w+\}")
+_of_http: dict[tuple[str, str, int], tuple[str, Histogram]] = {}
+
+
+def answered(method: str, template: str | None, status: int, seconds: float) -> str:
+    """Count one answered request by its route's template, of which there are as many as routes; answer the route."""
+    key = (method_label(method), template or "none", status)
+    known = _of_http.get(key)
+    if known is None:
+        route = _PARAMETER.sub(r"{\1}", key[1])
+        known = _of_http[key] = route, http_seconds.labels(key[0], route, str(status))
+    known[1].observe(seconds)
+    return known[0]
+
+
+_in_flight = 0
+http_in_flight.set_function(lambda: _in_flight)
+
+
+def in_flight() -> Callable[[], None]:
+    """Count a request that is being answered; call what is answered once its answer begins, or it will have none."""
+    global _in_flight
+    _in_flight += 1
+    is_counted = True
+
+    def is_over() -> None:
+        nonlocal is_counted
+        global _in_flight
+        if is_counted:
+            is_counted = False
+            _in_flight -= 1
+
+    return is_over
 
 
 def log_request(method: str, route: str, status: int, seconds: float) -> None:

@@ -17,6 +17,8 @@ from service.settings import Settings, SettingsError
 _FAMILIES: Final = ("SCORER_", "SMTP_", "OIDC_", "WEBHOOK", "EGRESS_", "MODELS_", "LIVE_", "COLLOQUY_", "MAIL_")
 #: Set by the supervisor or by what is around the service.
 _NO_SETTINGS: Final = frozenset({"COLLOQUY_SUPERVISOR"})
+#: What OpenTelemetry reads by itself.
+_OTHERS: Final = "OTEL_"
 _ALMOST: Final = 0.85
 _LEAST_DIFFERENT: Final = 12
 _EXAMPLES: Final = ("change", "example", "secret", "password", "colloquy", "12345", "abcdef")
@@ -120,7 +122,7 @@ def _limits(settings: Settings) -> Iterator[Finding]:
 def _misspelt(environment: Mapping[str, str]) -> Iterator[Finding]:
     known = [field.upper() for field in Settings.__struct_fields__]
     for name in sorted(environment):
-        if name in known or name in _NO_SETTINGS:
+        if name in known or name in _NO_SETTINGS or name.startswith(_OTHERS):
             continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=_ALMOST)
         if near or name.startswith(_FAMILIES):

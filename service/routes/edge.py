@@ -80,8 +80,7 @@ class Edge:
                 headers = [*own, (b"x-request-id", request_id)]
                 message = {**message, "headers": headers}
                 seconds = time.perf_counter() - started
-                telemetry.http_seconds.labels(telemetry.method_label(method), str(message["status"])).observe(seconds)
-                route = scope.get("path_template", "none")
+                route = telemetry.answered(method, scope.get("path_template"), message["status"], seconds)
                 if not route.startswith(_PROBED):
                     telemetry.log_request(method, route, message["status"], seconds)
             elif is_head and message["type"] == "http.response.body":
@@ -135,11 +134,13 @@ class Edge:
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
         """Let the application answer; what has not begun to answer in time is given up."""
+        has_begun = telemetry.in_flight()
         try:
             async with asyncio.timeout(self._settings.request_seconds) as limit:
 
                 async def send_on(message: Message) -> None:
                     if message["type"] == "http.response.start":
+                        has_begun()
                         limit.reschedule(None)
                     await send(message)
 
@@ -148,6 +149,8 @@ class Edge:
             if not limit.expired():
                 raise
             await _refuse(send, scope["path"], unavailable("service", retry_after_seconds=10))
+        finally:
+            has_begun()
 
     async def _preflight(self, scope: Any, send: Send, slug: str) -> None:
         """Answer a preflight: only the site's own origins are let through."""
