@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from service import schemas
 from service.errors import Problem
-from service.queue.limits import Bucket, Taken
+from service.queue.limits import Bucket
+from service.queue.limits import Taken as Taken
 
 READ, SUBMIT, CHANGE, REPORT, REACTION, MAIL, STAFF = "read", "submit", "change", "report", "reaction", "mail", "staff"
 SECOND_THOUGHTS = "second_thoughts"
@@ -77,10 +78,10 @@ def headers_of(spent: Iterable[Taken]) -> dict[str, str]:
         return {}
     return {
         "ratelimit-policy": ", ".join(
-            f'"{one.bucket.name}";q={one.bucket.limit};w={one.bucket.per_seconds}' for one in known
+            [f'"{one.bucket.name}";q={one.bucket.limit};w={one.bucket.per_seconds}' for one in known]
         ),
         "ratelimit": ", ".join(
-            f'"{one.bucket.name}";r={one.remaining};t={math.ceil(one.reset_seconds)}' for one in known
+            [f'"{one.bucket.name}";r={one.remaining};t={math.ceil(one.reset_seconds)}' for one in known]
         ),
     }
 

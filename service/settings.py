@@ -218,6 +218,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Whom our mail is from: `comments@daily.example`, or `The Daily <comments@daily.example>`."),
     ] = ""
+    cdn_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3600,
+            description=(
+                "How long a [cache of yours in front](operations.md#a-cache-in-front) may keep threads and counts "
+                "without asking. 0: not at all."
+            ),
+        ),
+    ] = 0
+    cdn_stale_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="How long it may go on with what it has, while it asks again or we do not answer.",
+        ),
+    ] = 30
     live_streams: Annotated[
         int,
         Meta(

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar.connection import ASGIConnection
 
 from service.addresses import Network, client_address, network_of
 from service.flow.context import Context, Row
 from service.flow.identify import Commenter, Principal
+from service.flow.page_cache import Shown
 from service.flow.sessions import Session
 from service.queue.limits import Taken
 
 Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Ready(NamedTuple):
+    """An answer that everybody is given who asks the same, and may be given again while nothing has changed.
+
+    `varies` names the request's headers that it depends on, beside what is negotiated of every such answer; a request
+    with one of `apart` is answered by itself.
+    """
+
+    shown: Shown
+    media_type: str
+    headers: tuple[tuple[str, str], ...] = ()
+    varies: tuple[str, ...] = ()
+    apart: frozenset[bytes] = frozenset()
 
 
 class Visit:
@@ -27,6 +42,7 @@ class Visit:
         "cors_origin",
         "network",
         "principal",
+        "ready",
         "refused",
         "session",
         "site",
@@ -38,6 +54,7 @@ class Visit:
         self.network: str | None = None
         self.spent: list[Taken] = []
         self.refused: tuple[str, Taken] | None = None
+        self.ready: Ready | None = None
         self.site: Row | None = None
         self.cors_origin: str | None = None
         self.commenter: Commenter | None = None

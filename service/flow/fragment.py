@@ -9,7 +9,7 @@ from service import schemas
 from service.flow import linked_data, reader_page
 from service.flow.context import Context
 from service.flow.markup import NOTHING, Markup, data_script, element, together
-from service.flow.page_cache import PageCache, Rendered
+from service.flow.page_cache import PageCache, Rendered, Shown
 from service.flow.read import Form, PageWanted, comment, rendered_as, replies, thread_page
 from service.flow.reader_form import form
 from service.flow.reader_links import Links, article_of
@@ -43,7 +43,7 @@ class _Scene(NamedTuple):
         return together(*parts) if self.look.whole else element("noscript", None, *parts)
 
 
-async def read_fragment(context: Context, cache: PageCache, site: Row, page: str, look: Look) -> Rendered:
+async def read_fragment(context: Context, cache: PageCache, site: Row, page: str, look: Look) -> Shown:
     """Answer a page of a thread as HTML with its ETag, from the same memory as the pages of the API."""
     scene = _scene(context, site, page, look)
 

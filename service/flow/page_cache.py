@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import NamedTuple
 
 #: What the cache's own objects take beside a page and its key, about.
@@ -19,6 +22,18 @@ class Rendered(NamedTuple):
     etag: str
 
 
+class Shown(NamedTuple):
+    """A page that is current as of its reading, and what it is about.
+
+    `topics` are those of the live news that end this; `until` is when time alone does, None where it does not.
+    """
+
+    page: Rendered
+    topics: tuple[str, ...] = ()
+    thread_ids: tuple[str, ...] = ()
+    until: datetime | None = None
+
+
 class PageCache:
     """Least recently used pages; nothing in it can be stale, because the thread's version is part of the key."""
 
@@ -26,6 +41,7 @@ class PageCache:
         self._maximum = maximum_bytes
         self._bytes = 0
         self._pages: OrderedDict[Hashable, tuple[Rendered, int]] = OrderedDict()
+        self._built: dict[Hashable, asyncio.Event] = {}
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -37,6 +53,20 @@ class PageCache:
             return None
         self._pages.move_to_end(key)
         return found[0]
+
+    def being_built(self, key: Hashable) -> asyncio.Event | None:
+        """Answer what is set when somebody has built a page, or given it up; None where nobody is at it."""
+        return self._built.get(key)
+
+    @asynccontextmanager
+    async def building(self, key: Hashable) -> AsyncIterator[None]:
+        """Let others who want the page wait for the end of this block."""
+        built = self._built[key] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._built[key]
+            built.set()
 
     def put(self, key: Hashable, page: Rendered) -> None:
         """Keep a page that is not too large, and let go of the ones that were not wanted for longest."""

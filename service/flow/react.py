@@ -28,7 +28,7 @@ async def like(context: Context, site: Row, commenter: Commenter | None, comment
     if reader is None:
         reader = new_guest(context, None)
         token = await context.author_tokens.issue(site.id, reader.commenter_id, reader.generation, now=context.now())
-    async with context.database.writing() as connection:
+    async with context.database.writing(pages_stay=True) as connection:
         comment = await transition.locked_comment(connection, site.id, comment_id)
         if comment.status != Status.PUBLISHED.value:
             raise Problem("comment.unknown", "Readers see no comment with this id.")
@@ -51,7 +51,7 @@ async def like(context: Context, site: Row, commenter: Commenter | None, comment
 
 async def take_back(context: Context, site: Row, commenter: Commenter, comment_id: str) -> None:
     """Take a like back; none is no error."""
-    async with context.database.writing() as connection:
+    async with context.database.writing(pages_stay=True) as connection:
         comment = await transition.locked_comment(connection, site.id, comment_id)
         if await reactions.take_back(connection, site.id, comment_id, commenter.commenter_id):
             await threads.turn_by_likes(connection, site.id, comment.thread_id, now=context.now())

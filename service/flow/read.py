@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -11,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import schemas
 from service.errors import Problem
-from service.flow import cursors, views
+from service.flow import cursors, live_news, views
 from service.flow.context import Context
-from service.flow.page_cache import PageCache, Rendered
+from service.flow.page_cache import PageCache, Rendered, Shown
 from service.store import comments, pages, picks, threads
 from service.store.types import Row
 
@@ -41,25 +43,51 @@ class Form(NamedTuple):
 _JSON = Form("json", lambda page, _: msgspec.json.encode(page))
 
 
-async def thread_page(
-    context: Context, cache: PageCache, site: Row, wanted: PageWanted, form: Form = _JSON
-) -> Rendered:
+async def thread_page(context: Context, cache: PageCache, site: Row, wanted: PageWanted, form: Form = _JSON) -> Shown:
     """Answer the page as bytes with its ETag; built once per version of the thread, from one snapshot."""
     after = cursors.read(wanted.sort, wanted.after)
     wanted = wanted._replace(replies=min(wanted.replies, MAXIMUM_REPLIES_ON_A_PAGE // wanted.limit))
+    while True:
+        found = await _page_or_wait(context, cache, site, wanted, after, form)
+        if isinstance(found, Shown):
+            return found
+        # However many ask for a new version, one builds it. Who waits holds no connection to the database.
+        await found.wait()
+
+
+async def _page_or_wait(
+    context: Context, cache: PageCache, site: Row, wanted: PageWanted, after: pages.Cursor | None, form: Form
+) -> Shown | asyncio.Event:
+    """Answer the page, or what is set when another request has built it."""
     async with context.database.reading() as connection:
-        thread = await threads.by_page(connection, site.id, wanted.page)
-        view = views.thread_view(site, thread, wanted.page, now=context.now())
+        thread, now = await threads.by_page(connection, site.id, wanted.page), context.now()
+        view = views.thread_view(site, thread, wanted.page, now=now)
+        if thread is None:
+            # Page keys without a thread are anybody's to make up, and their page costs nothing to build.
+            return _shown(
+                rendered_as(form.write(schemas.ThreadPage(view, [], None), None)), site, wanted.page, None, now
+            )
         # The view is part of the key: a closing time that came, or a new prompt, changes the page too.
-        key = (site.id, thread.id, view, wanted, form.key) if thread else None
-        if key is not None and (ready := cache.get(key)) is not None:
-            return ready
-        page = await _build(connection, site.id, thread, view, wanted, after)
-    rendered = rendered_as(form.write(page, thread))
-    # Page keys without a thread are anybody's to make up, and their page costs nothing to build.
-    if key is not None:
-        cache.put(key, rendered)
-    return rendered
+        key = (site.id, thread.id, view, wanted, form.key)
+        if (rendered := cache.get(key)) is not None:
+            return _shown(rendered, site, wanted.page, thread, now)
+        if (other := cache.being_built(key)) is not None:
+            return other
+        async with cache.building(key):
+            page = await _build(connection, site.id, thread, view, wanted, after)
+            rendered = rendered_as(form.write(page, thread))
+            cache.put(key, rendered)
+    return _shown(rendered, site, wanted.page, thread, now)
+
+
+def _shown(rendered: Rendered, site: Row, page: str, thread: Row | None, now: datetime) -> Shown:
+    topics = [live_news.page_topic(site.id, page)]
+    if thread is None:
+        return Shown(rendered, tuple(topics))
+    to_come = [at for at in (thread.closes_at, thread.likes_turn_at) if at is not None and at > now]
+    return Shown(
+        rendered, (*topics, live_news.thread_topic(thread.id)), (thread.id,), min(to_come) if to_come else None
+    )
 
 
 def rendered_as(body: bytes) -> Rendered:
@@ -70,13 +98,11 @@ def rendered_as(body: bytes) -> Rendered:
 async def _build(
     connection: AsyncConnection,
     site_id: str,
-    thread: Row | None,
+    thread: Row,
     view: schemas.ThreadView,
     wanted: PageWanted,
     after: pages.Cursor | None,
 ) -> schemas.ThreadPage:
-    if thread is None:
-        return schemas.ThreadPage(view, [], None)
     found = await pages.roots(connection, site_id, thread.id, sort=wanted.sort, limit=wanted.limit + 1, after=after)
     roots = found[: wanted.limit]
     next_ = _cursor_behind(roots[-1], wanted.sort) if len(found) > len(roots) else None
@@ -186,7 +212,7 @@ async def mine(
     return schemas.CommentList([full[comment_id] for comment_id in ids[:limit]], more)
 
 
-async def counts(context: Context, site: Row, wanted: Sequence[str]) -> schemas.Counts:
+async def counts(context: Context, site: Row, wanted: Sequence[str]) -> Shown:
     """Answer how many comments are published under each page key; 0 where there is no thread."""
     if len(wanted) > MAXIMUM_COUNTED_PAGES:
         message = f"at most {MAXIMUM_COUNTED_PAGES} pages"
@@ -194,4 +220,7 @@ async def counts(context: Context, site: Row, wanted: Sequence[str]) -> schemas.
     keys = list(dict.fromkeys(wanted))
     async with context.database.reading() as connection:
         known = await threads.counts(connection, site.id, keys) if keys else {}
-    return schemas.Counts({key: known.get(key, 0) for key in keys})
+    counted = schemas.Counts({key: known[key].published if key in known else 0 for key in keys})
+    ids = tuple(sorted({one.thread_id for one in known.values()}))
+    topics = [*(live_news.page_topic(site.id, key) for key in keys), *map(live_news.thread_topic, ids)]
+    return Shown(rendered_as(msgspec.json.encode(counted)), tuple(topics), ids)

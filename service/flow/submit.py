@@ -99,12 +99,13 @@ def _noticed(context: Context, site: Row, request: Request) -> dict[str, object]
 
 
 async def _write_once(context: Context, site: Row, request: Request, author: Commenter, html: str) -> _Written:
+    # What is pending is on no page yet, and a thread that it opens is told.
     try:
-        async with context.database.writing() as connection:
+        async with context.database.writing(pages_stay=True) as connection:
             return await _write(connection, context, site, request, author, html)
     except IntegrityError:
         # Another request kept the same key, or merged the thread away, between our reading and writing.
-        async with context.database.writing() as connection:
+        async with context.database.writing(pages_stay=True) as connection:
             return await _write(connection, context, site, request, author, html)
 
 

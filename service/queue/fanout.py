@@ -147,6 +147,8 @@ class Fanout:
         self._is_over = False
         self._listening: set[Subscription] = set()
         self._by_topic: dict[str, set[Subscription]] = {}
+        #: Told the topic of all that is heard, without a subscription for each.
+        self.taps: list[Callable[[str], None]] = []
 
     @property
     def last_id(self) -> str | None:
@@ -267,6 +269,8 @@ class Fanout:
             return
         self._last, heard = entry_id, Heard(event, data, entry_id)
         self._ring.append((at, topic, heard))
+        for tap in self.taps:
+            tap(topic)
         if aloud:
             self.tell(topic, heard)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -107,6 +107,8 @@ class DecisionHub:
         silence_seconds: float = 5.0,
     ) -> None:
         self.connected = False
+        #: Told each decision that is heard, before those who wait for it go on.
+        self.taps: list[Callable[[Decided], None]] = []
         self._listeners = {one.channel: one for one in listeners}
         self._silence_seconds = silence_seconds
         self._client = client
@@ -183,7 +185,7 @@ class DecisionHub:
             self._pause = FIRST_PAUSE_SECONDS
             self.connected = True
             self._tried.set()
-        elif message["type"] == "message" and self._waiters:
+        elif message["type"] == "message" and (self._waiters or self.taps):
             self._wake(message["data"])
 
     def _wake(self, data: str) -> None:
@@ -193,6 +195,8 @@ class DecisionHub:
             log.warning("decision hub heard a message it cannot read")
             return
         for decided in batch:
+            for tap in self.taps:
+                tap(decided)
             for waiter in self._waiters.get(decided.revision_id, ()):
                 waiter.settle(decided)
 

@@ -9,23 +9,26 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from secrets import token_hex
 from typing import Any
 from urllib.parse import unquote
 
+from litestar import Litestar
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
 
 from service import telemetry
 from service.access import admit_origin
 from service.addresses import parse_networks
 from service.errors import Problem, unavailable
 from service.flow.context import Context
-from service.limits import headers_of
+from service.limits import Taken, headers_of
+from service.ready import Found, ReadyAnswers
 from service.refusals import Asked, Refusals, kind_of
 from service.routes.dialects import told
-from service.routes.guarded import Headers, check_host, in_time, secured, security_headers
+from service.routes.guarded import Headers, check_host, in_time, is_served, secured, security_headers
 from service.settings import Settings
 from service.visits import Visit, network_in
 
@@ -36,6 +39,8 @@ _EXPOSED = b"ETag, X-Request-Id, Retry-After, Location, RateLimit, RateLimit-Pol
 _ALLOWED_HEADERS = (
     b"Authorization, Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, X-Request-Id, X-Report-Token"
 )
+_MAY_READ = (b"access-control-expose-headers", _EXPOSED)
+_MOST_HOSTS = 1_000
 #: Asked every few seconds by whoever watches; a line for each would bury the others.
 _PROBED = ("/health/", "/metrics")
 
@@ -43,8 +48,18 @@ _PROBED = ("/health/", "/metrics")
 class Edge:
     """Wraps the application; everything it does not know passes through."""
 
-    def __init__(self, app: ASGIApp, context: Callable[[], Context], settings: Settings) -> None:
+    def __init__(self, app: Litestar, context: Callable[[], Context], settings: Settings) -> None:
         self._app = app
+        self._ready = ReadyAnswers(
+            context,
+            lambda: app.state.local_limits,
+            trusted=parse_networks(settings.trusted_proxies),
+            completed=self._with_always,
+            is_served=self._is_served,
+        )
+        self._served: set[bytes | None] = set()
+        self._process = token_hex(8).encode()
+        self._number = count(1)
         self._context = context
         self._settings = settings
         self._always = security_headers(settings)
@@ -56,8 +71,10 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
-        request_id = given if _REQUEST_ID.match(given) else str(uuid.uuid4()).encode()
+        if (found := self._ready.find(scope)) is not None:
+            await self._send_ready(scope["method"], send, found)
+            return
+        request_id = self._request_id(_header(scope, b"x-request-id"))
         token = telemetry.request_id.set(request_id.decode())
         try:
             await self._http(scope, receive, send, request_id)
@@ -67,24 +84,35 @@ class Edge:
     async def _http(self, scope: Any, receive: Receive, send: Send, request_id: bytes) -> None:
         started, method, path = time.perf_counter(), scope["method"], scope["path"]
         if refused := await self._is_refused(scope):
-            more = [*self._always, *_cors_of(scope), *_limits_of(scope), (b"x-request-id", request_id)]
+            more = [*_varying(self._always, scope), *_cors_of(scope), *_limits_of(scope), (b"x-request-id", request_id)]
             await _refuse(send, path, refused, more)
             return
         is_head = method == "HEAD"
         if is_head:
             scope["method"] = "GET"
+        mark, body = self._ready.mark(), None
 
         async def send_on(message: Message) -> None:
+            nonlocal body
             if message["type"] == "http.response.start":
-                own = [*secured(message, self._always), *_cors_of(scope), *_limits_of(scope)]
-                headers = [*own, (b"x-request-id", request_id)]
-                message = {**message, "headers": headers}
+                if (visit := scope.get("colloquy.visit")) is not None and visit.ready is not None:
+                    ready = self._ready.keep(scope, visit, mark).answer(dict(scope["headers"]))
+                    body = ready.body
+                    message = {**message, "status": ready.status}
+                    own = [*ready.headers, *_cors_of(scope), *self._limits_of_shared(visit.spent)]
+                else:
+                    given = _varying(secured(message, self._always), scope)
+                    own = [*given, *_cors_of(scope), *_limits_of(scope)]
+                message = {**message, "headers": [*own, (b"x-request-id", request_id)]}
                 seconds = time.perf_counter() - started
                 route = telemetry.answered(method, scope.get("path_template"), message["status"], seconds)
                 if not route.startswith(_PROBED):
                     telemetry.log_request(method, route, message["status"], seconds)
-            elif is_head and message["type"] == "http.response.body":
-                message = {**message, "body": b""}
+            elif message["type"] == "http.response.body":
+                if body is not None:
+                    message = {**message, "body": body}
+                if is_head:
+                    message = {**message, "body": b""}
             await send(message)
 
         try:
@@ -98,6 +126,38 @@ class Edge:
             return
         await self._answer(scope, in_time(receive, self._settings.body_seconds), send_on)
         self._remember_refusal(scope)
+
+    def _limits_of_shared(self, spent: Sequence[Taken]) -> Headers:
+        """Answer what is left to an asker; where a cache in front keeps the answer, it would tell it to others."""
+        return [] if self._settings.cdn_seconds else _encoded(headers_of(spent))
+
+    def _with_always(self, headers: Headers) -> Headers:
+        return secured({"type": "http.response.start", "status": 200, "headers": headers}, self._always)
+
+    async def _send_ready(self, method: str, send: Send, found: Found) -> None:
+        """Send an answer from memory. It is counted and not logged: a line would cost as much as the answer."""
+        started, answer, origin = time.perf_counter(), found.answer, found.asked.get(b"origin")
+        cors = [_allow(origin), _MAY_READ] if origin is not None else []
+        request_id = self._request_id(found.asked.get(b"x-request-id"))
+        headers = [*answer.headers, *cors, *self._limits_of_shared(found.spent), (b"x-request-id", request_id)]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if method == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        telemetry.answered(method, found.route, answer.status, time.perf_counter() - started)
+
+    def _request_id(self, given: bytes | None) -> bytes:
+        """Answer the id that a client or a proxy gave a request, or a new one."""
+        if given is not None and _REQUEST_ID.match(given):
+            return given
+        return b"%s-%x" % (self._process, next(self._number))
+
+    def _is_served(self, host: bytes | None) -> bool:
+        if host in self._served:
+            return True
+        served = is_served(self._settings.hosts, host)
+        if served and len(self._served) < _MOST_HOSTS:
+            self._served.add(host)
+        return served
 
     async def _is_refused(self, scope: Any) -> Problem | None:
         """Answer the refusal of a network that is surely over its limit still; no line is logged for each."""
@@ -163,7 +223,8 @@ class Edge:
             await _refuse(send, scope["path"], problem)
             return
         headers: Headers = [
-            *_allow(origin.encode("latin-1")),
+            _allow(origin.encode("latin-1")),
+            (b"vary", b"Origin"),
             (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
             (b"access-control-allow-headers", _ALLOWED_HEADERS),
             (b"access-control-max-age", b"600"),
@@ -207,17 +268,28 @@ def _header(scope: Any, name: bytes) -> bytes | None:
 
 def _cors_of(scope: Any) -> Headers:
     visit = scope.get("colloquy.visit")
-    if visit is None or visit.site is None:
+    if visit is None or visit.site is None or visit.cors_origin is None:
         return []
-    if visit.cors_origin is None:
-        return [(b"vary", b"Origin")]
-    return [*_allow(visit.cors_origin.encode("latin-1")), (b"access-control-expose-headers", _EXPOSED)]
+    return [_allow(visit.cors_origin.encode("latin-1")), _MAY_READ]
+
+
+def _varying(headers: Headers, scope: Any) -> Headers:
+    """Answer headers that say that an answer depends on the Origin too, in one `Vary`: nginx reads only one."""
+    visit = scope.get("colloquy.visit")
+    if visit is None or visit.site is None:
+        return headers
+    others = [value for name, value in headers if name == b"vary"]
+    return [*(pair for pair in headers if pair[0] != b"vary"), (b"vary", b", ".join((b"Origin", *others)))]
 
 
 def _limits_of(scope: Any) -> Headers:
     visit = scope.get("colloquy.visit")
-    return [(name.encode(), value.encode()) for name, value in headers_of(visit.spent if visit else ()).items()]
+    return _encoded(headers_of(visit.spent)) if visit else []
 
 
-def _allow(origin: bytes) -> Headers:
-    return [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
+def _encoded(headers: dict[str, str]) -> Headers:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def _allow(origin: bytes) -> tuple[bytes, bytes]:
+    return b"access-control-allow-origin", origin

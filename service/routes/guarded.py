@@ -22,12 +22,17 @@ def check_host(hosts: frozenset[str], host: bytes | None) -> None:
 
     A bare address is always served, for no name can be pointed at it.
     """
-    if "*" in hosts:
-        return
-    name = _name_of((host or b"").decode("latin-1").lower())
-    if name in hosts or _is_address(name):
+    if is_served(hosts, host):
         return
     raise Problem("host.refused", "This name is not served here; the operator lists names in ALLOWED_HOSTS.")
+
+
+def is_served(hosts: frozenset[str], host: bytes | None) -> bool:
+    """Answer whether a Host header names us."""
+    if "*" in hosts:
+        return True
+    name = _name_of((host or b"").decode("latin-1").lower())
+    return name in hosts or _is_address(name)
 
 
 def in_time(receive: Receive, seconds: float) -> Receive:

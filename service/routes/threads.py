@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
+from litestar.enums import MediaType
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 
@@ -13,6 +14,7 @@ from service.access import of_site
 from service.flow import read
 from service.flow.page_cache import PageCache
 from service.routes import requests
+from service.routes.lasting import answered
 from service.routes.requests import After, Limit, PagePath, SiteSlug
 
 #: 500 page keys of 512 characters in UTF-8, with their quotes and commas, are more than other bodies may have.
@@ -49,36 +51,33 @@ async def read_thread(
     context, found, _ = requests.visited(request)
     cache: PageCache = request.app.state.page_cache
     wanted = read.PageWanted(requests.page_key(page), sort, limit, replies, after)
-    rendered = await read.thread_page(context, cache, found, wanted)
-    headers = {"etag": rendered.etag, "cache-control": "no-cache"}
-    if matches(request.headers.get("if-none-match"), rendered.etag):
-        return Response(None, status_code=304, headers=headers)
-    return Response(rendered.body, media_type="application/json", headers=headers)
+    return answered(request, await read.thread_page(context, cache, found, wanted), MediaType.JSON)
 
 
-def matches(header: str | None, etag: str) -> bool:
-    """Answer whether If-None-Match names the ETag (RFC 9110, weak comparison)."""
-    if header is None:
-        return False
-    named = [one.strip().removeprefix("W/") for one in header.split(",")]
-    return "*" in named or etag in named
-
-
-@get("/v1/sites/{site:str}/counts", guards=[of_site], tags=["readers"])
+@get(
+    "/v1/sites/{site:str}/counts",
+    guards=[of_site],
+    responses={
+        200: ResponseSpec(schemas.Counts, description="The counts", generate_examples=False),
+        304: ResponseSpec(None, description="No count changed", generate_examples=False),
+    },
+    tags=["readers"],
+)
 async def read_counts(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
     page: Annotated[list[str] | None, QueryParameter(description="A page key; repeat it for more.")] = None,
-) -> schemas.Counts:
+) -> Response[bytes | None]:
     """Count the published comments of up to 500 pages."""
     context, found, _ = requests.visited(request)
-    return await read.counts(context, found, requests.check_pages(page or []))
+    return answered(request, await read.counts(context, found, requests.check_pages(page or [])), MediaType.JSON)
 
 
 @post(
     "/v1/sites/{site:str}/counts",
     guards=[of_site],
     status_code=200,
+    responses={200: ResponseSpec(schemas.Counts, description="The counts", generate_examples=False)},
     request_max_body_size=COUNTS_BODY_BYTES,
     opt={"kind": "read"},
     tags=["readers"],
@@ -87,10 +86,10 @@ async def read_many_counts(
     request: Request[Any, Any, Any],
     site: SiteSlug,  # noqa: ARG001
     data: JSONBody[schemas.CountsInput],
-) -> schemas.Counts:
+) -> Response[bytes]:
     """Count the published comments of up to 500 pages whose keys are too long for a query."""
     context, found, _ = requests.visited(request)
-    return await read.counts(context, found, data.pages)
+    return Response((await read.counts(context, found, data.pages)).page.body, media_type=MediaType.JSON)
 
 
 HANDLERS = [read_thread, read_counts, read_many_counts]

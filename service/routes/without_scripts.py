@@ -14,14 +14,16 @@ from service.access import of_site
 from service.flow import feed, fragment, reader_page
 from service.flow.page_cache import Rendered
 from service.flow.reader_words import Language
+from service.ready import matches
 from service.routes import requests
+from service.routes.lasting import answered
 from service.routes.requests import After, PagePath, SiteSlug
-from service.routes.threads import matches
 
 Lang = Annotated[
     Language | None, QueryParameter(description="The language of our own words on the page; English without.")
 ]
 _NOT_MODIFIED: Final = ResponseSpec(None, description="The page did not change", generate_examples=False)
+_DEPENDS: Final = "Accept, Sec-Fetch-Dest"
 _HTML: Final = {
     200: ResponseSpec(str, description="HTML", media_type=MediaType.HTML, generate_examples=False),
     304: _NOT_MODIFIED,
@@ -50,7 +52,7 @@ async def read_fragment(
     whole: Annotated[
         Literal["1"] | None, QueryParameter(name="page", description="`1`: as a page of its own, with a style.")
     ] = None,
-) -> Response[bytes]:
+) -> Response[bytes | None] | Response[bytes]:
     """Read a thread as HTML: to be put into an article's page, or, where a browser goes to it, as a page of its own."""
     context, found, _ = requests.visited(request)
     key, is_whole = requests.page_key(page), whole is not None or under is not None or _is_gone_to(request)
@@ -58,10 +60,11 @@ async def read_fragment(
     if under is not None:
         comment_id = requests.known_id(under, "comment.unknown")
         rendered = await fragment.read_under(context, found, key, comment_id, look)
-    else:
-        rendered = await fragment.read_fragment(context, request.app.state.page_cache, found, key, look)
-    headers = {"vary": "Accept, Sec-Fetch-Dest", **(reader_page.headers_of(found) if is_whole else {})}
-    return _answered(request, rendered, MediaType.HTML, headers)
+        return _answered(request, rendered, MediaType.HTML, {"vary": _DEPENDS, **reader_page.headers_of(found)})
+    shown = await fragment.read_fragment(context, request.app.state.page_cache, found, key, look)
+    more = reader_page.headers_of(found) if is_whole else {}
+    varies = ("Accept", "Sec-Fetch-Dest")
+    return answered(request, shown, MediaType.HTML, more, varies=varies, apart=frozenset({b"sec-fetch-dest"}))
 
 
 def _is_gone_to(request: Request[Any, Any, Any]) -> bool:

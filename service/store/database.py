@@ -28,6 +28,8 @@ class Database:
 
     def __init__(self, url: str, *, readers: int = 4) -> None:
         self.url = url
+        #: Transactions of this process that may have changed a page that readers see; they do not know each page's own.
+        self.changes = 0
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
             self._writer = _sqlite_engine(url, pool=1, begin=BEGIN_WRITING)
@@ -74,15 +76,24 @@ class Database:
             await connection.execute(sa.text(f"SET LOCAL statement_timeout = {round(seconds * 1000)}"))
 
     @asynccontextmanager
-    async def writing(self, *, heavy: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, *, heavy: bool = False, pages_stay: bool = False) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed at the end of the block, rolled back by any exception.
 
-        A heavy one touches rows without a bound; on SQLite all its statements leave the event loop's thread.
+        A heavy one touches rows without a bound; on SQLite all its statements leave the event loop's thread. One after
+        which `pages_stay` as they are is not counted in `changes`.
         """
         async with _translated(), self._writer.connect() as connection:
             apart = _in_thread(connection) if heavy and self.is_sqlite else nullcontext()
             async with apart, connection.begin():
                 yield connection
+        self.changes += not pages_stay
+
+    def connections(self) -> dict[str, tuple[int, int]]:
+        """Answer of each pool how many connections are in use, and how many it may have."""
+        named = {"patient": self._patient_reader, "writer": self._writer}
+        named |= {"reader": self._reader} if self._reader is not self._writer else {}
+        pools: dict[str, Any] = {name: engine.pool for name, engine in named.items()}
+        return {name: (pool.checkedout(), pool.size() + pool._max_overflow) for name, pool in pools.items()}
 
     async def ping(self) -> bool:
         """Answer whether the database answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -171,15 +171,22 @@ async def lock(connection: AsyncConnection, thread_ids: Iterable[str], *, to_rem
         await connection.execute(held.with_for_update(key_share=not to_remove))
 
 
-async def counts(connection: AsyncConnection, site_id: str, pages: Sequence[str]) -> dict[str, int]:
+class Count(NamedTuple):
+    """How many comments of a thread are published."""
+
+    thread_id: str
+    published: int
+
+
+async def counts(connection: AsyncConnection, site_id: str, pages: Sequence[str]) -> dict[str, Count]:
     """Answer the published comments of each page key that has a thread."""
     query = (
-        sa.select(thread_pages.c.page, threads.c.published_count)
+        sa.select(thread_pages.c.page, threads.c.id, threads.c.published_count)
         .select_from(_JOINED)
         .where(thread_pages.c.site_id == site_id, thread_pages.c.page.in_(sa.bindparam("pages", expanding=True)))
     )
     rows = await connection.execute(query, {"pages": list(pages)})
-    return {row.page: row[1] for row in rows}
+    return {page: Count(thread_id, published) for page, thread_id, published in rows}
 
 
 async def absorb(connection: AsyncConnection, site_id: str, source_id: str, target_id: str) -> None:

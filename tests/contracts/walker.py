@@ -164,7 +164,7 @@ class Walker:
     async def seen(self, page: str, cache: PageCache | None = None) -> tuple[int, Any]:
         """Answer the version that readers of a page are told, and what they see; anew, or from a process's cache."""
         wanted = read.PageWanted(page, "oldest", 100, 100, None)
-        rendered = await read.thread_page(self.context, cache or PageCache(), self.site, wanted)
+        rendered = (await read.thread_page(self.context, cache or PageCache(), self.site, wanted)).page
         found = msgspec.json.decode(rendered.body)
         version = found["thread"].pop("version")
         return version, found

@@ -56,8 +56,8 @@ async def test_pages_without_a_thread_are_not_kept(service: Service) -> None:
     cache = PageCache()
     site = await service.context.directory.find("test")
     for number in range(3):
-        rendered = await thread_page(service.context, cache, site, PageWanted(f"{number}", "newest", 20, 3, None))
-        assert rendered.etag
+        shown = await thread_page(service.context, cache, site, PageWanted(f"{number}", "newest", 20, 3, None))
+        assert shown.page.etag
     assert len(cache) == 0
     await service.published()
     await thread_page(service.context, cache, site, PageWanted("page", "newest", 20, 3, None))
