@@ -25,13 +25,14 @@ async def read_identity(context: Context, site: Row) -> schemas.IdentityView:
 
 async def set_identity(context: Context, site: Row, actor: str, wanted: schemas.IdentityInput) -> schemas.IdentityView:
     """Put a publisher's signing in force as a whole; without a new secret the one that is there stays."""
-    before = identity_of(await context.directory.read(site.slug))
-    sealed = _sealed(context, wanted, before)
-    _check(context, wanted, has_secret=sealed is not None)
-    fields = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if name != "secret"}
-    identity = Identity(**fields, sealed_secret=sealed)
-    view = _view(identity)
     async with context.database.writing() as connection:
+        # Under the lock, or the secret that another admin puts in force at the same moment would be undone.
+        before = identity_of(await sites.hold(connection, site.id))
+        sealed = _sealed(context, wanted, before)
+        _check(context, wanted, has_secret=sealed is not None)
+        fields = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if name != "secret"}
+        identity = Identity(**fields, sealed_secret=sealed)
+        view = _view(identity)
         await sites.change(connection, site.id, {"identity": msgspec.to_builtins(identity)})
         await audit(
             connection, context, site.id, actor, "identity.changed", site.slug, **msgspec.to_builtins(view),

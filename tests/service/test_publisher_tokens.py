@@ -1,5 +1,6 @@
 """The publisher's accounts: what a valid token opens, and every way to forge one that is refused."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -254,3 +255,13 @@ async def test_a_key_of_another_algorithm_is_no_secret(service: Service, secret:
     """It is refused where it is set, not with every token of a reader."""
     refusal = await configure(service, secret=secret, expect=400)
     assert refusal["fields"][0]["field"] == "secret"
+
+
+async def test_of_two_admins_at_once_neither_undoes_the_others_secret(service: Service) -> None:
+    """Who changes something else at the moment when a new secret is put in force keeps the new one."""
+    new = "another-secret-that-publisher-and-service-share"
+    for number in range(5):
+        await configure(service)
+        changed = configure(service, secret=None, badges={f"role-{number}": "staff"})
+        await asyncio.gather(changed, configure(service, secret=new, badges={f"role-{number}": "staff"}))
+        await service.call("GET", ME, as_=sign(claims(service.clock()), key=new), expect=200)
