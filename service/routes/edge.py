@@ -10,7 +10,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
 from secrets import token_hex
 from typing import Any
 from urllib.parse import unquote
@@ -58,8 +57,6 @@ class Edge:
             is_served=self._is_served,
         )
         self._served: set[bytes | None] = set()
-        self._process = token_hex(8).encode()
-        self._number = count(1)
         self._context = context
         self._settings = settings
         self._always = security_headers(settings)
@@ -149,7 +146,8 @@ class Edge:
         """Answer the id that a client or a proxy gave a request, or a new one."""
         if given is not None and _REQUEST_ID.match(given):
             return given
-        return b"%s-%x" % (self._process, next(self._number))
+        # Random whole, for one that counts would tell how much there is to do here.
+        return token_hex(16).encode()
 
     def _is_served(self, host: bytes | None) -> bool:
         if host in self._served:
