@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+_CODE = ("service", "moderation")
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -46,17 +47,24 @@ def write(name: str, figures: dict[str, Any]) -> Path:
 
 
 def seen_on() -> dict[str, Any]:
-    """Answer when, where and on which commit."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=RESULTS.parent,
-    ).stdout.strip()
+    """Answer when, where and on which commit; a commit with a plus had changes of the code beside it."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
+        "processor": _processor(),
         "python": platform.python_version(),
-        "commit": commit,
+        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--porcelain", "--", *_CODE) else ""),
     }
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=RESULTS.parent.parent
+    ).stdout.strip()

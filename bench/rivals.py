@@ -14,6 +14,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.running import free_port, wait_for
 
@@ -79,11 +80,19 @@ def _run(registry: str, *command: str) -> None:
         raise UnreachableError(f"{registry} could not be reached or has no such package: {last}") from error
 
 
+class RunningIsso(NamedTuple):
+    """An isso that runs: its port, its process, and the file of its comments."""
+
+    port: int
+    process: int
+    file: Path
+
+
 @contextmanager
-def running_isso(home: Path, *hosts: str) -> Iterator[int]:
-    """Serve isso from SQLite with its guard off until the block ends, and answer its port."""
+def running_isso(home: Path, *hosts: str) -> Iterator[RunningIsso]:
+    """Serve isso from SQLite with its guard off until the block ends."""
     port, home = free_port(), home / "isso"
-    home.mkdir()
+    home.mkdir(parents=True)
     listed = "".join(f"\n    {host}/" for host in hosts)
     (home / "isso.cfg").write_text(_SETTINGS.format(database=home / "comments.db", hosts=listed, port=port))
     command = [str(isso() / "bin" / "isso"), "-c", str(home / "isso.cfg"), "run"]
@@ -91,7 +100,7 @@ def running_isso(home: Path, *hosts: str) -> Iterator[int]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         wait_for(lambda: _ask(port, "GET", "/config") == 200, 60)
-        yield port
+        yield RunningIsso(port, process.pid, home / "comments.db")
     finally:
         process.terminate()
         process.wait(30)

@@ -62,15 +62,17 @@ class Running:
 
 
 @contextmanager
-def running_service(**environment: str) -> Iterator[Running]:
-    """Run `python -m service demo` until the block ends."""
+def running_service(checkout: Path | None = None, /, **environment: str) -> Iterator[Running]:
+    """Run `python -m service demo` until the block ends, of another checkout of the code where one is named."""
     with tempfile.TemporaryDirectory(prefix="colloquy-bench-") as folder:
         port, home = free_port(), Path(folder) / "home"
         given = {**os.environ, "PORT": str(port), "COLLOQUY_HOME": str(home), "LOG_LEVEL": "WARNING", **environment}
         began = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-m", "service", "demo"], env=given, stdout=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "service", "demo"]
+        process = subprocess.Popen(command, env=given, cwd=checkout, stdout=subprocess.DEVNULL)
         try:
-            wait_for(lambda: _answers(port, "/health/workers"), 60)
+            wait_for(lambda: process.poll() is not None or _answers(port, "/health/workers"), 60)
+            assert process.poll() is None, "the service ended before it was up"
             yield Running(home, port, process, time.monotonic() - began)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -82,6 +84,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    """Answer whether somebody takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for(condition: Any, seconds: float) -> None:

@@ -177,7 +177,7 @@ async def ours(stack: AsyncExitStack, service: Running, pages: Front) -> dict[st
 async def theirs(stack: AsyncExitStack, home: Path, pages: Front) -> dict[str, str]:
     """The same for isso; nothing where PyPI cannot be reached."""
     try:
-        port = stack.enter_context(rivals.running_isso(home, pages.url))
+        port = stack.enter_context(rivals.running_isso(home, pages.url)).port
     except rivals.UnreachableError as error:
         print(f"\nisso is not timed. {error}")
         return {}

@@ -1,6 +1,7 @@
 """Big threads in a moment: coherent rows by bulk insert, for tests of plans and for benches."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from service.store import sites, threads
 from service.store.commenters import insert_commenter
 from service.store.database import Database
 from service.store.paths import child_path
-from service.store.tables import comments, reactions, revisions
+from service.store.tables import comments, reactions, revisions, thread_pages
 from service.store.tables import threads as thread_table
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,17 +64,19 @@ async def seed_thread(
     start: datetime = START,
     spacing_seconds: float = 1.0,
     seed: int = 1,
+    bodies: Sequence[str] = (),
 ) -> Seeded:
     """Make a thread with so many comments, each a second after the other, replies and hidden ones among them.
 
-    Every revision is scored, so that nothing is owed; counters are those that a recount gives.
+    Every revision is scored, so that nothing is owed; counters are those that a recount gives. With `bodies` the
+    comments have these texts in turn.
     """
     random = Random(f"{seed} {site_id} {page}")
     thread_id = id_at(start, random)
     people_ids = [id_at(start, random) for _ in range(commenters)]
     rows = _tree(random, site_id, thread_id, people_ids, comments, hidden_share, reply_share, max_depth, start,
                  timedelta(seconds=spacing_seconds))  # fmt: skip
-    texts = [_revision(random, row) for row in rows]
+    texts = _revisions(random, rows, bodies)
     count = _count(rows)
     async with database.writing() as connection:
         values = {"id": thread_id, "site_id": site_id, "page": page, "state": "open", "created_at": start}
@@ -89,6 +92,34 @@ async def seed_thread(
             .values(published_count=count, version=comments)
         )
     return Seeded(site_id, thread_id, page, [row["id"] for row in rows], people_ids)
+
+
+async def seed_threads(
+    database: Database, site_id: str, *, pages: Sequence[str], comments: int, bodies: Sequence[str] = (), seed: int = 1
+) -> None:
+    """Make many small threads in one transaction, all by the same few people, without hidden comments."""
+    random = Random(f"{seed} {site_id} many")
+    people_ids = [id_at(START, random) for _ in range(5)]
+    made: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for page in pages:
+        thread_id = id_at(START, random)
+        grown = _tree(random, site_id, thread_id, people_ids, comments, 0.0, 0.5, 1, START, timedelta(seconds=1))
+        made.append({
+            "id": thread_id, "site_id": site_id, "page": page, "state": "open", "created_at": START,
+            "published_count": _count(grown), "version": comments,
+        })  # fmt: skip
+        rows += grown
+    async with database.writing(heavy=True) as connection:
+        for person in people_ids:
+            row = {"id": person, "site_id": site_id, "kind": "guest", "name": None, "first_seen_at": START}
+            await insert_commenter(connection, row | {"author_key": _key_of(person)})
+        for first in range(0, len(made), _CHUNK):
+            some = made[first : first + _CHUNK]
+            keys = [{"site_id": site_id, "page": one["page"], "thread_id": one["id"]} for one in some]
+            await connection.execute(thread_table.insert(), some)
+            await connection.execute(thread_pages.insert(), keys)
+        await _insert(connection, rows, _revisions(random, rows, bodies), _likes(rows, people_ids))
 
 
 def _tree(
@@ -147,8 +178,12 @@ def _likes(comments: list[dict[str, Any]], commenter_ids: list[str]) -> list[dic
     return rows
 
 
-def _revision(random: Random, comment: dict[str, Any]) -> dict[str, Any]:
-    body = f"An opinion of {comment['author_name']}, the {random.getrandbits(40):x}th of its kind."
+def _revisions(random: Random, rows: list[dict[str, Any]], bodies: Sequence[str]) -> list[dict[str, Any]]:
+    return [_revision(random, row, bodies[index % len(bodies)] if bodies else "") for index, row in enumerate(rows)]
+
+
+def _revision(random: Random, comment: dict[str, Any], given: str) -> dict[str, Any]:
+    body = given or f"An opinion of {comment['author_name']}, the {random.getrandbits(40):x}th of its kind."
     return {
         "id": id_at(comment["created_at"], random), "site_id": comment["site_id"], "comment_id": comment["id"],
         "number": 1, "body": body, "html": f"<p>{body}</p>", "body_hash": hash_of(body), "language": "en",
