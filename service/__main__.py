@@ -74,7 +74,12 @@ def _parser(*, admin: bool) -> argparse.ArgumentParser:
     extent.add_argument("--demo", action="store_true", help="make a demo site first and print where it is")
     serve.set_defaults(run=_serve)
     demo = commands.add_parser("demo", help="the same as serve --demo")
-    demo.set_defaults(run=_serve, demo=True, no_workers=False)
+    demo.add_argument(
+        "--discussion",
+        action="store_true",
+        help="send an invented discussion over HTTP, to the demo that runs or to this one, and print what became of it",
+    )
+    demo.set_defaults(run=_demo, demo=True, no_workers=False)
     api = commands.add_parser("api", help="run one API server; needs REDIS_URL")
     api.set_defaults(run=_api)
     work = commands.add_parser(
@@ -117,6 +122,18 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+def _demo(options: argparse.Namespace, settings: Settings) -> int:
+    if not options.discussion:
+        return _serve(options, settings)
+    from service.demo.command import is_running, send
+
+    if is_running(settings):
+        return send(settings, _say)
+    from service.serve import serve
+
+    return serve(settings, os.environ, demo=True, say=_say, then=lambda: send(settings, _say))
 
 
 def _api(_options: argparse.Namespace, settings: Settings) -> int:

@@ -33,8 +33,18 @@ class CannotServe(SettingsError):  # noqa: N818 - Named for the fact.
     """Something on this machine is in the way of a setting, said in one line for the operator."""
 
 
-def serve(settings: Settings, environment: Mapping[str, str], *, demo: bool, say: Callable[[str], None]) -> int:
-    """Run until a signal and answer the exit code; raise CannotServe when another program is in the way."""
+def serve(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    demo: bool,
+    say: Callable[[str], None],
+    then: Callable[[], object] | None = None,
+) -> int:
+    """Run until a signal and answer the exit code; raise CannotServe when another program is in the way.
+
+    What comes `then` is done once it is up, beside it.
+    """
     began_at = time.monotonic()
     make_home(settings)
     with only_one(settings.home), _exit_on_termination(), contextlib.ExitStack() as undo:
@@ -48,7 +58,7 @@ def serve(settings: Settings, environment: Mapping[str, str], *, demo: bool, say
         lines = _prepare(Settings.from_environment(given), demo=demo)
         up = threading.Event()
         undo.callback(up.set)
-        threading.Thread(target=_announce, args=(settings, lines, began_at, up, say), daemon=True).start()
+        threading.Thread(target=_announce, args=(settings, lines, began_at, up, say, then), daemon=True).start()
         return Supervisor(specs(given), server=server).run()
 
 
@@ -138,7 +148,7 @@ def _prepare(settings: Settings, *, demo: bool) -> list[str]:
     asyncio.run(finish_upgrade(settings))
     if not demo:
         return []
-    from service.demo import prepare
+    from service.demo.site import prepare
 
     return asyncio.run(prepare(settings))
 
@@ -176,7 +186,12 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _announce(
-    settings: Settings, lines: list[str], began_at: float, ended: threading.Event, say: Callable[[str], None]
+    settings: Settings,
+    lines: list[str],
+    began_at: float,
+    ended: threading.Event,
+    say: Callable[[str], None],
+    then: Callable[[], object] | None,
 ) -> None:
     while not answers(settings, "/health/live"):
         if ended.wait(0.05):
@@ -191,6 +206,8 @@ def _announce(
     say(f"Colloquy is up after {seconds} s: {settings.url}")
     for line in lines:
         say(f"  {line}")
+    if then is not None:
+        then()
 
 
 def answers(settings: Settings, path: str) -> bool:

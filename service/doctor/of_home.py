@@ -52,7 +52,13 @@ def _rights(home: Path) -> Iterator[Finding]:
 def _files(home: Path, file: Path | None) -> Finding:
     """Sockets are left out: their folder keeps others away, or their mode is set when they are made."""
     check = "home.files"
-    named = [home / KEY_FILE, home / "demo.json", home / "redis.log", *(home / "redis").rglob("*")]
+    named = [
+        home / KEY_FILE,
+        home / "demo.json",
+        home / "discussion.json",
+        home / "redis.log",
+        *(home / "redis").rglob("*"),
+    ]
     if file is not None:
         named += [file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm")]
     opened = [path for path in named if path.exists() and stat.S_IMODE(path.stat().st_mode) & _OPEN]

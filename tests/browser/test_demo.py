@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from service import demo
+from service.demo import site as demo
 from tests.browser.reader import Reader
 from tests.journey.harness import Installation
 

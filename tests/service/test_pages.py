@@ -2,7 +2,8 @@
 
 import pytest
 
-from service import demo, schemas
+from service import schemas
+from service.demo import site as demo
 from service.flow import manage_sites
 from service.routes.pages import DEMO_SITE
 from tests.service.answers import problem

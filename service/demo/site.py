@@ -19,13 +19,15 @@ from service.settings import Settings
 SITE = "demo"
 PAGE = "https://news.example/opinion/should-the-city-close-its-centre-to-cars"
 TITLE = "Should the city close its centre to cars?"
+TOKENS_FILE = "demo.json"
+"""The name of the file in the home folder that holds the demo's address and its tokens."""
 
 
 async def prepare(settings: Settings) -> list[str]:
     """Make what is missing of the demo, write demo.json, and answer the lines to print."""
     async with open_context(settings) as context:
-        path = settings.home / "demo.json"
-        known = _read(path)
+        path = settings.home / TOKENS_FILE
+        known = read_demo(settings.home)
         admin = (
             await _valid(context, known.get("admin_token"))
             or (await manage_admins.create_admin(context, "Demo admin")).token
@@ -46,6 +48,7 @@ async def prepare(settings: Settings) -> list[str]:
     write_private(path, json.dumps(demo, indent=2) + "\n")
     return [
         f"article   {settings.url}/demo",
+        f"another   {settings.url}/demo/missiles.html (python -m service demo --discussion fills it)",
         f"console   {settings.url}/console (sign in with a token of demo.json)",
         f"schema    {settings.url}/schema",
         f"health    {settings.url}/health/ready",
@@ -90,9 +93,10 @@ async def _valid(context: Context, token: str | None) -> str | None:
     return token
 
 
-def _read(path: Path) -> dict[str, str]:
+def read_demo(home: Path) -> dict[str, str]:
+    """Answer what demo.json holds, nothing where it is missing or broken."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads((home / TOKENS_FILE).read_text())
     except (OSError, ValueError):
         return {}
     entries = found.items() if isinstance(found, dict) else ()
