@@ -1,5 +1,6 @@
 # One image for every command: serve, api, work, migrate and the operator's. `docker build .` has the shipped models;
-# `docker build --build-arg MODEL=1 .` adds torch and Detoxify, of which it becomes some gigabytes larger.
+# `docker build --build-arg MODEL=1 .` adds torch and Detoxify, of which it becomes some gigabytes larger; OTEL=1 adds
+# OpenTelemetry, for traces.
 #
 # Debian's release is named, because pg_dump is taken from the same one; a new patch of Python is a change of one line.
 ARG PYTHON=3.11.14-slim-bookworm
@@ -17,12 +18,13 @@ RUN apt-get update \
 FROM python:${PYTHON} AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ARG MODEL=0
+ARG OTEL=0
 ARG TORCH=torch==2.13.0
 # The plain wheel brings CUDA; this index has the one for processors.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 WORKDIR /opt/colloquy
-COPY requirements/run.txt requirements/model.txt requirements/
+COPY requirements/run.txt requirements/model.txt requirements/otel.txt requirements/
 RUN python -m venv --without-pip .venv \
     && pip --python .venv/bin/python install --require-hashes --no-deps --only-binary :all: -r requirements/run.txt
 # TORCH names its version.
@@ -30,6 +32,9 @@ RUN python -m venv --without-pip .venv \
 RUN if [ "${MODEL}" = "1" ]; then \
         pip --python .venv/bin/python install --require-hashes --no-deps -r requirements/model.txt \
         && pip --python .venv/bin/python install --index-url "${TORCH_INDEX}" "${TORCH}"; \
+    fi
+RUN if [ "${OTEL}" = "1" ]; then \
+        pip --python .venv/bin/python install --require-hashes --no-deps --only-binary :all: -r requirements/otel.txt; \
     fi
 COPY LICENSE ./
 COPY moderation moderation

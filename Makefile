@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test check lint fast lock clean
+.PHONY: help setup model otel run test check lint fast lock clean
 
 help:  ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,8 @@ help:  ## Show this.
 setup: $(VENV)/.run  ## Make .venv/ with what the service needs.
 
 model: $(VENV)/.model  ## Add torch and Detoxify (TORCH names another torch), for SCORER=detoxify:... and its tests.
+
+otel: $(VENV)/.otel  ## Add OpenTelemetry, for traces (OTEL_EXPORTER_OTLP_ENDPOINT).
 
 run: $(VENV)/.run  ## Start everything on one port (PORT, default 8000) with a demo site.
 	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(BIN)/python -m service demo
@@ -41,6 +43,7 @@ lock:  ## Pin what pyproject.toml names, with hashes.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/run.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra test -c requirements/run.txt -o requirements/test.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra model --no-emit-package torch -c requirements/run.txt -c requirements/test.txt -o requirements/model.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --extra otel -c requirements/run.txt -c requirements/test.txt -o requirements/otel.txt pyproject.toml
 
 clean:  ## Remove .venv/ and caches; the data in .colloquy/ stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -59,6 +62,11 @@ $(VENV)/.run: requirements/run.txt | $(BIN)/python
 $(VENV)/.test: requirements/test.txt | $(VENV)/.run
 	@echo "installing what the tests need into $(VENV)/ ..."
 	@$(PIP) install --require-hashes --no-deps -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.otel: requirements/otel.txt | $(VENV)/.run
+	@echo "installing OpenTelemetry into $(VENV)/ ..."
+	@$(PIP) install --require-hashes --no-deps -r requirements/otel.txt
 	@touch $@
 
 # torch comes last: what it needs is then there already, as locked.

@@ -28,6 +28,8 @@ REFUSED = 2
 """The exit code when the service does not start for a reason that the operator can mend."""
 QUICK_COMMANDS = ("api", "work", "worker", "scorer", "health")
 """Those that are started again and again, and do not wait until all others are imported."""
+RUNNING_COMMANDS = ("serve", "demo", "api", "work", "worker")
+"""Those of which traces may be asked for."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from service.telemetry import configure_logging
 
         configure_logging(settings.log_level)
+        if given[:1] and given[0] in RUNNING_COMMANDS:
+            _require_tracing(settings)
         return run(options, settings)
     except SettingsError as error:
         print(f"colloquy: {error}", file=sys.stderr)
@@ -177,7 +181,7 @@ def _health(options: argparse.Namespace, settings: Settings) -> int:
     from service.serve import answers
 
     if options.worker:
-        settings = msgspec.structs.replace(settings, host="127.0.0.1", port=settings.worker_port)
+        settings = msgspec.structs.replace(settings, host=settings.worker_host, port=settings.worker_port)
     return 0 if answers(settings, "/health/ready") else UNWELL
 
 
@@ -191,6 +195,13 @@ def _scorer(_options: argparse.Namespace, settings: Settings) -> int:
 
     run_child_of(build)
     return 0
+
+
+def _require_tracing(settings: Settings) -> None:
+    if settings.otel_exporter_otlp_endpoint:
+        from service.composition import check_tracing
+
+        check_tracing(settings)
 
 
 def _require_redis(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +12,10 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp
 
+from service import tracing
 from service.access import guard_of
 from service.addresses import parse_networks
-from service.composition import open_context
+from service.composition import begin_tracing, open_context
 from service.ending import told_of_the_end
 from service.errors import Problem
 from service.flow.analyse import get_ready
@@ -21,6 +23,7 @@ from service.flow.context import Context
 from service.flow.live import QueueNews
 from service.flow.live_threads import ThreadNews
 from service.flow.page_cache import PageCache
+from service.flow.pulse import beating
 from service.flow.stats import Figures
 from service.queue.limits import LocalLimits
 from service.routes import (
@@ -56,6 +59,7 @@ from service.routes import (
 from service.routes.edge import Edge
 from service.routes.openapi import openapi_config
 from service.routes.requests import ApiRequest
+from service.routes.traced import Traced
 from service.sent_tokens import UnknownTokens
 from service.settings import Settings
 
@@ -137,6 +141,7 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
                 yield
         finally:
             await opened.hub.stop()
+            await asyncio.to_thread(tracing.end_tracing)
 
 
 @asynccontextmanager
@@ -144,9 +149,14 @@ async def _serving(app: Litestar, context: Context) -> AsyncIterator[None]:
     app.state.context = context
     app.state.queue_news = news = QueueNews(context)
     app.state.thread_news = of_threads = ThreadNews(context)
+
+    def look() -> None:
+        live.show_streams(context.settings, readers=of_threads.listening, moderators=news.listening)
+
     # A server waits for open streams before it tells the application that it stops.
     with told_of_the_end(context.fanout.end):
-        yield
+        async with beating(context, look):
+            yield
     await news.stop()
     await of_threads.stop()
 
@@ -160,7 +170,9 @@ def own_handlers(app: Litestar) -> list[BaseRouteHandler]:
 def create_app() -> ASGIApp:
     """Answer the ASGI application of one API process, from the environment."""
     settings = Settings.from_environment(os.environ)
+    begin_tracing(settings, "colloquy-api")
     app = create_litestar(settings)
     # Compressed before somebody waits for it.
     widget.built(), console.built()
-    return Edge(app, lambda: app.state.context, settings)
+    edge = Edge(app, lambda: app.state.context, settings)
+    return Traced(edge) if tracing.is_on() else edge

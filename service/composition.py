@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from service import VERSION, tracing
 from service.egress import Egress
 from service.flow.context import Context, new_uuid7, utc_now
 from service.flow.directory import Directory
@@ -141,6 +142,26 @@ async def check_tables(settings: Settings) -> None:
         raise SettingsError("DATABASE_URL: its tables are not of this version; run `python -m service migrate` first")
 
 
+def begin_tracing(settings: Settings, process: str) -> None:
+    """Trace this process from now on, where a collector is named; raise SettingsError where it cannot."""
+    if not settings.otel_exporter_otlp_endpoint:
+        return
+    check_tracing(settings)
+    # Imported here, because what it imports is an extra.
+    from service import spans
+
+    spans.start(process, settings.otel_exporter_otlp_endpoint, version=VERSION)
+
+
+def check_tracing(settings: Settings) -> None:
+    """Raise SettingsError where traces are asked for and what they need is not installed."""
+    if settings.otel_exporter_otlp_endpoint and (name := tracing.missing()) is not None:
+        raise SettingsError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT: traces need {name}, which is not installed; run make otel, "
+            "or install requirements/otel.txt with pip"
+        )
+
+
 async def run_worker(settings: Settings) -> None:
     """Run one worker process until a signal."""
     # Imported here, because neither the API nor a command needs what the workers import.
@@ -148,6 +169,7 @@ async def run_worker(settings: Settings) -> None:
 
     stop = asyncio.Event()
     stop_on_signals(stop)
+    begin_tracing(settings, "colloquy-worker")
     name = worker_name(settings.worker_name)
     scorer = scorer_of(settings, os.environ)
     async with open_context(settings, consumer=name) as context:
@@ -160,6 +182,8 @@ async def run_worker(settings: Settings) -> None:
             if refused := group.subgroup(SettingsError):
                 raise refused.exceptions[0] from None
             raise
+        finally:
+            await asyncio.to_thread(tracing.end_tracing)
 
 
 def scorer_of(settings: Settings, environment: Mapping[str, str]) -> ScorerWithFallback:

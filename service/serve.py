@@ -108,7 +108,7 @@ def wait_for_worker_port(settings: Settings, environment: Mapping[str, str]) -> 
     if port == settings.port:
         raise CannotServe(f"WORKER_PORT: {port} is the PORT of the API; set another one")
     if port:
-        wait_for_port("127.0.0.1", port, setting="WORKER_PORT")
+        wait_for_port(settings.worker_host, port, setting="WORKER_PORT")
 
 
 def _bind_refusal(host: str, port: int) -> int | None:

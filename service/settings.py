@@ -155,6 +155,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Port of a worker's `/health` and `/metrics`; `0`: none, as under `serve` unless it is set.",
         ),
     ] = 8001
+    worker_host: Annotated[
+        str, Meta(description="Address that page listens on; name one that Prometheus reaches, and readers do not.")
+    ] = "127.0.0.1"
     api_workers: Annotated[int, Meta(ge=1, le=64, description="API processes behind one port.")] = 1
     trusted_proxies: Annotated[
         str,
@@ -263,7 +266,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^(https?://\S+)?$",
-            description="Collector of [traces](operations.md#traces), such as `http://127.0.0.1:4318`. Empty: no traces.",
+            description=(
+                "Collector of [traces](operations.md#traces), such as `http://127.0.0.1:4318`. Empty: no traces."
+            ),
         ),
     ] = ""
 

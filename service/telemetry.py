@@ -68,12 +68,17 @@ decision_seconds = Histogram(
 buried_total = Counter(
     "colloquy_buried_total", "Entries taken off the scoring stream undone.", ["reason"], registry=worker_registry
 )
+for _reason in ("deliveries", "error"):
+    # Prometheus sees the first of a counter only where it has seen none before.
+    buried_total.labels(_reason)
 turn_failures_total = Counter(
     "colloquy_turn_failures_total",
     "Turns of a worker's loop that failed, by the part that was down, or unforeseen.",
     ["part"],
     registry=worker_registry,
 )
+for _part in ("database", "redis", "scorer", "unforeseen"):
+    turn_failures_total.labels(_part)
 unscored = Gauge("colloquy_unscored", "Comments that are owed a score.", registry=worker_registry)
 unscored_oldest_seconds = Gauge(
     "colloquy_unscored_oldest_seconds", "Age of the oldest comment that is owed a score.", registry=worker_registry
@@ -269,12 +274,17 @@ _PARAMETER = re.compile(r"\{(\w+):\w+\}")
 _of_http: dict[tuple[str, str, int], tuple[str, Histogram]] = {}
 
 
+def route_of(template: str) -> str:
+    """Answer a route as people write it, from the router's template."""
+    return _PARAMETER.sub(r"{\1}", template)
+
+
 def answered(method: str, template: str | None, status: int, seconds: float) -> str:
     """Count one answered request by its route's template, of which there are as many as routes; answer the route."""
     key = (method_label(method), template or "none", status)
     known = _of_http.get(key)
     if known is None:
-        route = _PARAMETER.sub(r"{\1}", key[1])
+        route = route_of(key[1])
         known = _of_http[key] = route, http_seconds.labels(key[0], route, str(status))
     known[1].observe(seconds)
     return known[0]

@@ -34,9 +34,7 @@ class Facts(TypedDict, total=False):
     event_type: str | None
     endpoint_id: str | None
     delivery_id: str | None
-    request_id: str | None
     model_id: str | None
-    outcome: str | None
     comments: int
     attempt: int
     method: str
@@ -193,9 +191,9 @@ def plain(facts: Facts) -> dict[str, str | int]:
     }
 
 
-def missing() -> str | None:
+def missing(packages: Sequence[str] = PACKAGES) -> str | None:
     """Answer a package that tracing needs and that is not installed, None where all are."""
-    for name in PACKAGES:
+    for name in packages:
         try:
             found = importlib.util.find_spec(name)
         except ModuleNotFoundError:

@@ -19,13 +19,13 @@ def pins(name: str) -> dict[str, set[str]]:
 
 def test_the_locks_agree() -> None:
     """A package that two locks name has the same versions in both, so that installing one changes no other."""
-    run, test, model = pins("run.txt"), pins("test.txt"), pins("model.txt")
+    run, test, model, otel = pins("run.txt"), pins("test.txt"), pins("model.txt"), pins("otel.txt")
     assert len(run) > 30
-    for more in (test, model):
+    for more in (test, model, otel):
         assert {name: more.get(name) for name in run} == run
-    assert {name: test[name] for name in test.keys() & model.keys()} == {
-        name: model[name] for name in test.keys() & model.keys()
-    }
+    for one, other in ((test, model), (test, otel), (model, otel)):
+        both = one.keys() & other.keys()
+        assert {name: one[name] for name in both} == {name: other[name] for name in both}
 
 
 def test_the_models_lock_has_what_torch_needs_and_no_cuda() -> None:

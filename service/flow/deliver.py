@@ -153,6 +153,8 @@ def _settled_row(one: Done, now: datetime, sample: Any) -> dict[str, Any]:
     if one.result is not None:
         attempts = row.attempts + 1
         fate, again_at = after_attempt(one.result, attempts=attempts, now=now, random=sample)
+        if fate is Fate.DEAD:
+            telemetry.webhook_dead_total.inc()
         values |= {
             "state": fate.value,
             "attempts": attempts,
@@ -217,6 +219,7 @@ async def _disable(
     values |= {"failures": health.failures, "failing_since": health.failing_since, "closed_until": None}
     await endpoints.change(connection, endpoint.site_id, endpoint.id, values)
     dead = await deliveries.give_up(connection, endpoint.site_id, endpoint.id, error=f"endpoint.{reason}", now=now)
+    telemetry.webhook_dead_total.inc(dead)
     named = await _named(connection, endpoint)
     said = {name: named[name] for name in ("endpoint_id", "host", "description")} | {"reason": reason, "dead": dead}
     event = event_row(context, "webhook.disabled", site_id=endpoint.site_id, at=now, **said)
@@ -257,7 +260,8 @@ async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result |
     for row in taken.rows:
         event = readable.get(row.event_id)
         if event is not None:
-            written[row.id] = _letter(endpoint, event, keys, custom, now)
+            trace = events[row.event_id].data.get(outbox.TRACE)
+            written[row.id] = _letter(endpoint, event, keys, custom, now, trace)
         else:
             is_there = row.event_id in events
             written[row.id] = Result(None, Error.UNWRITABLE, None, now, 0.0) if is_there else None
@@ -265,7 +269,12 @@ async def letters(context: Context, taken: Taken) -> dict[str, Letter | Result |
 
 
 def _letter(
-    endpoint: Row, event: schemas.StreamedEvent, keys: Sequence[str], custom: Mapping[str, str], now: datetime
+    endpoint: Row,
+    event: schemas.StreamedEvent,
+    keys: Sequence[str],
+    custom: Mapping[str, str],
+    now: datetime,
+    trace: str | None,
 ) -> Letter | Result:
     try:
         body = msgspec.json.encode(schemas.EventBody(event.type, event.timestamp, event.data))
@@ -273,7 +282,7 @@ def _letter(
     except Exception as error:
         logger.error("an event cannot be encoded", extra={"event_id": event.id, "error": type(error).__name__})
         return Result(None, Error.UNWRITABLE, None, now, 0.0)
-    return Letter(endpoint.id, endpoint.url, body, headers)
+    return Letter(endpoint.id, endpoint.url, body, headers, trace)
 
 
 def _custom_headers(context: Context, endpoint: Row) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service import telemetry
 from service.flow.context import Context
 from service.queue.client import QueueUnavailable
 from service.schemas import PartView, Ready
@@ -18,6 +19,8 @@ async def readiness(context: Context) -> Ready:
     except QueueUnavailable:
         parts.append(PartView("redis", False, "redis.unavailable"))
         parts.append(PartView("scorer", False, "redis.unavailable"))
+    for part in parts:
+        telemetry.part_up.labels(part.part).set(part.ok)
     if not database:
         return Ready("not_ready", parts)
     return Ready("degraded" if any(part.reason for part in parts) else "ready", parts)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from service import schemas
+from service import schemas, telemetry
 from service.errors import Problem
 from service.flow import live_news, views
 from service.flow.context import Context
@@ -125,6 +125,7 @@ class ThreadNews:
     def _admit(self, network: str) -> None:
         settings = self._context.settings
         if self.listening >= settings.live_streams:
+            telemetry.live_refused_total.labels("readers").inc()
             raise Problem(
                 "service.unavailable",
                 "As many live streams are open here as may be. Ask now and then, or come again.",
@@ -132,6 +133,7 @@ class ThreadNews:
             )
         most = settings.live_streams_per_network
         if self._of_network[network] >= most:
+            telemetry.live_refused_total.labels("network").inc()
             raise Problem(
                 "limits.exceeded",
                 f"At most {most} live streams from one network ({PER_NETWORK}). Close some, or ask now and then.",

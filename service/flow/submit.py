@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Status
-from service import schemas, telemetry
+from service import schemas, telemetry, tracing
 from service.errors import Problem
 from service.flow import challenge, live_news, sanitise, views
 from service.flow.await_decision import enqueue_and_wait
@@ -75,7 +75,9 @@ async def submit(context: Context, site: Row, request: Request) -> Submitted:
     if request.commenter is None:
         token = await context.author_tokens.issue(site.id, author.commenter_id, author.generation, now=context.now())
     html = sanitise.to_html(request.input.body)
-    written = await _write_once(context, site, request, author, html)
+    with tracing.span("commit comment", site_id=site.id) as span:
+        written = await _write_once(context, site, request, author, html)
+        span.note(comment_id=written.comment_id, revision_id=written.revision_id)
     if written.revision_id is None or written.view is None:
         return Submitted(await _as_it_is_now(context, site.id, written.comment_id), None)
     telemetry.submitted_total.inc()

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moderation.decision import Action, ActorKind, Status
 from moderation.policy import Reason
+from service import tracing
 from service.errors import Problem
 from service.flow.context import Context
 from service.flow.standings import Standing, Standings
@@ -174,6 +175,8 @@ def event_row(
     **data: Any,
 ) -> dict[str, Any]:
     """Answer an outbox row: ids only, so that an erased text can never leave."""
+    if (place := tracing.place_of(revision_id)) is not None:
+        data[outbox.TRACE] = place
     return {
         "id": context.new_id(),
         "site_id": site_id,

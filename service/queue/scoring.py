@@ -11,16 +11,19 @@ from service.queue.client import MAX_BLOCK_MS, load_script, only_unavailable
 
 GROUP: Final = "scorers"
 FIELD: Final = "revision_id"
+#: An entry's second field, where its submit is traced.
+TRACE: Final = "trace"
 # Unblocked readers are told so in another word since Redis 7.
 LOST_GROUP: Final = ("NOGROUP", "UNBLOCKED", "no such key")
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One delivery of one revision; `deliveries` is 1 the first time."""
+    """One delivery of one revision; `deliveries` is 1 the first time, `trace` the place of what put it there."""
 
     entry_id: str
     revision_id: str
     deliveries: int
+    trace: str | None = None
 
 
 class StreamDepth(msgspec.Struct, frozen=True):
@@ -60,11 +63,11 @@ class ScoringStream:
         self._forget = load_script(client, "scoring_forget")
 
     @only_unavailable
-    async def enqueue(self, revision_ids: Sequence[str]) -> int:
+    async def enqueue(self, revision_ids: Sequence[str], *, trace: str | None = None) -> int:
         """Add the revisions that are not in the stream, repair what was lost of it, and return how many were added."""
         if not revision_ids:
             return 0
-        return int(await self._enqueue([self._stream, self._markers], [GROUP, *revision_ids]))
+        return int(await self._enqueue([self._stream, self._markers], [GROUP, trace or "", *revision_ids]))
 
     @only_unavailable
     async def fetch(self, count: int, block_ms: int) -> list[Entry]:
@@ -135,7 +138,9 @@ class ScoringStream:
         block = min(block_ms, MAX_BLOCK_MS) if block_ms > 0 else None
         streams: dict[Any, Any] = {self._stream: ">"}
         reply: Any = await self._blocking.xreadgroup(GROUP, self._consumer, streams, count=count, block=block)
-        return [Entry(entry_id, fields[FIELD], 1) for entry_id, fields in reply.get(self._stream, [])]
+        return [
+            Entry(entry_id, fields[FIELD], 1, fields.get(TRACE)) for entry_id, fields in reply.get(self._stream, [])
+        ]
 
     async def _create_group(self) -> None:
         try:
@@ -153,7 +158,10 @@ class ScoringStream:
             if not _group_is_lost(error):
                 raise
             return cursor, []
-        return cursor, [Entry(*item) for item in claimed]
+        return cursor, [
+            Entry(entry_id, revision_id, deliveries, trace or None)
+            for entry_id, revision_id, deliveries, trace in claimed
+        ]
 
     async def _settle(self, entries: Sequence[Entry], reason: str) -> None:
         if not entries:

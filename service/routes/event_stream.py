@@ -10,6 +10,7 @@ from typing import Any, Final
 from litestar import Response
 from litestar.types import ASGIApp, HTTPResponseBodyEvent, Receive, Send
 
+from service import telemetry
 from service.flow.live import Heard, Subscription
 
 EVENT_STREAM: Final = "text/event-stream"
@@ -66,6 +67,8 @@ async def answer_stream(
             )
             if done:
                 break
+        else:
+            telemetry.live_dropped_total.inc()
     finally:
         gone.cancel()
         writing.cancel()
@@ -105,12 +108,20 @@ class _Writer:
             heard = await self._listener.next(min(PING_SECONDS, left))
             if not self._listener.is_over:
                 await self._write(_body(_PING if heard is None else _encoded(heard)))
+                _count(heard)
         await self._write(_body(b"", more=False))
 
     async def _write(self, message: HTTPResponseBodyEvent) -> None:
         self._since = self._now()
         await self._send(message)
         self._since = None
+
+
+def _count(heard: Heard | None) -> None:
+    if heard is not None:
+        telemetry.live_events_total.inc()
+        if heard.event == "reset":
+            telemetry.live_resets_total.inc()
 
 
 def _body(body: bytes, *, more: bool = True) -> HTTPResponseBodyEvent:

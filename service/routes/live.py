@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 from litestar.params import HeaderParameter
 from litestar.types import Receive, Scope, Send
 
-from service import schemas
+from service import schemas, telemetry
 from service.access import requires_moderator
 from service.errors import unavailable
 from service.flow.context import Row
@@ -17,6 +17,7 @@ from service.flow.reviewer import is_admin
 from service.routes import requests
 from service.routes.event_stream import EVENT_STREAM, EventStream, answer_once, answer_stream
 from service.routes.requests import SiteSlug
+from service.settings import Settings
 
 #: Streams of moderators in one process, whatever readers have open; each costs a connection and a few kilobytes.
 MOST_STREAMS: Final = 1_000
@@ -40,9 +41,17 @@ async def review_live(
     admin = is_admin(member, found)
     wants_stream = EVENT_STREAM in request.headers.get("accept", "")
     if wants_stream and news.listening >= MOST_STREAMS:
+        telemetry.live_refused_total.labels("moderators").inc()
         raise unavailable("live stream", retry_after_seconds=30)
     stream = _Live(news, found, member.actor, admin, last_event_id) if wants_stream else _Once(news, found, admin)
     return EventStream(stream)
+
+
+def show_streams(settings: Settings, *, readers: int, moderators: int) -> None:
+    """Show how many streams are open in this process, and how many may be."""
+    for of, number, most in (("readers", readers, settings.live_streams), ("moderators", moderators, MOST_STREAMS)):
+        telemetry.live_streams.labels(of).set(number)
+        telemetry.live_streams_most.labels(of).set(most)
 
 
 class _Once:

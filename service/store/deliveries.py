@@ -303,10 +303,11 @@ async def attempts_of(connection: AsyncConnection, site_id: str, delivery_id: st
 
 
 async def backlog(connection: AsyncConnection) -> Sequence[Row]:
-    """Answer for each endpoint how much it is owed, and since when the oldest of it: for metrics."""
+    """Answer for each endpoint that is not paused how much it is owed, and since when the oldest of it: for metrics."""
     query = (
         sa.select(_d.endpoint_id, sa.func.count().label("number"), sa.func.min(_d.created_at).label("oldest_at"))
-        .where(_PENDING)
+        .join(webhook_endpoints, webhook_endpoints.c.id == _d.endpoint_id)
+        .where(_PENDING, webhook_endpoints.c.status != "paused")
         .group_by(_d.endpoint_id)
     )
     return (await connection.execute(query)).all()

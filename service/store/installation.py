@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,6 +47,46 @@ async def waiting(connection: AsyncConnection) -> tuple[int, datetime | None]:
     )
     number, oldest = (await connection.execute(query)).one()
     return int(number), oldest
+
+
+class Waiting(NamedTuple):
+    """What waits for a person in one queue of a site."""
+
+    site: str
+    queue: str
+    open: int
+    overdue: int
+    oldest_at: datetime | None
+
+
+async def review_backlog(connection: AsyncConnection, *, now: datetime) -> list[Waiting]:
+    """Answer for each queue in which something waits how much, how much of it is late, and since when the oldest."""
+    # The order is the time by which an item is to be looked at.
+    late = sa.func.count().filter(review_items.c.order_key <= now.timestamp())
+    counted = (
+        sa.select(
+            review_items.c.site_id,
+            review_items.c.queue,
+            sa.func.count().label("open"),
+            late.label("overdue"),
+            sa.func.min(review_items.c.opened_at).label("oldest_at"),
+        )
+        .where(review_items.c.state == sa.literal_column("'open'"))
+        .group_by(review_items.c.site_id, review_items.c.queue)
+        .subquery()
+    )
+    query = sa.select(sites.c.slug, counted.c.queue, counted.c.open, counted.c.overdue, counted.c.oldest_at).join_from(
+        counted, sites, sites.c.id == counted.c.site_id
+    )
+    return [Waiting(*row) for row in await connection.execute(query)]
+
+
+async def endpoint_states(connection: AsyncConnection) -> dict[str, int]:
+    """Answer how many receivers are active, failing (active, and without a success since), paused and disabled."""
+    is_failing = sa.and_(webhook_endpoints.c.status == "active", webhook_endpoints.c.failing_since.is_not(None))
+    state = sa.case((is_failing, "failing"), else_=webhook_endpoints.c.status)
+    query = sa.select(state, sa.func.count()).group_by(state)
+    return {name: int(number) for name, number in await connection.execute(query)}
 
 
 async def unrelayed(connection: AsyncConnection) -> tuple[int, datetime | None]:

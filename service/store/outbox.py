@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.store.tables import outbox, outbox_ends, outbox_heads, webhook_deliveries
 from service.store.types import Row
 
+#: Where what is said of an event has the place of what made it, while that is traced.
+TRACE: Final = "trace"
 _HEAD = 1
 
 

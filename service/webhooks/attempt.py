@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.egress import Egress, EgressFailed, EgressRefused, is_loopback
+from service.tracing import HEADER
 from service.webhooks.retries import Error, Result, error_of
 
 logger = logging.getLogger(__name__)
@@ -18,17 +19,25 @@ CONTENT_TYPE = "application/json"
 OWN_HEADERS = frozenset({
     "host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive",
     "upgrade", "te", "trailer", "expect", "proxy-authorization", "proxy-connection", "user-agent", "accept",
-    "accept-encoding",
+    "accept-encoding", "traceparent", "tracestate",
 })  # fmt: skip
 
 
 class Letter(NamedTuple):
-    """What is sent: the URL, the body's bytes, and every header but those of the connection; and for whom."""
+    """What is sent: the URL, the body's bytes, and every header but those of the connection; and for whom.
+
+    `trace` is the place of what made the event, where that was traced.
+    """
 
     endpoint_id: str
     url: str
     body: bytes
     headers: Mapping[str, str]
+    trace: str | None = None
+
+    def within(self, traceparent: str | None) -> Letter:
+        """Answer the letter as it tells the receiver of the attempt's place in its trace, if there is one."""
+        return self if traceparent is None else self._replace(headers={**self.headers, HEADER: traceparent})
 
 
 async def attempt(egress: Egress, letter: Letter, *, at: datetime, timeout_seconds: float) -> Result:

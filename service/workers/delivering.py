@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-from service import telemetry
+from service import telemetry, tracing
 from service.egress import Egress
 from service.flow.context import Context
 from service.flow.deliver import Done, Taken, drop, due_endpoints, letters, measure, turn
@@ -155,7 +155,7 @@ class Deliverer:
         for row in taken.rows:
             letter = written[row.id]
             if isinstance(letter, Letter):
-                begun[asyncio.create_task(self._attempt(letter))] = Sent(row, url)
+                begun[asyncio.create_task(self._attempt(letter, row))] = Sent(row, url)
             elif letter is not None:
                 failed.append(Done(row, letter, url))
         return begun, failed
@@ -165,9 +165,15 @@ class Deliverer:
             logger.warning("events that cannot be told are owed no more", extra={"number": len(gone)})
             await drop(self._context, endpoint, gone)
 
-    async def _attempt(self, letter: Letter) -> Result | None:
+    async def _attempt(self, letter: Letter, row: Row) -> Result | None:
         timeout = self._context.settings.webhook_timeout_seconds
-        return await attempt(self._egress, letter, at=self._context.now(), timeout_seconds=timeout)
+        with tracing.span("deliver webhook", kind="client", parent=letter.trace, **_facts(row)) as span:
+            letter = letter.within(span.traceparent)
+            result = await attempt(self._egress, letter, at=self._context.now(), timeout_seconds=timeout)
+            span.note(status=result.status)
+            if result.error is not None:
+                span.failed(str(result.error))
+            return result
 
     async def _next_done(self, under_way: dict[_Attempt, Sent]) -> list[Done]:
         """Wait for the first attempt that ends, and take what else ended with it."""
@@ -190,3 +196,15 @@ class Deliverer:
             for task in ended
             for sent in [under_way.pop(task)]
         ]
+
+
+def _facts(row: Row) -> tracing.Facts:
+    return tracing.Facts(
+        site_id=row.site_id,
+        comment_id=row.comment_id,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        endpoint_id=row.endpoint_id,
+        delivery_id=row.id,
+        attempt=row.attempts_before + row.attempts + 1,
+    )

@@ -136,7 +136,7 @@ def _listen_on_port(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(f"WORKER_PORT: {port} is held by another program; 0 serves no page") from None
-        raise
+        raise SettingsError(f"WORKER_HOST, WORKER_PORT: cannot listen on {host}:{port}: {error.strerror}") from None
 
 
 @contextlib.contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from moderation.scores import Scores
-from service import telemetry
+from service import telemetry, tracing
 from service.flow.context import Context
 from service.flow.score import Owed, record
 from service.workers.loop import Parts
@@ -61,8 +61,10 @@ class Recorder:
     async def record(self, scored: Iterable[tuple[Owed, Scores | None]], *, why: str = "start") -> None:
         """Commit what may be judged; what only the model may judge is left to the sweep, or to its policy."""
         groups: defaultdict[str | None, dict[str, Scores | None]] = defaultdict(dict)
+        since: dict[str, datetime] = {}
         aside = []
         for one, scores in scored:
+            since[one.revision_id] = one.created_at
             if scores and self._is_by_fallback(scores) and not one.accepts(scores.model_id):
                 aside.append(one)
             else:
@@ -72,8 +74,12 @@ class Recorder:
                 telemetry.fallback_comments_total.labels(why).inc(len(group))
             # An empty set is not None: of a model whose languages nobody knows every known language is held.
             languages = None if model_id is None else self._languages_of(model_id)
-            with telemetry.stage_seconds.labels("record").time():
+            facts = tracing.Facts(model_id=model_id, comments=len(group))
+            with telemetry.stage_seconds.labels("record").time(), tracing.span("record decisions", **facts):
                 await record(self._context, group, languages=languages)
+            now = self._context.now()
+            for revision_id in group:
+                telemetry.decision_seconds.observe(max(0.0, (now - since[revision_id]).total_seconds()))
         await self._set_aside(aside)
 
     async def record_late(self, owed: Sequence[Owed]) -> Sequence[Owed]:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from service import telemetry
 from service.flow.context import Context
+from service.flow.pulse import beating
 from service.flow.sweep import sweep
 from service.queue.client import QueueUnavailable
 from service.queue.scorer_status import ScorerState, ScorerStatus
 from service.workers.answering import Answerer
+from service.workers.batch_lines import Priority
 from service.workers.batcher import Batcher
 from service.workers.delivering import Deliverer
 from service.workers.explaining import Explainer
@@ -25,6 +27,7 @@ from service.workers.health import serve_health
 from service.workers.loop import Parts, starting, turn_until, wait_for_any
 from service.workers.mailing import PART as MAIL
 from service.workers.mailing import Mailer
+from service.workers.measuring import Measurer
 from service.workers.scoring import CANARY, ScoringWorker, failure_of
 
 logger = logging.getLogger(__name__)
@@ -70,6 +73,7 @@ class Worker:
         self._deliverer = Deliverer(context, context.webhook_egress)
         self._mailer = Mailer(context, self.parts) if settings.smtp_url else None
         self._answerer = Answerer(context, self._batcher, self.parts)
+        self._measurer = Measurer(context)
         self._explainer = Explainer(context, self._batcher, is_idle=lambda: self._scoring.is_idle)
         scorer.on_change = self._scoring.note_scorer_works
         self._state_since = (ScorerState.UNKNOWN, 0.0)
@@ -77,9 +81,14 @@ class Worker:
     async def run(self, stop: asyncio.Event, *, health_socket: Path | None) -> None:
         """Work until told to stop."""
         settings = self._context.settings
-        async with asyncio.TaskGroup() as group:
+        async with beating(self._context), asyncio.TaskGroup() as group:
             health = group.create_task(
-                serve_health(readiness=self.parts.readiness, port=settings.worker_port, socket_path=health_socket)
+                serve_health(
+                    readiness=self.parts.readiness,
+                    host=settings.worker_host,
+                    port=settings.worker_port,
+                    socket_path=health_socket,
+                )
             )
             report = group.create_task(self._report(stop))
             sweeping = group.create_task(
@@ -90,6 +99,9 @@ class Worker:
             )
             delivering = group.create_task(
                 turn_until(stop, partial(self._deliverer.turn, stop), self._on_error, every_seconds=0.0)
+            )
+            measuring = group.create_task(
+                turn_until(stop, partial(self._measurer.turn, stop), self._on_error, every_seconds=0.0)
             )
             answering = group.create_task(turn_until(stop, self._answerer.turn, self._on_error))
             mailing = group.create_task(self._send_mail(stop))
@@ -102,6 +114,7 @@ class Worker:
             await sweeping
             # An explanation may be in the middle of a long text, and whoever stops a worker does not wait for it.
             explaining.cancel()
+            measuring.cancel()
             await report
             health.cancel()
         await self._batcher.stop()
@@ -129,6 +142,7 @@ class Worker:
 
     async def _on_error(self, error: Exception) -> None:
         failure = failure_of(error)
+        telemetry.turn_failures_total.labels(failure.part if failure else "unforeseen").inc()
         if failure is None:
             logger.error("a turn failed", exc_info=(type(error), error, error.__traceback__))
             return
@@ -150,9 +164,17 @@ class Worker:
             self.parts.changed.clear()
             status = self._status()
             telemetry.scorer_up.set(1 if status.state is ScorerState.UP else 0)
+            self._show()
             await self._put_up(status)
             await wait_for_any(stop, self.parts.changed, seconds=self._report_every_seconds)
         await self._put_up(ScorerStatus(ScorerState.DOWN, "scorer.stopping", self._scorer.model_id, time.time()))
+
+    def _show(self) -> None:
+        for part in self.parts.readiness().parts:
+            telemetry.part_up.labels(part.part).set(part.ok)
+        for priority in Priority:
+            waiting = self._batcher.characters_waiting(priority)
+            telemetry.scorer_waiting_characters.labels(priority.value).set(waiting)
 
     async def _put_up(self, status: ScorerStatus) -> None:
         try:

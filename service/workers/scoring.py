@@ -12,13 +12,14 @@ from typing import Protocol
 import msgspec
 
 from moderation.scores import Scores
-from service import telemetry
+from service import telemetry, tracing
 from service.errors import Problem
 from service.flow.context import Context
 from service.flow.score import Owed, read_owed, record
 from service.flow.sweep import owed_pages
 from service.queue.client import QueueUnavailable
 from service.queue.scoring import Entry
+from service.workers.batch_trace import traced
 from service.workers.loop import Parts
 from service.workers.recording import Fallback, Recorder
 from service.workers.scorer_child import WARM_UP
@@ -146,10 +147,11 @@ class ScoringWorker:
     async def _settle_apart(self, entries: Sequence[Entry]) -> None:
         """Settle a group; what fails for a reason that nobody foresaw must not stop the others."""
         try:
-            if entries[0].deliveries > MAXIMUM_DELIVERIES:
-                await self._give_to_person(entries[0])
-            else:
-                await self._settle_group(entries)
+            with traced(entries):
+                if entries[0].deliveries > MAXIMUM_DELIVERIES:
+                    await self._give_to_person(entries[0])
+                else:
+                    await self._settle_group(entries)
         except Exception as error:
             if failure_of(error) is not None:
                 raise
@@ -159,6 +161,7 @@ class ScoringWorker:
                 return
             extra = {"revision_id": entries[0].revision_id}
             logger.error("entry failed; the sweep tries again", exc_info=error, extra=extra)
+            telemetry.buried_total.labels("error").inc()
             await self._context.stream.bury(entries, "error")
 
     async def _settle_group(self, entries: Sequence[Entry]) -> None:
@@ -173,6 +176,7 @@ class ScoringWorker:
     async def _give_to_person(self, entry: Entry) -> None:
         logger.error("entry buried", extra={"revision_id": entry.revision_id, "deliveries": entry.deliveries})
         await record(self._context, {entry.revision_id: None}, languages=None)
+        telemetry.buried_total.labels("deliveries").inc()
         await self._context.stream.bury([entry], "deliveries")
 
     async def _decide(self, owed: Sequence[Owed]) -> None:
@@ -181,7 +185,7 @@ class ScoringWorker:
         if not owed:
             return
         try:
-            with telemetry.stage_seconds.labels("score").time():
+            with telemetry.stage_seconds.labels("score").time(), tracing.span("score", comments=len(owed)):
                 scores = await self._scorer.score([one.body for one in owed])
         except ScorerFailed as failure:
             telemetry.scorer_failures_total.labels(failure.reason.value).inc()

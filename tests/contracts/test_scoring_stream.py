@@ -44,6 +44,19 @@ async def test_enqueue_adds_once(stream: ScoringStream) -> None:
     assert await stream.enqueue(["a", "b"]) == 1
 
 
+async def test_an_entry_carries_its_trace(scoring_consumer: ConsumerMaker) -> None:
+    """The place that a revision was enqueued with comes with it, also when another takes it over; none stays none."""
+    one, other = scoring_consumer("one"), scoring_consumer("other")
+    await one.enqueue(["a"], trace="00-trace-span-01")
+    await one.enqueue(["b"])
+    first = await one.fetch(5, 0)
+    assert [(entry.revision_id, entry.trace) for entry in first] == [("a", "00-trace-span-01"), ("b", None)]
+    again = await other.recover(5, 0)
+    assert [(entry.revision_id, entry.trace) for entry in again] == [("a", "00-trace-span-01"), ("b", None)]
+    await other.acknowledge(again)
+    assert (await one.depth(0)).waiting == 0
+
+
 async def test_concurrent_enqueue_adds_once(scoring_consumer: ConsumerMaker) -> None:
     """Many processes that sweep the same revisions at once add each of them once."""
     owed = [f"r{number}" for number in range(40)]

@@ -115,6 +115,7 @@ def test_what_is_in_force_is_printed_without_secrets() -> None:
         "OIDC_CLIENT_SECRET": hidden,
         "SMTP_URL": f"smtp://ada:{hidden}@mail.example",
         "MAIL_FROM": "comments@daily.example",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"https://ada:{hidden}@collector.example",
     }
     printed = list(in_force(Settings.from_environment(given)))
     assert [line.partition("=")[0].lower() for line in printed] == list(Settings.__struct_fields__)

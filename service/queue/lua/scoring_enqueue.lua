@@ -1,6 +1,6 @@
 -- Adds each revision that has no entry yet and returns how many were added.
--- KEYS: stream, markers (revision -> entry). ARGV: group, revision...
-local stream, markers, group = KEYS[1], KEYS[2], ARGV[1]
+-- KEYS: stream, markers (revision -> entry). ARGV: group, trace ('' for none), revision...
+local stream, markers, group, trace = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 
 -- Entries and markers come and go together, so unequal counts mean that one of the two keys was lost.
 local function rebuild_markers()
@@ -26,10 +26,15 @@ if redis.call('XLEN', stream) ~= redis.call('HLEN', markers) then
 end
 
 local added = 0
-for i = 2, #ARGV do
+for i = 3, #ARGV do
   local marked = redis.call('HGET', markers, ARGV[i])
   if not marked or #redis.call('XRANGE', stream, marked, marked) == 0 then
-    redis.call('HSET', markers, ARGV[i], redis.call('XADD', stream, '*', 'revision_id', ARGV[i]))
+    -- The revision stays the first field: others read it by its place.
+    local fields = {'revision_id', ARGV[i]}
+    if trace ~= '' then
+      fields = {'revision_id', ARGV[i], 'trace', trace}
+    end
+    redis.call('HSET', markers, ARGV[i], redis.call('XADD', stream, '*', unpack(fields)))
     added = added + 1
   end
 end

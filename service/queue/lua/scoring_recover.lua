@@ -1,4 +1,4 @@
--- Claims up to `count` pending entries that nobody touched for `idle` ms and returns {cursor, {entry, revision, deliveries}...}.
+-- Claims up to `count` pending entries that nobody touched for `idle` ms and returns {cursor, {entry, revision, deliveries, trace}...}.
 -- XPENDING and XCLAIM answer alike on Redis 6.2 and later, which XAUTOCLAIM does not for entries that were deleted.
 -- KEYS: stream. ARGV: group, consumer, count, idle, cursor, owner ('' for any).
 local stream = KEYS[1]
@@ -22,7 +22,7 @@ while #claimed < count do
     cursor = '(' .. id
     local entry = redis.call('XCLAIM', stream, group, me, 0, id)[1]
     if entry then
-      table.insert(claimed, {id, entry[2][2], deliveries + 1})
+      table.insert(claimed, {id, entry[2][2], deliveries + 1, entry[2][4] or ''})
     else
       redis.call('XACK', stream, group, id)
     end
