@@ -95,13 +95,6 @@ class Database:
         pools: dict[str, Any] = {name: engine.pool for name, engine in named.items()}
         return {name: (pool.checkedout(), pool.size() + pool._max_overflow) for name, pool in pools.items()}
 
-    def connections(self) -> dict[str, tuple[int, int]]:
-        """Answer of each pool how many connections are in use, and how many it may have."""
-        named = {"patient": self._patient_reader, "writer": self._writer}
-        named |= {"reader": self._reader} if self._reader is not self._writer else {}
-        pools: dict[str, Any] = {name: engine.pool for name, engine in named.items()}
-        return {name: (pool.checkedout(), pool.size() + pool._max_overflow) for name, pool in pools.items()}
-
     async def ping(self) -> bool:
         """Answer whether the database answers."""
         try:
