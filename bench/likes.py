@@ -96,7 +96,7 @@ async def _seconds(
     now: list[datetime],
 ) -> dict[str, Any]:
     chance, cache = random.Random(1), PageCache()
-    page = msgspec.json.decode((await thread_page(context, cache, site, _WANTED)).body)
+    page = msgspec.json.decode((await thread_page(context, cache, site, _WANTED)).page.body)
     liked = [comment["id"] for comment in page["comments"]]
     reads, likes, built, changed, before, asked = [], [], 0, 0, None, None
     for _ in range(options.seconds):
@@ -109,7 +109,7 @@ async def _seconds(
                 await react.like(context, site, chance.choice(readers), chance.choice(liked))
                 likes.append((time.process_time() - began) * 1000)
                 continue
-            rendered = await thread_page(context, cache, site, _WANTED)
+            rendered = (await thread_page(context, cache, site, _WANTED)).page
             reads.append((time.process_time() - began) * 1000)
             built, before = built + (rendered is not before), rendered
         changed, asked = changed + (before is not None and before.etag != asked), before.etag if before else None
