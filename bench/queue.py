@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,6 +55,14 @@ class Queue:
                 break
             after = rows[-1]
         await self.redis.note_whole(self.site_id)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let what the filling wrote reach the database's file, so that nobody who decides waits for it."""
+        async with self.database.writing(heavy=True) as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await connection.rollback()
+            await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def empty(self) -> None:
         """Close whatever waits."""
@@ -157,7 +166,9 @@ async def _all(service: Running, options: argparse.Namespace) -> dict[str, Any]:
         await queue.empty()
         if depth >= options.decisions:
             await queue.fill(depth + options.decisions * len(options.moderators.split(",")))
-        runs += [await _decide(queue, int(part), options.decisions, depth) for part in options.moderators.split(",")]
+        for part in options.moderators.split(","):
+            runs.append(await _decide(queue, int(part), options.decisions, depth))
+            print(runs[-1], file=sys.stderr, flush=True)
     await database.dispose()
     return {"runs": runs, "shows": shows}
 
