@@ -13,7 +13,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 860, 412
-_LEFT, _TOP, _PANEL_WIDTH, _PANEL_HEIGHT, _BETWEEN = 64, 100, 340, 222, 92
+_LEFT, _TOP, _PANEL_WIDTH, _PANEL_HEIGHT, _BETWEEN = 64, 106, 340, 218, 92
 _STYLE = """
   .back { fill: #ffffff } text { font: 12px system-ui, sans-serif; fill: #1f2933 } .small { font-size: 11px }
   .title { font-size: 13px; font-weight: 600 } .quiet { fill: #52606d }
@@ -36,7 +36,7 @@ _MARKS = {
 
 
 class Line(NamedTuple):
-    """A named line; `look` is one of a to e, and stands for one thing in every plot."""
+    """A named line; `look`, one of a to e, is its colour and its marks."""
 
     name: str
     look: str

@@ -67,9 +67,10 @@ class Stage:
             return
         status = self.floor.answers[path].status
         ask = field.asks_of_ours(size, kind, self.floor.answers[f"/{size}/page"].header("etag") or "")
-        for ours in (self.ours, self._before if part == "pages" else None):
-            if ours:
-                yield Cell(part, kind, ours.side, size, clients, always(ask), status)
+        yield Cell(part, kind, self.ours.side, size, clients, always(ask), status)
+        # Whether another checkout compresses is not known.
+        if self._before and part == "pages" and kind != "gzip":
+            yield Cell(part, kind, self._before.side, size, clients, always(ask), status)
         yield Cell(part, kind, self.floor.bare, size, clients, always(written("GET", path)), status)
         if self.floor.nginx:
             ask_nginx = field.asks_of_nginx(self.floor.nginx, size, kind)

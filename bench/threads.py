@@ -91,7 +91,7 @@ async def _built(service: Running, url: str, sizes: list[int], rounds: int) -> l
             for key in order:
                 cold = PageCache()
                 began = time.perf_counter()
-                page = await thread_page(context, cold, site, wanted[key])
+                page = (await thread_page(context, cold, site, wanted[key])).page
                 if number >= 20:
                     seen[key].append((time.perf_counter() - began) * 1000)
                 lengths[key] = len(page.body)
@@ -115,7 +115,7 @@ async def _wanted(context: Context, site: Any, kind: str, size: int) -> PageWant
     after, walked = None, 0
     while walked < size // 4:
         page = msgspec.json.decode(
-            (await thread_page(context, PageCache(), site, first._replace(limit=100, after=after))).body
+            (await thread_page(context, PageCache(), site, first._replace(limit=100, after=after))).page.body
         )
         if page["next"] is None:
             break
