@@ -6,13 +6,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp
+from prometheus_client import generate_latest
 
-from service import tracing
+from service import telemetry, tracing
 from service.access import guard_of
 from service.addresses import parse_networks
 from service.composition import begin_tracing, open_context
@@ -62,6 +64,7 @@ from service.routes.requests import ApiRequest
 from service.routes.traced import Traced
 from service.sent_tokens import UnknownTokens
 from service.settings import Settings
+from service.siblings import Siblings
 
 HANDLERS: list[BaseRouteHandler] = [
     *comments.HANDLERS,
@@ -122,6 +125,7 @@ def plug(app: Litestar, settings: Settings, context: Context | None) -> None:
     app.state.local_limits = LocalLimits()
     app.state.unknown_tokens = UnknownTokens()
     app.state.figures = Figures()
+    app.state.siblings = None
     app.state.trusted_proxies = parse_networks(settings.trusted_proxies)
 
 
@@ -137,11 +141,21 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         await get_ready(opened)
         await opened.hub.start()
         try:
-            async with _serving(app, opened):
+            async with _beside_others(app, settings), _serving(app, opened):
                 yield
         finally:
             await opened.hub.stop()
             await asyncio.to_thread(tracing.end_tracing)
+
+
+@asynccontextmanager
+async def _beside_others(app: Litestar, settings: Settings) -> AsyncIterator[None]:
+    if settings.api_workers == 1:
+        yield
+        return
+    app.state.siblings = Siblings(os.getppid(), os.getpid(), partial(generate_latest, telemetry.api_registry))
+    async with app.state.siblings.told():
+        yield
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from service import schemas, telemetry
 from service.access import open_to_all
 from service.flow import health
+from service.siblings import Siblings
 from service.visits import context_of
 
 _NO_STORE = {"cache-control": "no-store"}
@@ -38,10 +39,12 @@ async def workers(request: Request[Any, Any, Any]) -> Response[schemas.Ready]:
 
 
 @get("/metrics", guards=[open_to_all], include_in_schema=False)
-async def metrics() -> Response[bytes]:
-    """Answer the metrics of this process in Prometheus' text format; a worker's are on its own page."""
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Answer the metrics of the processes behind this port in Prometheus' text format; a worker has its own page."""
+    siblings: Siblings | None = request.app.state.siblings
+    page = await siblings.page() if siblings else generate_latest(telemetry.api_registry)
     media_type = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
-    return Response(generate_latest(telemetry.api_registry), media_type=media_type, headers=_NO_STORE)
+    return Response(page, media_type=media_type, headers=_NO_STORE)
 
 
 HANDLERS = [live, ready, workers, metrics]
