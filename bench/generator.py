@@ -25,7 +25,7 @@ from bench.kept import Kept, connected
 from bench.report import percentile
 
 _SCRIPT = Path(__file__).parent / "wrk.lua"
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 30
 
 
 class Load(NamedTuple):

@@ -39,13 +39,13 @@ LARGE, SMALL = 10_000, 200
 
 def main() -> None:
     """Measure the capacity, then the latencies and the memory at shares of it."""
-    options = _options()
+    options, load = _options(), os.getloadavg()[0]
     with running_postgresql() as (url, database), _receiver() as (port, receivers):
         settings = {"DATABASE_URL": url, "WEBHOOKS_ALLOW_LOOPBACK": "1", "LIVE_STREAMS": "100"}
         with running_service(**settings) as service:
             asyncio.run(_prepared(service, url, port))
             found = _measure(options, service, database)
-        found["webhook_requests"] = receivers.asked
+        found |= {"load_before": load, "webhook_requests": receivers.asked}
     print("\n" + load_section({"seen": seen_on()} | found, []))
     write(options.name, found)
 
@@ -99,7 +99,6 @@ def _measure(options: Any, service: Running, database: int) -> dict[str, Any]:
     return {
         "minutes": options.minutes,
         "clients": options.clients,
-        "load_before": os.getloadavg()[0],
         "capacity_per_second": capacity,
         "capacity_kinds": closed["kinds"],
         "runs": runs,

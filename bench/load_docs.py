@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.seen import number, where
 
+_FILLED_MINUTE = 2
 KINDS = {
     "read": "page",
     "revalidated": "page, If-None-Match",
@@ -21,7 +22,8 @@ def load_section(load: Mapping[str, Any], images: Sequence[str]) -> str:
     """Answer the section of `bench.load`."""
     seen = (
         f"{where(load['seen'])}. Capacity of the mix, {load['clients']} clients in a closed loop: "
-        f"{number(load['capacity_per_second'])} requests/s. Then {load['minutes']:g} minutes at each rate."
+        f"{number(load['capacity_per_second'])} requests/s. Then {load['minutes']:g} minutes at each rate. Load "
+        f"average before: {load['load_before']:.1f}."
     )
     parts = [seen, ""]
     for run in load["runs"]:
@@ -55,3 +57,19 @@ def _memory(run: Mapping[str, Any]) -> Iterator[str]:
     for one in run["memory"]:
         held = [number(one["parts"].get(part, {}).get("pss")) for part in parts]
         yield f"| {one['minute']:g} | {' | '.join(held)} |"
+    yield ""
+    yield f"From minute {_early(run)['minute']:g} to the end: {_grown(run)}."
+
+
+def _early(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Answer what was held once the caches had filled, or at the start of a shorter run."""
+    found: Sequence[Mapping[str, Any]] = run["memory"]
+    return next((one for one in found[:-1] if one["minute"] >= _FILLED_MINUTE), found[0])
+
+
+def _grown(run: Mapping[str, Any]) -> str:
+    early, last = _early(run)["parts"], run["memory"][-1]["parts"]
+    changes = {part: last[part]["pss"] - one["pss"] for part, one in early.items() if part in last}
+    return ", ".join(
+        f"{part} {change:+.1f} MiB ({change / early[part]['pss']:+.0%})" for part, change in changes.items()
+    )

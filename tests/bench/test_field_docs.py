@@ -47,14 +47,14 @@ def a_load() -> dict[str, Any]:
     """Answer results of a load."""
     one = {"number": 100, "p50_ms": 1.0, "p99_ms": 4.0, "p999_ms": 9.0, "largest_ms": 12.0}
     kinds = {kind: one | {"errors": 0, "statuses": {}} for kind in ("read", "decided")}
-    parts = {part: {"pss": 50.0, "rss": 60.0} for part in ("api", "worker", "redis")}
+    held = [{part: {"pss": 50.0 + at, "rss": 60.0} for part in ("api", "worker", "redis")} for at in range(4)]
     run = {
         "rate": 500.0, "kinds": kinds, "late": one, "live": {"streams": 20, "events": 40, "lost": 0},
         "minutes": [{"minute": minute, "kinds": {"read": one, "decided": one}} for minute in (1, 2)],
-        "memory": [{"minute": float(minute), "parts": parts} for minute in (0, 1, 2)],
+        "memory": [{"minute": float(minute), "parts": parts} for minute, parts in enumerate(held)],
     }  # fmt: skip
     runs = [{"share": share} | run for share in (0.5, 0.9)]
-    return {"seen": SEEN, "runs": runs, "capacity_per_second": 1_000.0, "clients": 32, "minutes": 2}
+    return {"seen": SEEN, "runs": runs, "capacity_per_second": 1_000.0, "clients": 32, "minutes": 3, "load_before": 0.1}
 
 
 def plots() -> dict[str, str]:
@@ -117,6 +117,11 @@ def test_the_tables_say_what_was_wanted_and_seen() -> None:
     assert "50.0 times by pages kept ready" in text
     assert "![performance-sizes](images/performance-sizes.svg)" in text
     assert "–" in text
+
+
+def test_memory_is_compared_from_when_the_caches_had_filled() -> None:
+    """The second minute and the last are set against each other, for each part."""
+    assert "From minute 2 to the end: api +1.0 MiB (+2%), worker +1.0 MiB (+2%), redis" in load_section(a_load(), [])
 
 
 @pytest.mark.parametrize("section", [field_section(a_run(), []), load_section(a_load(), [])], ids=["run", "load"])
