@@ -29,6 +29,7 @@ class Directory:
         self._known: dict[str, tuple[Row, float]] = {}
         self._missing: dict[str, float] = {}
         self._slugs: dict[str, str] = {}
+        self._forgotten = 0
 
     async def find(self, slug: str) -> Row:
         """Answer the site, or raise site.unknown."""
@@ -37,6 +38,7 @@ class Directory:
             return found[0]
         if self._missing.get(slug, now - FRESH_SECONDS) > now - FRESH_SECONDS:
             raise _unknown()
+        forgotten = self._forgotten
         try:
             site = await self.read(slug)
         except Problem as problem:
@@ -52,7 +54,9 @@ class Directory:
             site = found[0]
         if len(self._known) >= _KEPT:
             self._known.clear()
-        self._known[slug] = (site, now)
+        # What was read before somebody changed it is not kept as news.
+        if self._forgotten == forgotten:
+            self._known[slug] = (site, now)
         return site
 
     def at_hand(self, slug: str) -> Row | None:
@@ -89,6 +93,7 @@ class Directory:
 
     def forget(self, slug: str) -> None:
         """Let this process see a change that it made itself at once."""
+        self._forgotten += 1
         self._missing.pop(slug, None)
         self._known.pop(slug, None)
 

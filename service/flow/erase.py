@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moderation.decision import Action, ActorKind, Status, next_status
 from service import schemas
 from service.errors import Problem
-from service.flow import aftermath, outlive, transition
+from service.flow import aftermath, live_news, outlive, transition
 from service.flow.announce import Told, announce, close_items
 from service.flow.audit import audit
 from service.flow.context import Context
@@ -25,6 +25,7 @@ from service.flow.react import forget_likes
 from service.flow.retention import retention_of
 from service.flow.standings import Standings
 from service.flow.transition import Actor, Decision
+from service.queue.fanout import News
 from service.store import audit as audit_store
 from service.store import commenters, comments, erasure, fingerprints, outbox, review_items, sanctions, threads
 from service.store.types import Row
@@ -46,6 +47,7 @@ class _Batch:
     mode: schemas.ErasureMode
     now: datetime
     told: list[Told] = field(default_factory=list)
+    nameless: list[News] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
     def stays(self, row: Row) -> bool:
@@ -131,6 +133,7 @@ async def _erase_comments(context: Context, site_id: str, commenter_id: str, mod
         whole = await _erase_batch(batch, rows)
         await close_items(context, site_id, batch.closed)
         await announce(context, batch.told)
+        await live_news.tell(context, batch.nameless)
         if whole and len(rows) < BATCH:
             return True
         after = rows[-1].id if whole else after
@@ -174,6 +177,11 @@ async def _erase_in_thread(connection: AsyncConnection, batch: _Batch, thread_id
     events = {decision.id: ["comment.deleted"] for decision in decisions}
     await transition.append(connection, batch.context, decisions, event_of=events)
     await aftermath.of_end(connection, batch.context, site_id, decisions, now=batch.now)
+    batch.nameless += [
+        live_news.of_comment(thread_id, row.id, row.parent_id, row.status, version)
+        for row in rows
+        if batch.stays(row) and row.visible
+    ]
     batch.told += [
         Told.of(decision, version=version, parent_id=standings.nodes[decision.comment_id].parent_id)
         for decision in decisions

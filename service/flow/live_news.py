@@ -16,6 +16,7 @@ CLAIMED: Final = "claimed"
 DECIDED: Final = "decided"
 RETURNED: Final = "returned"
 COMMENT: Final = "comment"
+REVIEW: Final = "review:"
 THREAD: Final = "thread"
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 def review_topic(site_id: str) -> str:
     """Answer the topic of what happens in the queue of a site."""
-    return f"review:{site_id}"
+    return f"{REVIEW}{site_id}"
 
 
 def thread_topic(thread_id: str) -> str:

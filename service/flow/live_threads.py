@@ -113,7 +113,14 @@ class ThreadNews:
         """Answer the state of the thread of a page as it is now."""
         async with self._context.database.reading() as connection:
             thread = await threads.by_page(connection, site.id, page)
-        return _heard(views.thread_view(site, thread, page, now=self._context.now()))
+        view = views.thread_view(site, thread, page, now=self._context.now())
+        self._note(thread, view)
+        return _heard(view)
+
+    def _note(self, thread: Row | None, view: schemas.ThreadView) -> None:
+        """No page that is older may be given to who hears of this version."""
+        if thread is not None:
+            self._context.fanout.note_version(live_news.thread_topic(thread.id), view.version)
 
     async def stop(self) -> None:
         """Stop looking."""
@@ -211,7 +218,9 @@ class ThreadNews:
             room.is_due = False
             if (thread_id := thread.id if thread is not None else None) != room.thread_id:
                 room.turn_to(thread_id, mark)
-            state = _heard(views.thread_view(site, thread, room.page, now=now))
+            view = views.thread_view(site, thread, room.page, now=now)
+            self._note(thread, view)
+            state = _heard(view)
             if state != room.state:
                 room.state = state
                 for one in room.listeners:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
+
+from service.errors import Problem
 
 #: What the cache's own objects take beside a page and its key, about.
 ENTRY_BYTES = 1024
@@ -25,13 +27,15 @@ class Rendered(NamedTuple):
 class Shown(NamedTuple):
     """A page that is current as of its reading, and what it is about.
 
-    `topics` are those of the live news that end this; `until` is when time alone does, None where it does not.
+    `topics` are those of the live news that end this; `until` is when time alone does, None where it does not;
+    `version` is the thread's, 0 where it shows several or none.
     """
 
     page: Rendered
     topics: tuple[str, ...] = ()
     thread_ids: tuple[str, ...] = ()
     until: datetime | None = None
+    version: int = 0
 
 
 class PageCache:
@@ -41,7 +45,7 @@ class PageCache:
         self._maximum = maximum_bytes
         self._bytes = 0
         self._pages: OrderedDict[Hashable, tuple[Rendered, int]] = OrderedDict()
-        self._built: dict[Hashable, asyncio.Event] = {}
+        self._built: dict[Hashable, asyncio.Future[Rendered | None]] = {}
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -54,19 +58,33 @@ class PageCache:
         self._pages.move_to_end(key)
         return found[0]
 
-    def being_built(self, key: Hashable) -> asyncio.Event | None:
-        """Answer what is set when somebody has built a page, or given it up; None where nobody is at it."""
+    def being_built(self, key: Hashable) -> asyncio.Future[Rendered | None] | None:
+        """Answer the page that somebody is about to build, which is None if they give it up; None if nobody is at it.
+
+        Wait for it under `asyncio.shield`: others do too.
+        """
         return self._built.get(key)
 
-    @asynccontextmanager
-    async def building(self, key: Hashable) -> AsyncIterator[None]:
-        """Let others who want the page wait for the end of this block."""
-        built = self._built[key] = asyncio.Event()
+    @contextmanager
+    def building(self, key: Hashable) -> Iterator[Callable[[Rendered], None]]:
+        """Let others who want the page wait for what the block builds, or share the problem that ends it."""
+        built = self._built[key] = asyncio.get_running_loop().create_future()
+
+        def done(page: Rendered) -> None:
+            self.put(key, page)
+            built.set_result(page)
+
         try:
-            yield
+            yield done
+        except Problem as problem:
+            built.set_exception(problem)
+            # Nobody may have waited.
+            built.exception()
+            raise
         finally:
             del self._built[key]
-            built.set()
+            if not built.done():
+                built.set_result(None)
 
     def put(self, key: Hashable, page: Rendered) -> None:
         """Keep a page that is not too large, and let go of the ones that were not wanted for longest."""

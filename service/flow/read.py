@@ -52,13 +52,15 @@ async def thread_page(context: Context, cache: PageCache, site: Row, wanted: Pag
         if isinstance(found, Shown):
             return found
         # However many ask for a new version, one builds it. Who waits holds no connection to the database.
-        await found.wait()
+        other, thread, now = found
+        if (rendered := await asyncio.shield(other)) is not None:
+            return _shown(rendered, site, wanted.page, thread, now)
 
 
 async def _page_or_wait(
     context: Context, cache: PageCache, site: Row, wanted: PageWanted, after: pages.Cursor | None, form: Form
-) -> Shown | asyncio.Event:
-    """Answer the page, or what is set when another request has built it."""
+) -> Shown | tuple[asyncio.Future[Rendered | None], Row, datetime]:
+    """Answer the page; or the one that another request is about to build, with the thread that it is of."""
     async with context.database.reading() as connection:
         thread, now = await threads.by_page(connection, site.id, wanted.page), context.now()
         view = views.thread_view(site, thread, wanted.page, now=now)
@@ -72,11 +74,11 @@ async def _page_or_wait(
         if (rendered := cache.get(key)) is not None:
             return _shown(rendered, site, wanted.page, thread, now)
         if (other := cache.being_built(key)) is not None:
-            return other
-        async with cache.building(key):
+            return other, thread, now
+        with cache.building(key) as done:
             page = await _build(connection, site.id, thread, view, wanted, after)
             rendered = rendered_as(form.write(page, thread))
-            cache.put(key, rendered)
+            done(rendered)
     return _shown(rendered, site, wanted.page, thread, now)
 
 
@@ -86,7 +88,11 @@ def _shown(rendered: Rendered, site: Row, page: str, thread: Row | None, now: da
         return Shown(rendered, tuple(topics))
     to_come = [at for at in (thread.closes_at, thread.likes_turn_at) if at is not None and at > now]
     return Shown(
-        rendered, (*topics, live_news.thread_topic(thread.id)), (thread.id,), min(to_come) if to_come else None
+        rendered,
+        (*topics, live_news.thread_topic(thread.id)),
+        (thread.id,),
+        min(to_come, default=None),
+        threads.version_at(thread, now),
     )
 
 

@@ -6,7 +6,7 @@ A topic is `review:{site_id}` or `thread:{thread_id}`. Nothing here is the truth
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -21,6 +21,8 @@ KEPT: Final = 2_000
 KEPT_SECONDS: Final = 3_600
 #: News that may wait for one listener; of more, the oldest are dropped.
 WAITING: Final = 256
+#: Threads of which it is known which version was seen last.
+_VERSIONS: Final = 20_000
 _Id = tuple[int, int]
 
 
@@ -147,8 +149,12 @@ class Fanout:
         self._is_over = False
         self._listening: set[Subscription] = set()
         self._by_topic: dict[str, set[Subscription]] = {}
-        #: Told the topic of all that is heard, without a subscription for each.
+        #: Told the topic of all that is heard or told from here, without a subscription for each.
         self.taps: list[Callable[[str], None]] = []
+        #: The number of the time in which everything was heard so far; None while something may be missed.
+        self.stretch: int | None = None
+        self._stretches = 0
+        self._versions: OrderedDict[str, int] = OrderedDict()
 
     @property
     def last_id(self) -> str | None:
@@ -162,11 +168,29 @@ class Fanout:
 
     @only_unavailable
     async def publish(self, news: Sequence[News]) -> None:
-        """Tell all processes, in one step."""
+        """Tell all processes, in one step; this one's taps at once, whether or not Redis is there."""
+        for one in news:
+            self.touch(one.topic)
         if news:
             told = ((one.topic, one.event, msgspec.json.encode(one.data).decode()) for one in news)
             head: list[str | int] = [self.channel, self._kept, KEPT_SECONDS * 1000]
             await self._script([self._stream], [*head, *chain.from_iterable(told)])
+
+    def touch(self, topic: str) -> None:
+        """Tell those who tap that there are news of a topic."""
+        for tap in self.taps:
+            tap(topic)
+
+    def note_version(self, topic: str, version: int) -> None:
+        """Take note of a version that somebody here has seen: a newer one is news, whoever told it or not."""
+        known = self._versions.get(topic)
+        if known is None or version > known:
+            self._versions[topic] = version
+            self._versions.move_to_end(topic)
+            if len(self._versions) > _VERSIONS:
+                self._versions.popitem(last=False)
+        if known is not None and version > known:
+            self.touch(topic)
 
     def tell(self, topic: str, heard: Heard) -> None:
         """Hand something to the listeners of this process alone."""
@@ -240,6 +264,8 @@ class Fanout:
         is_first, missing = self._last is None, await self._missing()
         for entry_id, fields in missing:
             self._take(entry_id, fields["topic"], fields["event"], fields["data"], aloud=not is_first)
+        self._stretches += 1
+        self.stretch = self._stretches
         if self._lapsed or is_first:
             self._lapsed = False
             for one in tuple(self._listening):
@@ -252,7 +278,7 @@ class Fanout:
 
     def lapse(self) -> None:
         """Remember that something may be missed from now on."""
-        self._lapsed = True
+        self._lapsed, self.stretch = True, None
 
     @only_unavailable
     async def _missing(self) -> list[tuple[str, dict[str, str]]]:
@@ -269,8 +295,7 @@ class Fanout:
             return
         self._last, heard = entry_id, Heard(event, data, entry_id)
         self._ring.append((at, topic, heard))
-        for tap in self.taps:
-            tap(topic)
+        self.touch(topic)
         if aloud:
             self.tell(topic, heard)
 

@@ -39,7 +39,8 @@ _ALLOWED_HEADERS = (
     b"Authorization, Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, X-Request-Id, X-Report-Token"
 )
 _MAY_READ = (b"access-control-expose-headers", _EXPOSED)
-_MOST_HOSTS = 1_000
+_EVERYBODY = [(b"access-control-allow-origin", b"*"), _MAY_READ]
+_MOST_HOSTS, _MOST_HOST_BYTES = 1_000, 255
 #: Asked every few seconds by whoever watches; a line for each would bury the others.
 _PROBED = ("/health/", "/metrics")
 
@@ -55,7 +56,9 @@ class Edge:
             trusted=parse_networks(settings.trusted_proxies),
             completed=self._with_always,
             is_served=self._is_served,
+            varies=("Accept-Encoding",) if settings.cdn_seconds else ("Origin", "Accept-Encoding"),
         )
+        self._is_cached = settings.cdn_seconds > 0
         self._served: set[bytes | None] = set()
         self._context = context
         self._settings = settings
@@ -81,7 +84,12 @@ class Edge:
     async def _http(self, scope: Any, receive: Receive, send: Send, request_id: bytes) -> None:
         started, method, path = time.perf_counter(), scope["method"], scope["path"]
         if refused := await self._is_refused(scope):
-            more = [*_varying(self._always, scope), *_cors_of(scope), *_limits_of(scope), (b"x-request-id", request_id)]
+            more = [
+                *_varying(self._always, scope),
+                *_cors_of(scope.get("colloquy.visit")),
+                *_limits_of(scope),
+                (b"x-request-id", request_id),
+            ]
             await _refuse(send, path, refused, more)
             return
         is_head = method == "HEAD"
@@ -93,13 +101,13 @@ class Edge:
             nonlocal body
             if message["type"] == "http.response.start":
                 if (visit := scope.get("colloquy.visit")) is not None and visit.ready is not None:
-                    ready = self._ready.keep(scope, visit, mark).answer(dict(scope["headers"]))
+                    ready = await self._ready.keep(scope, visit, mark)
                     body = ready.body
                     message = {**message, "status": ready.status}
-                    own = [*ready.headers, *_cors_of(scope), *self._limits_of_shared(visit.spent)]
+                    own = [*ready.headers, *self._cors_of_shared(visit), *self._limits_of_shared(visit.spent)]
                 else:
                     given = _varying(secured(message, self._always), scope)
-                    own = [*given, *_cors_of(scope), *_limits_of(scope)]
+                    own = [*given, *_cors_of(scope.get("colloquy.visit")), *_limits_of(scope)]
                 message = {**message, "headers": [*own, (b"x-request-id", request_id)]}
                 seconds = time.perf_counter() - started
                 route = telemetry.answered(method, scope.get("path_template"), message["status"], seconds)
@@ -126,7 +134,11 @@ class Edge:
 
     def _limits_of_shared(self, spent: Sequence[Taken]) -> Headers:
         """Answer what is left to an asker; where a cache in front keeps the answer, it would tell it to others."""
-        return [] if self._settings.cdn_seconds else _encoded(headers_of(spent))
+        return [] if self._is_cached else _encoded(headers_of(spent))
+
+    def _cors_of_shared(self, visit: Visit) -> Headers:
+        """Answer who may read it: everybody, where a cache in front gives it to the next who asks."""
+        return _EVERYBODY if self._is_cached else _cors_of(visit)
 
     def _with_always(self, headers: Headers) -> Headers:
         return secured({"type": "http.response.start", "status": 200, "headers": headers}, self._always)
@@ -134,7 +146,7 @@ class Edge:
     async def _send_ready(self, method: str, send: Send, found: Found) -> None:
         """Send an answer from memory. It is counted and not logged: a line would cost as much as the answer."""
         started, answer, origin = time.perf_counter(), found.answer, found.asked.get(b"origin")
-        cors = [_allow(origin), _MAY_READ] if origin is not None else []
+        cors = _EVERYBODY if self._is_cached else [_allow(origin), _MAY_READ] if origin is not None else []
         request_id = self._request_id(found.asked.get(b"x-request-id"))
         headers = [*answer.headers, *cors, *self._limits_of_shared(found.spent), (b"x-request-id", request_id)]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -153,7 +165,7 @@ class Edge:
         if host in self._served:
             return True
         served = is_served(self._settings.hosts, host)
-        if served and len(self._served) < _MOST_HOSTS:
+        if served and len(self._served) < _MOST_HOSTS and len(host or b"") <= _MOST_HOST_BYTES:
             self._served.add(host)
         return served
 
@@ -264,8 +276,7 @@ def _header(scope: Any, name: bytes) -> bytes | None:
     return next((value for key, value in headers if key == name), None)
 
 
-def _cors_of(scope: Any) -> Headers:
-    visit = scope.get("colloquy.visit")
+def _cors_of(visit: Visit | None) -> Headers:
     if visit is None or visit.site is None or visit.cors_origin is None:
         return []
     return [_allow(visit.cors_origin.encode("latin-1")), _MAY_READ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request, Response
 
+from service.coded import matches
 from service.flow.page_cache import Shown
-from service.ready import matches
 from service.settings import Settings
 from service.visits import Ready, context_of, visit_of
+
+_MOST_KEYS: Final = 10
 
 
 def answered(
@@ -20,11 +22,16 @@ def answered(
     *,
     varies: tuple[str, ...] = (),
     apart: frozenset[bytes] = frozenset(),
+    for_caches: bool = True,
 ) -> Response[bytes | None]:
-    """Answer a page, or that the asker has it; the edge compresses it, and keeps it for who asks the same."""
+    """Answer a page, or that the asker has it; the edge compresses it, and keeps it for who asks the same.
+
+    One that is not `for_caches` is not offered to those in front: not all obey `Vary`.
+    """
     visit, context = visit_of(request), context_of(request)
     assert visit.site is not None
-    own = {**_for_caches(context.settings, visit.site.slug, shown), **(more or {})}
+    caches = _for_caches(context.settings, visit.site.slug, shown) if for_caches else {"cache-control": "no-cache"}
+    own = {**caches, **(more or {})}
     visit.ready = Ready(shown, media_type, tuple(own.items()), varies, apart)
     headers = {"etag": shown.page.etag, **own, **({"vary": ", ".join(varies)} if varies else {})}
     if matches(request.headers.get("if-none-match"), shown.page.etag):
@@ -41,7 +48,10 @@ def _for_caches(settings: Settings, slug: str, shown: Shown) -> dict[str, str]:
     found = {"cache-control": "no-cache"}
     if not settings.cdn_seconds:
         return found
-    keys = [f"site-{slug}", *(f"thread-{one}" for one in shown.thread_ids)]
+    keys = [f"site-{slug}"]
+    # Of a front page's counts all keys would be more than proxies take for the head of an answer.
+    if len(shown.thread_ids) <= _MOST_KEYS:
+        keys += [f"thread-{one}" for one in shown.thread_ids]
     kept = (
         f"public, max-age={settings.cdn_seconds}, stale-while-revalidate={settings.cdn_stale_seconds}, "
         f"stale-if-error={settings.cdn_stale_seconds}"

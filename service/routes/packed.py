@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from litestar import Request, Response
 from zopfli.gzip import compress
 
-from service.ready import matches
+from service.coded import matches
 
 T = TypeVar("T")
 _LOOK_AGAIN_SECONDS: Final = 1.0

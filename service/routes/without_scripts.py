@@ -11,10 +11,10 @@ from litestar.params import QueryParameter
 
 from service import schemas
 from service.access import of_site
+from service.coded import matches
 from service.flow import feed, fragment, reader_page
 from service.flow.page_cache import Rendered
 from service.flow.reader_words import Language
-from service.ready import matches
 from service.routes import requests
 from service.routes.lasting import answered
 from service.routes.requests import After, PagePath, SiteSlug
@@ -64,7 +64,10 @@ async def read_fragment(
     shown = await fragment.read_fragment(context, request.app.state.page_cache, found, key, look)
     more = reader_page.headers_of(found) if is_whole else {}
     varies = ("Accept", "Sec-Fetch-Dest")
-    return answered(request, shown, MediaType.HTML, more, varies=varies, apart=frozenset({b"sec-fetch-dest"}))
+    return answered(
+        request, shown, MediaType.HTML, more,
+        varies=varies, apart=frozenset({b"sec-fetch-dest"}), for_caches=False,
+    )  # fmt: skip
 
 
 def _is_gone_to(request: Request[Any, Any, Any]) -> bool:

@@ -82,11 +82,14 @@ class Database:
         A heavy one touches rows without a bound; on SQLite all its statements leave the event loop's thread. One after
         which `pages_stay` as they are is not counted in `changes`.
         """
-        async with _translated(), self._writer.connect() as connection:
-            apart = _in_thread(connection) if heavy and self.is_sqlite else nullcontext()
-            async with apart, connection.begin():
-                yield connection
-        self.changes += not pages_stay
+        try:
+            async with _translated(), self._writer.connect() as connection:
+                apart = _in_thread(connection) if heavy and self.is_sqlite else nullcontext()
+                async with apart, connection.begin():
+                    yield connection
+        finally:
+            # One that failed as it ended may have been committed.
+            self.changes += not pages_stay
 
     def connections(self) -> dict[str, tuple[int, int]]:
         """Answer of each pool how many connections are in use, and how many it may have."""

@@ -49,11 +49,14 @@ def test_a_wrong_form_is_told_in_words(value: dict[str, Any], wanted: type, fiel
     assert "regex" not in message
 
 
+SCOPES = "admin, analyze, events, review, threads"
+
+
 @pytest.mark.parametrize(
     ("value", "wanted", "field", "allowed"),
     [
         ({"name": "n", "role": "owner"}, schemas.MemberInput, "role", "admin, moderator"),
-        (KEY | {"scopes": ["review", "root"]}, schemas.KeyInput, "scopes[1]", "admin, analyze, events, review, threads"),
+        (KEY | {"scopes": ["review", "root"]}, schemas.KeyInput, "scopes[1]", SCOPES),
         ({"state": "ajar"}, schemas.ThreadChange, "state", "closed, open"),
         (DECISION | {"action": "hold"}, schemas.DecideInput, "action", "approve, reject"),
     ],

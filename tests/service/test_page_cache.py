@@ -1,15 +1,23 @@
 """The memory of rendered pages is bounded: by its own account, and by what a page may hold."""
 
+import asyncio
+import json
+from typing import Any
+
 import pytest
 
+from service.errors import unavailable
+from service.flow import read
 from service.flow.page_cache import ENTRY_BYTES, PageCache, Rendered
 from service.flow.read import MAXIMUM_REPLIES_ON_A_PAGE, PageWanted, thread_page
+from tests.eventually import eventually
 from tests.seeding import seed_thread
 from tests.service.answers import problem
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
 MAXIMUM = 64 * ENTRY_BYTES
+THREAD = "/v1/sites/test/threads/page"
 
 
 def page_of(size: int) -> Rendered:
@@ -81,6 +89,80 @@ async def test_a_page_shows_a_bounded_number_of_replies(service: Service) -> Non
         most = max(most, sum(shown))
     assert 0 < most <= MAXIMUM_REPLIES_ON_A_PAGE
     problem(await service.call("GET", path, params={"replies": 51}), "request.invalid")
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_one_builds_a_page_for_all_who_wait(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask at once for a new version of a thread, its page is built once."""
+    await service.published()
+    built, go_on = [], asyncio.Event()
+    build = read._build
+
+    async def slowly(*given: Any) -> Any:
+        built.append(1)
+        await go_on.wait()
+        return await build(*given)
+
+    monkeypatch.setattr(read, "_build", slowly)
+    asked = [asyncio.create_task(service.call("GET", THREAD)) for _ in range(10)]
+
+    async def has_begun() -> bool:
+        return bool(built)
+
+    await eventually(has_begun)
+    go_on.set()
+    bodies = {(await one).content for one in asked}
+    assert len(built) == 1
+    assert len(bodies) == 1
+    assert json.loads(bodies.pop())["comments"]
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_who_builds_and_is_gone_leaves_it_to_the_next(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that is given up while it builds holds up nobody."""
+    await service.published()
+    begun, build = asyncio.Event(), read._build
+
+    async def never(*_given: Any) -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(read, "_build", never)
+    first = asyncio.create_task(service.call("GET", THREAD))
+    await begun.wait()
+    monkeypatch.setattr(read, "_build", build)
+    second = asyncio.create_task(service.call("GET", THREAD))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).json()["comments"]
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_a_problem_of_who_builds_is_shared(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who wait are told what the builder was told, and do not try one after the other."""
+    await service.published()
+    tried, go_on = [], asyncio.Event()
+
+    async def failing(*_given: Any) -> Any:
+        tried.append(1)
+        await go_on.wait()
+        raise unavailable("database")
+
+    waiting: list[bool] = []
+    being_built = PageCache.being_built
+
+    def seen(self: PageCache, key: Any) -> Any:
+        other = being_built(self, key)
+        waiting.append(other is not None)
+        return other
+
+    monkeypatch.setattr(read, "_build", failing)
+    monkeypatch.setattr(PageCache, "being_built", seen)
+    asked = [asyncio.create_task(service.call("GET", THREAD)) for _ in range(10)]
+    await eventually(lambda: waiting.count(True) == 9)
+    go_on.set()
+    assert {(await one).status_code for one in asked} == {503}
+    assert len(tried) == 1
 
 
 def _below(comment: dict[str, object]) -> int:
