@@ -65,11 +65,12 @@ class Siblings:
         """Answer another's page; nothing where it has ended, or does not answer in time."""
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
-                reader, writer = await asyncio.open_unix_connection(f"\0{self._prefix}{process}")
-                try:
-                    return await reader.read(-1)
-                finally:
-                    writer.close()
+                # By hand, for uvloop takes no such name for the path of a socket.
+                asking = socket.socket(socket.AF_UNIX)
+                asking.setblocking(False)
+                with asking:
+                    await asyncio.get_running_loop().sock_connect(asking, f"\0{self._prefix}{process}")
+                    return await _all_of(asking)
         return b""
 
     async def _tell(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -77,6 +78,13 @@ class Siblings:
             writer.write(self._page())
             await writer.drain()
         writer.close()
+
+
+async def _all_of(asking: socket.socket) -> bytes:
+    loop, parts = asyncio.get_running_loop(), bytearray()
+    while part := await loop.sock_recv(asking, 65_536):
+        parts += part
+    return bytes(parts)
 
 
 def together(pages: Mapping[str, str]) -> str:

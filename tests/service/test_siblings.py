@@ -3,15 +3,17 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 
 import pytest
+import uvloop
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.siblings import Siblings, together
 from tests.service_fixture import Service
 
-pytestmark = pytest.mark.anyio
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="sockets without files are Linux' own")
 
 
 def page_of(number: int) -> bytes:
@@ -43,9 +45,15 @@ def test_pages_become_one() -> None:
     assert of == 'a {b="c"} d\n'
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sockets without files are Linux' own")
-async def test_whoever_is_asked_asks_the_others() -> None:
+@LINUX
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_whoever_is_asked_asks_the_others(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """Processes of one server know of each other, not of another server's, and not of one that has ended."""
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(_ask_the_others())
+
+
+async def _ask_the_others() -> None:
     server = os.getpid()
     one, two = (Siblings(server, number, lambda number=number: page_of(number)) for number in (1, 2))  # type: ignore[misc]
     stranger = Siblings(server + 1_000_000, 3, lambda: page_of(3))
@@ -56,7 +64,8 @@ async def test_whoever_is_asked_asks_the_others() -> None:
         assert samples((await one.page()).decode(), "plain_total") == {"1": 1}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sockets without files are Linux' own")
+@LINUX
+@pytest.mark.anyio
 async def test_one_that_hangs_is_left_out() -> None:
     """A process that does not answer in time keeps nobody from the others' numbers."""
     one = Siblings(os.getpid(), 1, lambda: page_of(1))
@@ -71,6 +80,7 @@ async def test_one_that_hangs_is_left_out() -> None:
         hanging.close()
 
 
+@pytest.mark.anyio
 async def test_one_process_alone_has_no_label(service: Service) -> None:
     """With one API process, as it is unless told otherwise, the page is as it was."""
     page = (await service.call("GET", "/metrics", expect=200)).text
