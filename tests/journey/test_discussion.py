@@ -86,7 +86,7 @@ async def test_without_a_demo_it_starts_one(tmp_path: Path) -> None:
     """On an empty home the command starts the demo, sends to it, tells how it went, and goes on serving."""
     async with Installation(tmp_path / "home", "demo", "--discussion", SCORER="hashed") as here:
         await here.start()
-        await eventually(lambda: STARTED.search(here.log) is not None, 60.0)
+        await eventually(lambda: STARTED.search(here.log) is not None, 90.0)
         assert await shown(here)
         assert here.process.poll() is None
 
@@ -96,7 +96,7 @@ async def test_a_demo_that_goes_away_is_told_in_one_line(tmp_path: Path) -> None
     async with Installation(tmp_path / "home", SCORER="hashed") as here:
         await here.start()
         sender = here.spawn("demo", "--discussion")
-        await eventually(lambda: (here.home / "discussion.json").exists(), 30.0)
+        await eventually(lambda: (here.home / "discussion.json").exists(), 60.0)
         await here.end()
         await eventually(lambda: sender.poll() is not None, 60.0)
         assert sender.wait() == 1

@@ -49,7 +49,7 @@ async def test_the_blocks_work_when_pasted(tmp_path: Path) -> None:
         await here.start()
         # The page's server outlives the block: it is ended by its id, and holds no pipe of ours open.
         served = adapted(PAGE, here, port).replace(
-            f"{here.home / 'page'} &\n", f"{here.home / 'page'} >&- 2>&- &\necho $!\n"
+            f"{here.home / 'page'} &\n", f"{here.home / 'page'} >/dev/null 2>&1 &\necho $!\n"
         )
         printed = await paste(served, here)
         pid = int(printed.split()[-1])
