@@ -72,6 +72,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         if (found := self._ready.find(scope)) is not None:
+            scope["path_template"] = found.route
             await self._send_ready(scope["method"], send, found)
             return
         request_id = self._request_id(_header(scope, b"x-request-id"))
