@@ -2,10 +2,13 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from service import telemetry
@@ -112,6 +115,15 @@ def test_every_alarm_is_tried() -> None:
     silent = {one["alertname"] for trial in trials for one in trial["alert_rule_test"] if not one.get("exp_alerts")}
     assert {rule["alert"] for rule in rules()} - sounding == set()
     assert silent
+
+
+@pytest.mark.parametrize("command", ["check rules alerts.yml", "test rules alerts_test.yml"])
+def test_promtool_agrees(command: str) -> None:
+    """Where Prometheus' own tool is installed, it takes the rules, and every trial ends as it should."""
+    if (promtool := shutil.which("promtool")) is None:
+        pytest.skip("promtool is not here; in Debian it comes with prometheus")
+    ran = subprocess.run([promtool, *command.split()], cwd=ALERTS.parent, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_the_dashboard_is_whole() -> None:
