@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import time
@@ -56,21 +57,20 @@ class Client:
 
     def ask(self, method: str, path: str, *, token: str | None = None, body: Any = None, **headers: str) -> Answer:
         """Answer what one request brings; header names have `_` for `-`."""
-        connection = self._connection()
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             sent["authorization"] = f"Bearer {token}"
         if body is not None:
             sent["content-type"] = "application/json"
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, sent)
-            answer = connection.getresponse()
-            found = json.loads(answer.read() or b"{}")
-            return Answer(answer.status, _seconds(answer.getheader("retry-after")), found)
+            with contextlib.closing(self._connection()) as connection:
+                connection.request(method, path, json.dumps(body) if body is not None else None, sent)
+                answer = connection.getresponse()
+                return Answer(
+                    answer.status, _seconds(answer.getheader("retry-after")), json.loads(answer.read() or b"{}")
+                )
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise CannotSend(f"{self.url} does not answer as Colloquy does ({type(error).__name__})") from None
-        finally:
-            connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection

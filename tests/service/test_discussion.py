@@ -12,9 +12,11 @@ from typing import Any, Final
 import pytest
 
 from service.demo import discussion
+from service.demo.command import is_running
 from service.demo.discussion import Said, agrees, load
 from service.demo.outcome import Became, became, lines
 from service.demo.readers import CannotSend, Client, Readers
+from service.settings import Settings
 
 ARTICLE: Final = Path("service/static/demo/missiles.html")
 README: Final = Path("README.md")
@@ -208,6 +210,22 @@ def test_what_is_refused_for_another_reason_ends_the_run(tmp_path: Path) -> None
         assert not readers.sent
     with pytest.raises(CannotSend, match="does not answer"):
         readers.send([said("one")], nothing)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "{}",
+        '{"url": "http://127.0.0.1:1", "moderator_token": "cq_x"}',
+        '{"url": "http://x:y", "moderator_token": "x"}',
+    ],
+)
+def test_a_demo_that_is_not_there_is_none(tmp_path: Path, kept: str) -> None:
+    """Where demo.json is missing, empty or leads nowhere the command starts a demo of its own."""
+    if kept:
+        (tmp_path / "demo.json").write_text(kept)
+    assert not is_running(Settings(colloquy_home=str(tmp_path)))
 
 
 def test_the_table_says_what_became_of_each_and_what_a_person_would_do() -> None:
