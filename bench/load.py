@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench import field
+from bench.cells import until_idle
 from bench.kept import connected, written
 from bench.load_docs import load_section
 from bench.postgresql import running_postgresql
@@ -35,6 +36,7 @@ from bench.same_comments import fill_ours, large, small
 from bench.webhooks import Receivers
 
 LARGE, SMALL = 10_000, 200
+_PATIENCE_SECONDS = 300
 
 
 def main() -> None:
@@ -92,6 +94,8 @@ def _measure(options: Any, service: Running, database: int) -> dict[str, Any]:
     print(f"capacity: {capacity:,.0f} requests/s of the mix by {options.clients} clients", flush=True)
     runs = []
     for share in (int(part) / 100 for part in options.shares.split(",")):
+        # What the run before has left to decide is no load of this one.
+        until_idle(service.process.pid, _PATIENCE_SECONDS)
         rate, seconds = capacity * share, options.minutes * 60
         seen = _traffic(service, database, rate=rate, seconds=seconds, clients=0, seed=int(share * 100))
         runs.append({"share": share, "rate": rate, **seen})

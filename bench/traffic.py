@@ -178,7 +178,10 @@ class Traffic:
         def again() -> None:
             now = time.perf_counter()
             if now < end:
-                self._send(self._mix.next(next(self._kinds)), now, again, counts_from=warm)
+                kind = next(self._kinds)
+                # Who is not told of the decision would go on while a backlog grows, which no rate of arrivals can keep.
+                asked = self._mix.next("decided" if kind == "submitted" else kind)
+                self._send(asked, now, again, counts_from=warm)
 
         for _ in range(self._order["clients"]):
             again()
