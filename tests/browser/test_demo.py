@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
+from service.demo import discussion
 from service.demo import site as demo
 from tests.browser.reader import Reader
 from tests.journey.harness import Installation
@@ -35,6 +36,19 @@ async def test_read_next_counts_in_one_request(browser: Browser, installation: I
         await expect(reader.page.locator("colloquy-count").first).to_have_text("0 comments")
         await expect(reader.page.locator("colloquy-count")).to_have_count(4)
         assert len(asked) == 1
+
+
+async def test_the_other_article_has_a_thread_of_its_own(browser: Browser, installation: Installation) -> None:
+    """The article on the missiles, which the first one leads to, asks for opinions and counts its own comments."""
+    async with Reader.at(browser, installation.url) as reader:
+        await reader.page.get_by_role("link", name=discussion.TITLE).click()
+        await expect(reader.page).to_have_url(f"{installation.url}{discussion.PATH}")
+        await reader.page.locator("colloquy-thread").scroll_into_view_if_needed()
+        await expect(reader.form.locator(".prompt")).to_have_text("What is your opinion on this topic?")
+        await reader.write("Whoever sends them should say what they are for.", "Ada")
+        await expect(reader.said).to_contain_text("Published.")
+        await expect(reader.title).to_have_text("1 comment")
+        await expect(reader.page.get_by_role("link", name=demo.TITLE)).to_have_attribute("href", "/demo")
 
 
 def test_the_page_is_about_the_demo_thread() -> None:
