@@ -148,9 +148,9 @@ def begin_tracing(settings: Settings, process: str) -> None:
         return
     check_tracing(settings)
     # Imported here, because what it imports is an extra.
-    from service import spans
+    from service import open_telemetry
 
-    spans.start(process, settings.otel_exporter_otlp_endpoint, version=VERSION)
+    open_telemetry.start(process, settings.otel_exporter_otlp_endpoint, version=VERSION)
 
 
 def check_tracing(settings: Settings) -> None:

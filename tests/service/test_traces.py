@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service import spans, tracing
+from service import open_telemetry, tracing
 from service.egress import Egress
 from service.queue.scoring import Entry
 from service.routes.edge import Edge
@@ -46,7 +46,7 @@ class Traces:
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
-        spans.start("colloquy-test", "", version="0", exporter=self._exporter)
+        open_telemetry.start("colloquy-test", "", version="0", exporter=self._exporter)
 
     def end(self) -> list[ReadableSpan]:
         """Trace no more, and answer what was."""
@@ -268,7 +268,7 @@ async def test_a_collector_is_sent_spans_over_http() -> None:
     """OTLP over HTTP arrives at the endpoint of the setting, under `/v1/traces`, when the process ends."""
     async with raw_server() as server:
         server.answers("/v1/traces", b"", headers=("content-type: application/x-protobuf",))
-        spans.start("colloquy-test", f"{server.url}/", version="0")
+        open_telemetry.start("colloquy-test", f"{server.url}/", version="0")
         with tracing.span("something", site_id=UNKNOWN):
             pass
         await asyncio.to_thread(tracing.end_tracing)
@@ -282,7 +282,7 @@ async def test_a_collector_is_sent_spans_over_http() -> None:
 async def test_a_collector_that_is_away_holds_nothing_up(caplog: pytest.LogCaptureFixture) -> None:
     """A process ends within its time although nobody takes its spans."""
     caplog.set_level(logging.CRITICAL, logger="opentelemetry")
-    spans.start("colloquy-test", "http://127.0.0.1:9", version="0")
+    open_telemetry.start("colloquy-test", "http://127.0.0.1:9", version="0")
     with tracing.span("something"):
         pass
     loop = asyncio.get_running_loop()
