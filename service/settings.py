@@ -69,7 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "colloquy"
     secret_key: Annotated[
         str,
-        Meta(description="At least 32 characters; encrypts the signing keys in SQL. Empty: a file in `COLLOQUY_HOME`."),
+        Meta(description="At least 32 characters; seals every secret in SQL. Empty: a file in `COLLOQUY_HOME`."),
     ] = ""
     scorer: Annotated[str, Meta(description=f"Which model scores: {_A_SCORER}.")] = "compact"
     scorer_trusted_digest: Annotated[
