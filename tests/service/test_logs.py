@@ -65,8 +65,8 @@ class BrokenDatabase(Database):
     def __init__(self, whole: Database) -> None:
         self.__dict__.update(whole.__dict__)
 
-    def writing(self, *, heavy: bool = False) -> Any:
-        return _Failing(super().writing(heavy=heavy))
+    def writing(self, *, heavy: bool = False, pages_stay: bool = False) -> Any:
+        return _Failing(super().writing(heavy=heavy, pages_stay=pages_stay))
 
 
 class _Failing:
