@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from service import coded
 from service.coded import Codings, coding_for, coding_of, matches
 from service.flow.page_cache import Rendered
+from tests.eventually import turns
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,7 @@ async def test_who_waits_for_a_body_gets_it_though_the_first_is_gone() -> None:
     """A large body is compressed beside the loop for all who ask meanwhile."""
     codings, page = Codings(), Rendered(json.dumps(list(range(100_000))).encode(), '"x"')
     first, second = (asyncio.create_task(codings.coded(page, "gzip")) for _ in range(2))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await turns(2)
     first.cancel()
     assert gzip.decompress(await second) == page.body
     assert await codings.coded(page, "gzip") is await codings.coded(page, "gzip")

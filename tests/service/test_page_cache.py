@@ -10,7 +10,7 @@ from service.errors import unavailable
 from service.flow import read
 from service.flow.page_cache import ENTRY_BYTES, PageCache, Rendered
 from service.flow.read import MAXIMUM_REPLIES_ON_A_PAGE, PageWanted, thread_page
-from tests.eventually import eventually
+from tests.eventually import eventually, turns
 from tests.seeding import seed_thread
 from tests.service.answers import problem
 from tests.service_fixture import Service
@@ -132,7 +132,7 @@ async def test_who_builds_and_is_gone_leaves_it_to_the_next(service: Service, mo
     await begun.wait()
     monkeypatch.setattr(read, "_build", build)
     second = asyncio.create_task(service.call("GET", THREAD))
-    await asyncio.sleep(0)
+    await turns(1)
     first.cancel()
     assert (await second).json()["comments"]
 
