@@ -82,3 +82,10 @@ UNSEEN_NEUTRAL = (
     "The dog bit the postman again.",
     "Scunthorpe and Penistone are towns in England.",
 )  # fmt: skip
+
+SLOGANS = (
+    "Jews are human beings", "Good morning", "Anna Schmidt", "Muslims welcome", "Trans rights are human rights",
+    "Love is love", "Merhaba", "Shalom", "Israel", "Palestine", "Gaza", "Women for peace", "Gay and proud",
+    "Ramadan Mubarak", "I am a Jew", "I am Muslim", "My neighbour is gay", "Never again", "Peace now",
+)  # fmt: skip
+"""Civil slogans, names and greetings, which nobody ends with a full stop."""
