@@ -124,10 +124,6 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
     return serve(settings, os.environ, demo=options.demo, say=_say)
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def _demo(options: argparse.Namespace, settings: Settings) -> int:
     if not options.discussion:
         return _serve(options, settings)
@@ -138,6 +134,10 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
     from service.serve import serve
 
     return serve(settings, os.environ, demo=True, say=_say, then=lambda: send(settings, _say))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _api(_options: argparse.Namespace, settings: Settings) -> int:
