@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 
 import msgspec
 
@@ -60,6 +60,11 @@ def parts_of(text: str) -> list[Place]:
     distinct.pop(whole, None)
     kept = sorted(distinct.values())
     return [kept[at * len(kept) // MOST] for at in range(MOST)] if len(kept) > MOST else kept
+
+
+def is_no_sentence(text: str) -> bool:
+    """Answer whether a text has one word at most: a name, a greeting, a number or a sign."""
+    return next(islice(_WORD.finditer(text), 1, None), None) is None
 
 
 def as_sentence(part: str) -> str:

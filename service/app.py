@@ -20,7 +20,7 @@ from service.addresses import parse_networks
 from service.composition import begin_tracing, open_context
 from service.ending import told_of_the_end
 from service.errors import Problem
-from service.flow.analyse import get_ready
+from service.flow.analyse import be_ready, get_ready
 from service.flow.context import Context
 from service.flow.live import QueueNews
 from service.flow.live_threads import ThreadNews
@@ -138,12 +138,15 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         return
     async with open_context(settings) as opened:
         await opened.author_tokens.ensure_key(now=opened.now())
-        await get_ready(opened)
+        looking = None if await get_ready(opened) else asyncio.create_task(be_ready(opened), name="the first key")
         await opened.hub.start()
         try:
             async with _beside_others(app, settings), _serving(app, opened):
                 yield
         finally:
+            if looking is not None:
+                looking.cancel()
+                await asyncio.wait((looking,))
             await opened.hub.stop()
             await asyncio.to_thread(tracing.end_tracing)
 

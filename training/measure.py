@@ -22,7 +22,7 @@ from training.calibrating import CALIBRATED_ON
 from training.corpus import load_corpus
 from training.evasions import EVASIONS
 from training.sources import ATTRIBUTES, Example, held_out, templates
-from training.unseen import SLOGANS, UNSEEN_NEUTRAL
+from training.unseen import SINGLE_INSULTS, SINGLE_WORDS, SLOGANS, UNSEEN_NEUTRAL
 
 COMPACT = Path(__file__).parent.parent / "moderation" / "models" / "compact"
 WAR = Path(__file__).parent.parent / "tests" / "moderation" / "war_and_politics.csv"
@@ -102,6 +102,8 @@ def _report_war(measurer: Measurer) -> None:
 
 def _report_plain(measurer: Measurer) -> None:
     everyday = EVERYDAY.read_text("utf-8").splitlines()
+    measurer.shares("one word", SINGLE_WORDS)
+    measurer.shares("one insult", SINGLE_INSULTS)
     for name, texts in (("unseen neutral", UNSEEN_NEUTRAL), ("everyday", everyday), ("slogans", SLOGANS)):
         for how, change in WAYS.items():
             measurer.shares(f"{name}, {how}", [change(text) for text in texts])

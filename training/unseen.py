@@ -89,3 +89,18 @@ SLOGANS = (
     "Ramadan Mubarak", "I am a Jew", "I am Muslim", "My neighbour is gay", "Never again", "Peace now",
 )  # fmt: skip
 """Civil slogans, names and greetings, which nobody ends with a full stop."""
+
+SINGLE_WORDS = (
+    "Danke", "Grazie", "Bonjour", "Mooi", "Merci", "Zelensky", "Anna", "Ja", "Peter", "Berlin", "Amsterdam", "12345",
+    "👍", "😂😂😂", "🙏", "Yes", "No", "Thanks", "Exactly", "Agreed", "First", "lol", "wow", "Hello", "Putin", "Israel",
+    "Gaza", "Muslims", "Jews", "Why", "Really", "Ok", "hmm", "Trump", "Moskva", "Bravo", "Nonsense", "Source", "Boris",
+    "Mohammed", "Netanyahu", "Kyiv", "Sad", "Tragic", "War", "Missiles", "Killed", "Genocide", "Peace", "Shame",
+    "Never", "Disagree", "Nope", "Maybe", "2026",
+)  # fmt: skip
+"""Comments of one word, number or sign, none of them abuse."""
+
+SINGLE_INSULTS = (
+    "idiot", "moron", "scum", "kys", "nigger", "faggot", "bitch", "stupid", "subhuman", "vermin", "asshole", "retard",
+    "liars", "traitor", "cunt", "bastards", "dickhead", "bullshit", "clown", "whore",
+)  # fmt: skip
+"""Comments of one word, each of them abuse."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from moderation.batching import batches_of, windows_of
 from moderation.calibration import CalibrationMap, sigmoid
-from moderation.parts import Place, Weighing, as_sentence, parts_of
+from moderation.parts import Place, Weighing, as_sentence, is_no_sentence, parts_of
 from moderation.scores import Attribute, ScorerError, Scores, checked
 from moderation.text import normalise
 
@@ -129,11 +129,18 @@ class Transformer:
 
     def _score_distinct(self, texts: Sequence[str]) -> list[Scores]:
         parts = [self._parts(text) for text in texts]
+        wholes = [self._whole(text) for text in texts]
         # A part is often said in several texts, or is a text by itself.
-        distinct = list(dict.fromkeys([*texts, *(part for cut in parts for part in cut.values())]))
+        distinct = list(dict.fromkeys([*wholes, *(part for cut in parts for part in cut.values())]))
         worst = dict(zip(distinct, self._worst(distinct), strict=True))
-        read = zip(texts, parts, strict=True)
-        return [self._scores(worst[text], self._worst_of_parts(cut, worst)) for text, cut in read]
+        read = zip(texts, wholes, parts, strict=True)
+        return [
+            self._scores(worst[whole], self._worst_of_parts(cut, worst), length=len(text)) for text, whole, cut in read
+        ]
+
+    def _whole(self, text: str) -> str:
+        """Return a text as it is read whole: a single word is ended as parts are, or a name is taken for abuse."""
+        return as_sentence(text) if self._outputs.parts is not None and is_no_sentence(text) else text
 
     def _parts(self, text: str) -> dict[Place, str]:
         if self._outputs.parts is None:
@@ -195,11 +202,14 @@ class Transformer:
                 mask[place, : lengths[index]] = 1
             yield batch, ids, mask
 
-    def _scores(self, whole: "_Worst", part: "_Worst | None") -> Scores:
+    def _scores(self, whole: "_Worst", part: "_Worst | None", *, length: int) -> Scores:
         logits, window = whole.logits, whole.window
         if part is not None:
             logits = np.maximum(logits, part.logits)
             window = part.window if part.logits[0] > whole.logits[0] else window
+        if window is not None:
+            # A full stop that was added is no character of the text.
+            window = (window[0], min(window[1], length))
         values = self._outputs.values(logits.tolist())
         calibrated = self._outputs.calibration is not None
         return checked(self._model_id, values, calibrated=calibrated, window=window)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from moderation.scale import on_perspective_scale
 from moderation.scores import Attribute, Scores
 from service import telemetry
+from service.errors import Problem
 from service.flow import calibrations
 from service.flow.ask import ask
 from service.flow.context import Context
@@ -18,7 +21,7 @@ from service.queue.questions import NoAnswer, Unanswered
 from service.store import people, sites
 from service.store.types import Row
 
-__all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse", "get_ready", "value_on"]
+__all__ = ["WITHIN_SECONDS", "Analysed", "Quickly", "Scale", "TooMany", "analyse", "be_ready", "get_ready", "value_on"]
 
 #: Since a request came, but for its body's way. Clients wait 800 ms; what is left of them is for the way, and for a
 #: machine that is busy.
@@ -27,6 +30,8 @@ WITHIN_SECONDS: Final = 0.6
 MOST_ASKED: Final = 64
 #: So much of the time is the quick model's at most: what a long text would take it keeps nobody from asking the other.
 _MOST_QUICK_SHARE: Final = 0.5
+#: A key is made by another process as a rule, which tells nobody.
+_LOOKS_SECONDS: Final = 3.0
 #: What the quick model has at least, whatever it says of itself.
 _LEAST_QUICK_SECONDS: Final = 0.1
 
@@ -94,12 +99,22 @@ async def analyse(
     return [known[text] for text in texts]
 
 
-async def get_ready(context: Context) -> None:
+async def get_ready(context: Context) -> bool:
     """Load the quick model where there is a key, or a Coral, that may need it: it takes longer than a client waits."""
     async with context.database.reading() as connection:
         if not (await people.is_in_use(connection, "analyze") or await sites.knows_a_coral(connection)):
-            return
+            return False
     context.quick.wake()
+    return True
+
+
+async def be_ready(context: Context, *, every_seconds: float = _LOOKS_SECONDS) -> None:
+    """Look for the first key, or Coral, until there is one: whoever made it may ask a moment later."""
+    is_ready = False
+    while not is_ready:
+        await asyncio.sleep(every_seconds)
+        with suppress(Problem):
+            is_ready = await get_ready(context)
 
 
 def value_on(scale: Scale, analysed: Analysed, attribute: Attribute) -> float | None:

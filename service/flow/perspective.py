@@ -101,7 +101,9 @@ async def analyze(
     spans = list(zip(utf16_places(text, places), parts, strict=True))
     scores = {name: _score(attribute, scale, whole, spans) for name, attribute in scored.items()}
     kept = {name: one for name, one in scores.items() if one.summary_score.value >= _threshold(name, request)}
-    return Answered(msgspec.structs.replace(answer, attribute_scores=kept), whole)
+    # Where nobody said and nothing tells, it was read as the model reads.
+    languages = answer.languages or _read_in(whole)
+    return Answered(msgspec.structs.replace(answer, attribute_scores=kept, languages=languages), whole)
 
 
 async def suggest(context: Context, site: Row, principal: Principal, request: SuggestRequest) -> SuggestAnswer:
@@ -189,6 +191,10 @@ def _in_language(whole: Analysed, scored: dict[str, Attribute], spoken: Spoken, 
     if drop:
         return {}
     raise errors.unsupported_language(next(iter(scored)), spoken.requested, spoken.detected)
+
+
+def _read_in(whole: Analysed) -> list[str]:
+    return ["en"] if "en" in whole.languages else sorted(whole.languages)[:1]
 
 
 def _score(

@@ -63,9 +63,10 @@ def unsupported_type(score_type: str, name: str) -> Problem:
 def unsupported_language(name: str, requested: Sequence[str], detected: Sequence[str]) -> Problem:
     """The model is not good for the language of the text."""
     said = {"attribute": name, "requestedLanguages": list(requested), "detectedLanguages": list(detected)}
-    languages = ", ".join(detected or requested)
+    # Who asked for another language is told which one the text is in.
+    what = "the detected language" if requested and detected and not {*requested} & {*detected} else "request languages"
     return refused(
-        f"Attribute {name} does not support request languages: {languages}",
+        f"Attribute {name} does not support {what}: {', '.join(detected or requested)}",
         "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE",
         languageNotSupportedByAttributeError=said,
     )

@@ -100,6 +100,28 @@ def test_without_a_margin_no_part_is_read() -> None:
     assert model.texts == [f"{BAD} {CIVIL}"]
 
 
+@pytest.mark.parametrize("text", ["zzz", "Zelenskyzz", "zz 👍", "zz,", "12 z 34"])
+def test_one_word_is_read_as_a_sentence(text: str) -> None:
+    """A name, a number or a sign is ended with a full stop before it is read, where parts are, but not two words."""
+    model = Diluting()
+    bare, ended = scorer(model).score([text, f"{text.rstrip(' ,')}."])
+    assert bare == ended
+    assert model.texts == [f"{text.rstrip(' ,')}."]
+    scorer(model).score([f"{text} again"])
+    assert model.texts[-1] == f"{text} again"
+    other = Diluting()
+    scorer(other, None).score([text])
+    assert other.texts == [text]
+
+
+def test_the_place_of_one_long_word_is_in_the_text() -> None:
+    """The full stop that is added has no place."""
+    text = "a" * 5_000 + "z" * 20
+    (one,) = scorer(Diluting()).score([text])
+    assert one.window is not None
+    assert 0 <= one.window[0] < one.window[1] <= len(text)
+
+
 def manifest(**fields: object) -> Manifest:
     """Return a manifest of two labels."""
     plain: dict[str, object] = {

@@ -1,5 +1,6 @@
 """Coral's external moderation phases: answered by the site's policy, and held whenever nobody can say."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from redis.asyncio import Redis
 
 from service import telemetry
 from service.errors import Problem, unavailable
-from service.flow import coral, policies
+from service.flow import analyse, coral, policies
 from service.flow.analyse import WITHIN_SECONDS, get_ready
 from service.flow.context import Context
 from service.flow.coral import MOST_BYTES, PATIENCE_SECONDS, text_of
@@ -318,6 +319,26 @@ async def test_the_quick_model_is_there_before_a_coral_needs_it(
     await know(service)
     await get_ready(service.context)
     await eventually(lambda: started == [True])
+
+
+async def test_the_quick_model_is_there_soon_after_the_first_key(
+    service: Service, quick: FakeQuickScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that runs already looks for what may need the quick model until there is something, and no longer."""
+    monkeypatch.setattr(quick, "running", False)
+    looks: list[bool] = []
+
+    async def looked(context: Context) -> bool:
+        looks.append(await get_ready(context))
+        return looks[-1]
+
+    monkeypatch.setattr(analyse, "get_ready", looked)
+    looking = asyncio.create_task(analyse.be_ready(service.context, every_seconds=0.001))
+    await eventually(lambda: len(looks) > 2)
+    assert not any(looks)
+    await know(service)
+    await looking
+    assert looks[-1]
 
 
 def test_the_time_is_less_than_corals() -> None:

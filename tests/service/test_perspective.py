@@ -334,9 +334,11 @@ async def test_the_language_is_found_by_us(asking: Client) -> None:
 
 
 async def test_a_short_text_is_what_the_client_says(asking: Client) -> None:
-    """Where a text is too short to tell, the client's word counts; without one it is scored, and none is invented."""
+    """Where a text is too short to tell, the client's word counts; without one it is read as the model reads."""
     assert "detectedLanguages" not in await asking.analyze("rude", languages=["en"])
-    assert "languages" not in await asking.analyze("rude")
+    found = await asking.analyze("rude")
+    assert found["languages"] == ["en"]
+    assert "detectedLanguages" not in found
     error = await asking.refused(
         {"comment": {"text": "rude"}, "requestedAttributes": {"TOXICITY": {}}, "languages": ["de-AT"]}
     )
