@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -29,6 +29,23 @@ from service.webhook_commands import add_webhooks
 
 LONGEST_EXPIRY_DAYS = 3650
 Act = Callable[[Context, argparse.Namespace], Awaitable[None]]
+_HELP: Final = {
+    "slug": "the site's name in addresses",
+    "id": "as `list` prints it",
+    "file": "a policy in TOML",
+    "switch": "on: everything waits for a person",
+    "name": "one of those that `presets` lists",
+    "--name": "what people read",
+    "--origin": "where comments are embedded, such as https://news.example; repeat it for more",
+    "--email": "the address of an account, to sign in by",
+    "--expires": "days until the token ends",
+    "--role": "may decide; may also set the site",
+    "--page": "the page key of one thread, whose own policy it is then",
+    "--scope": "what the key may do; repeat it for more",
+    "--per-minute": "texts a minute that a key with the scope analyze may have scored",
+    "--may-store": "whether texts sent to suggestscore are kept, beside their hashes",
+    "--scale": "what its values are on where a request does not say: Perspective's scale, or probabilities",
+}
 
 
 def add_commands(subparsers: Any) -> None:
@@ -115,7 +132,8 @@ def _add_people(subparsers: Any) -> None:
 def _group(subparsers: Any, name: str, text: str, acts: dict[str, tuple[Act, list[str]]]) -> None:
     group = subparsers.add_parser(name, help=text).add_subparsers(metavar="ACT", required=True)
     for verb, (act, arguments) in acts.items():
-        parser = group.add_parser(verb, help=(act.__doc__ or "").strip())
+        said = (act.__doc__ or "").strip()
+        parser = group.add_parser(verb, help=said, description=said)
         for argument in arguments:
             _argument(parser, argument)
         parser.set_defaults(run=_runner(act))
@@ -124,7 +142,9 @@ def _group(subparsers: Any, name: str, text: str, acts: dict[str, tuple[Act, lis
 def _argument(parser: argparse.ArgumentParser, text: str) -> None:
     """Add one argument: `name`, `--name` (required), `--name?` (optional), `--name*` (repeated), `name:a,b`."""
     name, _, choices = text.partition(":")
-    options: dict[str, Any] = {"choices": choices.split(",")} if choices else {}
+    options: dict[str, Any] = {"help": _HELP.get(name.rstrip("*?"))}
+    if choices:
+        options["choices"] = choices.split(",")
     if name.endswith("*"):
         parser.add_argument(name[:-1], action="append", default=[], **options)
     elif name.endswith("?"):
