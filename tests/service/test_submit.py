@@ -221,10 +221,12 @@ async def test_a_client_may_wait_for_the_decision(service: Service) -> None:
 
 
 class CountingHub(DecisionHub):
-    """A hub that remembers how long it was asked to wait, and never waits."""
+    """A hub that remembers how long it was asked to wait, and never waits nor hears."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
+        self.connected = False
+        self.taps = []
 
     @contextmanager
     def expect(self, revision_id: str) -> Any:  # type: ignore[override]
