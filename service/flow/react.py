@@ -5,7 +5,7 @@ from __future__ import annotations
 from moderation.decision import Status
 from service import schemas
 from service.errors import Problem
-from service.flow import transition
+from service.flow import live_news, transition
 from service.flow.context import Context
 from service.flow.identify import Commenter, add_guest, new_guest
 from service.flow.sanctions import refuse_restricted
@@ -44,8 +44,10 @@ async def like(context: Context, site: Row, commenter: Commenter | None, comment
             "commenter_id": reader.commenter_id, "created_at": now,
         }  # fmt: skip
         likes = await reactions.add(connection, site.id, row)
-        if likes != comment.likes:
-            await threads.turn_by_likes(connection, site.id, comment.thread_id, now=now)
+        is_first = likes != comment.likes and await threads.turn_by_likes(
+            connection, site.id, comment.thread_id, now=now
+        )
+    _tell_turn(context, comment.thread_id, is_first=is_first)
     return schemas.Liked(likes, token)
 
 
@@ -53,8 +55,15 @@ async def take_back(context: Context, site: Row, commenter: Commenter, comment_i
     """Take a like back; none is no error."""
     async with context.database.writing(pages_stay=True) as connection:
         comment = await transition.locked_comment(connection, site.id, comment_id)
-        if await reactions.take_back(connection, site.id, comment_id, commenter.commenter_id):
-            await threads.turn_by_likes(connection, site.id, comment.thread_id, now=context.now())
+        taken = await reactions.take_back(connection, site.id, comment_id, commenter.commenter_id)
+        is_first = taken and await threads.turn_by_likes(connection, site.id, comment.thread_id, now=context.now())
+    _tell_turn(context, comment.thread_id, is_first=is_first)
+
+
+def _tell_turn(context: Context, thread_id: str, *, is_first: bool) -> None:
+    """Let pages that are kept learn when their likes have their turn; once for all the likes until then."""
+    if is_first:
+        context.fanout.touch(live_news.thread_topic(thread_id))
 
 
 async def forget_likes(context: Context, site_id: str, commenter_id: str) -> bool:

@@ -140,11 +140,14 @@ LIKES_TURN_SECONDS = 10.0
 _LEEWAY_SECONDS = 1.0
 
 
-async def turn_by_likes(connection: AsyncConnection, site_id: str, thread_id: str, *, now: datetime) -> None:
-    """Let likes make a new version, once in `LIKES_TURN_SECONDS`; lock the thread first and take the time then."""
+async def turn_by_likes(connection: AsyncConnection, site_id: str, thread_id: str, *, now: datetime) -> bool:
+    """Let likes make a new version, once in `LIKES_TURN_SECONDS`; lock the thread first and take the time then.
+
+    Answers whether this one says when.
+    """
     turn = now + timedelta(seconds=LIKES_TURN_SECONDS)
     settled = threads.c.likes_turn_at.is_(None)
-    await connection.execute(
+    said = await connection.execute(
         threads.update()
         .where(
             threads.c.site_id == site_id,
@@ -153,6 +156,7 @@ async def turn_by_likes(connection: AsyncConnection, site_id: str, thread_id: st
         )
         .values(version=threads.c.version + sa.case((settled, 0), else_=1), likes_turn_at=turn)
     )
+    return bool(said.rowcount)
 
 
 def version_at(row: Row, now: datetime) -> int:
