@@ -133,7 +133,7 @@ class Kept:
     def write(self, coding: str, body: bytes, unchanged: Headers) -> None:
         """Take its body in a coding, and the headers that it has in every case."""
         headers = [
-            (b"content-type", self.ready.media_type.encode()), (b"content-length", b"%d" % len(body)), *unchanged,
+            (b"content-type", self.ready.content_type.encode()), (b"content-length", b"%d" % len(body)), *unchanged,
         ]  # fmt: skip
         if coding:
             headers.append((b"content-encoding", coding.encode()))

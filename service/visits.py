@@ -26,7 +26,7 @@ class Ready(NamedTuple):
     """
 
     shown: Shown
-    media_type: str
+    content_type: str
     headers: tuple[tuple[str, str], ...] = ()
     varies: tuple[str, ...] = ()
     apart: frozenset[bytes] = frozenset()

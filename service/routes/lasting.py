@@ -32,7 +32,9 @@ def answered(
     assert visit.site is not None
     caches = _for_caches(context.settings, visit.site.slug, shown) if for_caches else {"cache-control": "no-cache"}
     own = {**caches, **(more or {})}
-    visit.ready = Ready(shown, media_type, tuple(own.items()), varies, apart)
+    # As the framework says it, which writes the answer where no edge is in front.
+    content_type = media_type + "; charset=utf-8" if media_type.startswith("text/") else media_type
+    visit.ready = Ready(shown, content_type, tuple(own.items()), varies, apart)
     headers = {"etag": shown.page.etag, **own, **({"vary": ", ".join(varies)} if varies else {})}
     if matches(request.headers.get("if-none-match"), shown.page.etag):
         return Response(None, status_code=304, headers=headers)
