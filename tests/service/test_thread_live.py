@@ -174,7 +174,8 @@ async def test_who_comes_back_misses_nothing(service: Service, server: LiveServe
     async with server.stream(LIVE, **{"last-event-id": told.id}) as stream:
         first = await stream.next()
         assert (first.name, first.data["id"]) == ("comment", third)
-        assert (await stream.next()).data["count"] == 3
+        # A stream that has just ended may be thought open still, and what it knew last is told first.
+        await stream.until("thread", count=3)
     async with server.stream(LIVE, **{"last-event-id": "1-0"}) as stream:
         assert (await stream.next()).name == "reset"
 
