@@ -42,7 +42,7 @@ _MAY_READ = (b"access-control-expose-headers", _EXPOSED)
 _EVERYBODY = [(b"access-control-allow-origin", b"*"), _MAY_READ]
 _MOST_HOSTS, _MOST_HOST_BYTES = 1_000, 255
 #: Asked every few seconds by whoever watches; a line for each would bury the others.
-_PROBED = ("/health/", "/metrics")
+PROBED = ("/health/", "/metrics")
 
 
 class Edge:
@@ -50,10 +50,11 @@ class Edge:
 
     def __init__(self, app: Litestar, context: Callable[[], Context], settings: Settings) -> None:
         self._app = app
+        self._trusted = parse_networks(settings.trusted_proxies)
         self._ready = ReadyAnswers(
             context,
             lambda: app.state.local_limits,
-            trusted=parse_networks(settings.trusted_proxies),
+            trusted=self._trusted,
             completed=self._with_always,
             is_served=self._is_served,
             varies=("Accept-Encoding",) if settings.cdn_seconds else ("Origin", "Accept-Encoding"),
@@ -63,7 +64,6 @@ class Edge:
         self._context = context
         self._settings = settings
         self._always = security_headers(settings)
-        self._trusted = parse_networks(settings.trusted_proxies)
         self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,7 +112,7 @@ class Edge:
                 message = {**message, "headers": [*own, (b"x-request-id", request_id)]}
                 seconds = time.perf_counter() - started
                 route = telemetry.answered(method, scope.get("path_template"), message["status"], seconds)
-                if not route.startswith(_PROBED):
+                if not route.startswith(PROBED):
                     telemetry.log_request(method, route, message["status"], seconds)
             elif message["type"] == "http.response.body":
                 if body is not None:

@@ -8,10 +8,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import telemetry, tracing
+from service.routes.edge import PROBED
 from service.routes.event_stream import EVENT_STREAM
-
-#: Asked every few seconds by whoever watches.
-_PROBED = ("/health/", "/metrics")
 
 
 class Traced:
@@ -25,7 +23,7 @@ class Traced:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(_PROBED):
+        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(PROBED):
             await self._app(scope, receive, send)
             return
         method = telemetry.method_label(scope["method"])

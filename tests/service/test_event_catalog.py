@@ -10,7 +10,6 @@ import pytest
 from msgspec import Struct
 
 from moderation.policy import default_policy
-from service.egress import Egress
 from service.flow import manage_sites
 from service.flow.erase import SETTLED
 from service.flow.watch import watch
@@ -20,6 +19,7 @@ from service.schemas.webhooks import AttemptView, DeliveryDetail, DeliveryError,
 from service.webhooks.catalog import EVENTS
 from service.workers.delivering import Deliverer
 from tests.receiver import Answer, receivers
+from tests.service.delivering import delivering
 from tests.service.test_event_stream import read
 from tests.service_fixture import Service
 from tests.test_docs import ROOT
@@ -39,11 +39,8 @@ def database_kind() -> str:
 @pytest.fixture
 async def deliverer(service: Service) -> AsyncIterator[Deliverer]:
     """The delivering part of a worker."""
-    egress = Egress(allow_loopback=True)
-    made = Deliverer(service.context, egress)
-    yield made
-    await made.stop()
-    await egress.close()
+    async with delivering(service.context) as made:
+        yield made
 
 
 async def comments_live(service: Service) -> str:

@@ -20,7 +20,6 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from service import open_telemetry, tracing
-from service.egress import Egress
 from service.queue.scoring import Entry
 from service.routes.edge import Edge
 from service.routes.traced import Traced
@@ -30,6 +29,7 @@ from service.workers.delivering import Deliverer
 from tests.leaks import plant
 from tests.raw_server import raw_server
 from tests.receiver import Answer, Receiver, receivers
+from tests.service.delivering import delivering
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -73,11 +73,8 @@ async def traced_client(service: Service, litestar: Litestar) -> AsyncIterator[h
 @pytest.fixture
 async def deliverer(service: Service) -> AsyncIterator[Deliverer]:
     """The delivering part of a worker."""
-    egress = Egress(allow_loopback=True)
-    made = Deliverer(service.context, egress)
-    yield made
-    await made.stop()
-    await egress.close()
+    async with delivering(service.context) as made:
+        yield made
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.egress import Egress
 from service.flow import erase
 from service.flow.identify import find_site
 from service.flow.relay import relay_all
@@ -20,6 +19,7 @@ from service.workers.delivering import Deliverer
 from tests.leaks import plant
 from tests.receiver import OK, Answer, Receiver, receivers
 from tests.service.answers import problem
+from tests.service.delivering import delivering
 from tests.service_fixture import Service
 
 pytestmark = pytest.mark.anyio
@@ -30,11 +30,8 @@ UNKNOWN = "0190a0a0-0000-7000-8000-000000000000"
 @pytest.fixture
 async def deliverer(service: Service) -> AsyncIterator[Deliverer]:
     """The delivering part of a worker."""
-    egress = Egress(allow_loopback=True)
-    made = Deliverer(service.context, egress)
-    yield made
-    await made.stop()
-    await egress.close()
+    async with delivering(service.context) as made:
+        yield made
 
 
 @pytest.fixture
